@@ -1,0 +1,40 @@
+# Everything runs from here: `make` lists what there is. The first target used sets up .venv by itself.
+PYTHON ?= python3
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+SEEDS ?= 20
+DATA ?=
+OUT ?= results
+BIN := .venv/bin
+export CLSUNBIAS_DATA := $(or $(DATA),$(CLSUNBIAS_DATA))
+ifeq ($(CLSUNBIAS_DATA),)
+unexport CLSUNBIAS_DATA
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint bench reproduce-table1
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  settings: PYTHON=python3.12  DATA=folder of the data sets  JOBS=processes  SEEDS=20  OUT=results"
+
+setup: .venv/ready ## make the virtual environment .venv, with pinned packages
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+test: setup ## run the tests, slow ones too
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lint: setup ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup ## measure what the suite costs beside a plain loop
+	$(BIN)/python -m benchmarks
+
+reproduce-table1: setup ## Table 1 and Figures 1 and 2 of the paper: the toy, a few minutes
+	$(BIN)/clsunbias reproduce table1 --out $(OUT) --jobs $(JOBS) --seeds $(SEEDS)

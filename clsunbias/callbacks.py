@@ -1,0 +1,114 @@
+"""Callbacks: annealing of λ and τ, and the two checkpoints of a run."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
+
+from clsunbias.errors import InputError
+from clsunbias.objectives import Objective
+from clsunbias.schedules import Schedule, progress
+from clsunbias.selection import SelectionRule
+
+
+class Anneal(Callback):
+    """Moves λ and τ of the objective along schedules, as closed forms of training progress.
+
+    Nothing is counted, so a resumed run goes on exactly where it was.
+
+    Args:
+        lam: schedule of λ; None leaves the objective's own value.
+        tau: schedule of τ; None leaves the objective's own value.
+    """
+
+    def __init__(self, lam: Schedule | None = None, tau: Schedule | None = None) -> None:
+        self.schedules = {name: one for name, one in (("lam", lam), ("tau", tau)) if one is not None}
+
+    def check(self, objective: Objective) -> None:
+        """Tries both ends of every schedule on the objective.
+
+        Raises:
+            InputError: the objective has no such number, or refuses a value that the schedule would give it.
+        """
+        for name, schedule in self.schedules.items():
+            if name not in objective.annealable:
+                raise InputError(
+                    f"{type(objective).__name__} has no {name!r} to anneal "
+                    f"(it has {', '.join(objective.annealable) or 'none'}); set anneal.{name} to null"
+                )
+            for end in (1.0, 0.0):
+                setattr(objective, name, schedule(end))
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if self.schedules:
+            at = progress(trainer.global_step, int(trainer.estimated_stepping_batches))
+            for name, schedule in self.schedules.items():
+                setattr(pl_module.objective, name, schedule(at))
+
+
+class Checkpoints(Checkpoint):
+    """Keeps the weights that the selection rule prefers, and a checkpoint to resume from.
+
+    ``selected.ckpt`` is written once, when training ends, from a copy of the weights in memory (a copy, not a
+    reference to what training goes on changing). ``last.ckpt`` is the whole state with that copy in it; it
+    is written at the end of an epoch when ``every_seconds`` have passed since the last time, so that a killed run loses
+    little and a short one writes nothing it does not need.
+
+    Args:
+        rule: scores each validation.
+        folder: where both go.
+        every_seconds: least time between two writes of ``last.ckpt``; 0 writes it each epoch.
+    """
+
+    def __init__(self, rule: SelectionRule, folder: Path, every_seconds: float = 30.0) -> None:
+        self.folder = folder
+        self.rule = rule
+        self.every_seconds = every_seconds
+        self.history: list[dict[str, float]] = []
+        self.best_score = -math.inf
+        self.best_step = 0
+        self.best_weights: dict[str, Tensor] = {}
+        self._written = time.monotonic()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
+            return
+        row = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.history.append(row | {"step": float(trainer.global_step)})
+        score = self.rule.score(self.history)
+        if self.rule.improves(score, self.best_score):
+            self.best_score, self.best_step = score, trainer.global_step
+            self.best_weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for row in self.history:  # of a resumed run: its log files start anew
+            for logger in trainer.loggers:
+                logger.log_metrics({name: value for name, value in row.items() if name != "step"}, int(row["step"]))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if time.monotonic() - self._written >= self.every_seconds:
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+            self._written = time.monotonic()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.best_weights:
+            raise InputError(f"{self.rule} found no eligible validation in {trainer.global_step} steps: train longer")
+        pl_module.load_state_dict(self.best_weights)
+        trainer.save_checkpoint(self.folder / "selected.ckpt", weights_only=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "history": self.history,
+            "best_score": self.best_score,
+            "best_step": self.best_step,
+            "best_weights": self.best_weights,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for name, value in state_dict.items():
+            setattr(self, name, value)

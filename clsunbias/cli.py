@@ -1,0 +1,209 @@
+"""The experiment commands: fit, validate, test and predict, on LightningCLI."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+import torch
+import yaml
+from jsonargparse import lazy_instance
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, Logger
+from rich.console import Console
+from rich.table import Table
+
+from clsunbias.callbacks import Anneal, Checkpoints
+from clsunbias.checkpoints import load_weights
+from clsunbias.data import DataModule, Split
+from clsunbias.data.base import evaluation_loader
+from clsunbias.errors import InputError
+from clsunbias.module import Classifier
+from clsunbias.progress import RunProgress
+from clsunbias.results import (
+    atomic,
+    config_sha256,
+    finished,
+    predictions,
+    split_metrics,
+    versions,
+    write_csv,
+    write_json,
+)
+from clsunbias.selection import Best, SelectionRule
+
+TRAINER_DEFAULTS: dict[str, Any] = {
+    "num_sanity_val_steps": 0,  # before_fit checks model and data; a trial validation would add nothing
+    "enable_model_summary": False,
+    "enable_progress_bar": True,
+}
+# What a saved config leaves out: where things lie on this machine, and options that a single command has.
+TRANSIENT = ("config", "out", "input", "save_every", "ckpt_path", "weights_only", "verbose", "return_predictions")
+
+
+class Parser(LightningArgumentParser):
+    """Says what is wrong in one message, without two screens of usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise InputError(message) from ex
+
+
+class ExperimentCLI(LightningCLI):
+    """LightningCLI around Classifier and DataModule, with annealing, a selection rule and an output folder."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(Anneal, "anneal")
+        parser.add_subclass_arguments(SelectionRule, "selection", default=lazy_instance(Best))
+        parser.add_argument("--out", type=Path | None, help="output folder; fit's default is runs/NAME/OBJ/SEED")
+        parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
+        parser.add_argument("--input", type=Path | None, help="predict: an image, a folder of images or an npz")
+
+    def _parse_ckpt_path(self) -> None:
+        """Does nothing: checkpoints hold no hyper-parameters, the config is the truth."""
+
+    def option(self, name: str) -> Any:
+        """A resolved option of the running command."""
+        return self._get(self.config_init, name)
+
+    @property
+    def out(self) -> Path:
+        """The output folder; for commands that use a run's checkpoint, the folder that its config lies in."""
+        if self.option("out"):
+            return Path(self.option("out"))
+        configs = [Path(str(path)) for path in self.option("config") or ()]
+        if self.subcommand != "fit":
+            return configs[0].parent if configs else Path()
+        name = configs[0].stem if configs else self.datamodule.name
+        return Path("runs", name, self.model.objective.name, str(self.option("seed_everything")))
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        trainer = self.option("trainer")
+        if self.subcommand != "fit":
+            return super().instantiate_trainer(logger=False, **kwargs)
+        self.checkpoints = Checkpoints(self.option("selection"), self.out / "checkpoints", self.option("save_every"))
+        callbacks = [*(trainer.callbacks or []), self.checkpoints]
+        if trainer.enable_progress_bar:
+            callbacks.append(RunProgress())
+        # The CSV comes first and always: another logger may be offline, and a run's curves must not depend on it.
+        extra = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
+        loggers = [CSVLogger(self.out, name="", version="", flush_logs_every_n_steps=1)]
+        loggers += [logger for logger in extra if isinstance(logger, Logger)]
+        return super().instantiate_trainer(callbacks=callbacks, logger=loggers, **kwargs)
+
+    def before_fit(self) -> None:
+        """Finds what is wrong before anything is trained or written, and what an interrupted run left to go on from."""
+        config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
+        self.experiment = {name: value for name, value in config.items() if name not in TRANSIENT}
+        self.sha256 = config_sha256(self.experiment)
+        if finished(self.out, self.sha256):
+            Console(stderr=True).print(f"{self.out} already holds this run, finished; nothing to do")
+            raise SystemExit(0)
+        self.datamodule.prepare_data()
+        self.datamodule.setup("fit")
+        self.model.check(self.datamodule, self.datamodule.splits["train"].x)
+        self.model.objective.setup(self.datamodule.class_counts)
+        self.option("anneal").check(self.model.objective)
+        options = self.config_init["fit"]
+        options["weights_only"] = True
+        text = yaml.safe_dump(self.experiment, sort_keys=False, allow_unicode=True)
+        saved, last = self.out / "config.yaml", self.out / "checkpoints" / "last.ckpt"
+        if options["ckpt_path"]:
+            load_weights(self.model, Path(options["ckpt_path"]))
+        elif last.exists() and saved.exists() and saved.read_text() == text:
+            Console(stderr=True).print(f"going on from {last}")
+            options["ckpt_path"] = str(last)
+        if self.trainer.is_global_zero and not self.trainer.fast_dev_run:
+            with atomic(saved) as temporary:
+                temporary.write_text(text)
+
+    def after_fit(self) -> None:
+        """Tests the selected weights, which training left in the model, and writes the results."""
+        if self.trainer.fast_dev_run:
+            return
+        self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+        metrics, frame = split_metrics(self.model), predictions(self.model)
+        if not self.trainer.is_global_zero:
+            return
+        write_csv(self.out / "predictions.csv", frame)
+        result = {
+            "dataset": self.datamodule.name,
+            "objective": self.model.objective.name,
+            "seed": self.option("seed_everything"),
+            "selection": repr(self.checkpoints.rule),
+            "step": self.checkpoints.best_step,
+            "units": frame.groupby("split", sort=False).size().to_dict(),
+            **metrics,
+            "versions": versions(),
+            "config_sha256": self.sha256,
+        }
+        write_json(self.out / "result.json", result)
+        show(metrics, f"{result['dataset']}, {result['objective']}, step {result['step']} ({result['selection']})")
+        Console().print(f"results in {self.out}")
+
+    def validate(self, **_: Any) -> None:
+        """Prints the validation figures of a checkpoint."""
+        self.load_checkpoint()
+        self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)
+        show(split_metrics(self.model), str(self.out))
+
+    def test(self, **_: Any) -> None:
+        """Prints the figures of a checkpoint on every split."""
+        self.load_checkpoint()
+        self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+        show(split_metrics(self.model), str(self.out))
+
+    def predict(self, **_: Any) -> None:
+        """Writes the class probabilities of new inputs to OUT/predictions.csv."""
+        source, out = self.option("input"), self.option("out")
+        if source is None or out is None:
+            raise InputError("predict needs --input (an image, a folder of images or an npz) and --out (a folder)")
+        if (Path(out) / "result.json").exists():
+            raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
+        names, rows = self.datamodule.read(Path(source))
+        self.model.check(self.datamodule, rows)
+        self.load_checkpoint()
+        split = Split(rows, torch.zeros(len(rows), dtype=torch.int64))
+        batches = self.trainer.predict(self.model, dataloaders=evaluation_loader(split))
+        prob = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
+        frame = pd.DataFrame(prob.numpy(), columns=[f"prob_{index}" for index in range(prob.shape[1])])
+        frame.insert(0, "unit", names)
+        frame["prediction"] = [self.datamodule.class_names[index] for index in prob.argmax(1)]
+        write_csv(Path(out) / "predictions.csv", frame)
+        Console().print(f"{len(frame)} predictions in {Path(out) / 'predictions.csv'}")
+
+    def load_checkpoint(self) -> None:
+        """Loads --ckpt_path, or the selected checkpoint of the run whose config was given."""
+        path = self.option("ckpt_path") or self.out / "checkpoints" / "selected.ckpt"
+        load_weights(self.model, Path(path))
+
+
+def show(metrics: dict[str, dict[str, float]], title: str) -> None:
+    """Prints metrics, a row each, a column a split."""
+    table = Table("", *metrics, title=title)
+    for name in next(iter(metrics.values())):
+        table.add_row(name, *(f"{values[name]:.4f}" for values in metrics.values()))
+    Console().print(table)
+
+
+def run(args: list[str]) -> None:
+    """Runs one experiment command; raises InputError for what its user can mend."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # Lightning: data in memory need no workers, and a resumed run may use its folder again; args come from main.
+        for message in (".*does not have many workers", ".*logs directory .* exists", "LightningCLI's args parameter"):
+            warnings.filterwarnings("ignore", message)
+        warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
+        ExperimentCLI(
+            Classifier,
+            DataModule,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            save_config_callback=None,
+            seed_everything_default=0,
+            trainer_defaults=TRAINER_DEFAULTS,
+            parser_class=Parser,
+            args=args,
+        )

@@ -1,0 +1,122 @@
+"""What every data set shares: splits held in memory, checked once, fetched a batch at a time by index."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TypedDict
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
+from clsunbias.errors import InputError
+
+
+class Batch(TypedDict):
+    """Rows as the model gets them: x float ``(B, …)``, target int64 ``(B,)``, unit int64 ``(B,)`` within the split."""
+
+    x: Tensor
+    target: Tensor
+    unit: Tensor
+
+
+class Split(Dataset[Batch]):
+    """One split in memory.
+
+    Args:
+        x: float ``(N, …)``, one row each.
+        target: int64 ``(N,)``, the class of each row.
+        unit: int64 ``(N,)``, the scored unit of each row, counted from 0; by default each row is a unit of its own.
+    """
+
+    def __init__(self, x: Tensor, target: Tensor, unit: Tensor | None = None) -> None:
+        self.x = x
+        self.target = target
+        self.unit = torch.arange(len(target)) if unit is None else unit
+
+    @property
+    def unit_target(self) -> Tensor:
+        """The class of each unit, int64 ``(U,)``."""
+        target = self.target.new_empty(int(self.unit.max()) + 1)
+        target[self.unit] = self.target
+        return target
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def __getitem__(self, rows: Tensor) -> Batch:
+        return {"x": self.x[rows], "target": self.target[rows], "unit": self.unit[rows]}
+
+
+class DataModule(LightningDataModule, ABC):
+    """A data set: a subclass names its classes and loads its splits; the rest is here.
+
+    Splits are called ``train``, ``val`` and, for anything else, test splits. Training rows are shuffled by
+    :class:`~clsunbias.data.samplers.ShuffledBatches` unless :meth:`train_sampler` says otherwise.
+
+    Args:
+        batch_size: rows in a training batch, over all processes together; at least 2.
+
+    Raises:
+        InputError: batch_size below 2.
+    """
+
+    class_names: tuple[str, ...]
+    """Name of each class, in the order of its number; with two, the first is the negative one."""
+
+    def __init__(self, batch_size: int = 64) -> None:
+        super().__init__()
+        if batch_size < 2:
+            raise InputError(f"batch_size must be at least 2, so that a batch can hold both classes; got {batch_size}")
+        self.batch_size = batch_size
+        self.splits: dict[str, Split] = {}
+
+    @property
+    def name(self) -> str:
+        """The data set's name in results: the class's, in lower case."""
+        return type(self).__name__.lower()
+
+    @abstractmethod
+    def load(self) -> dict[str, Split]:
+        """Reads all splits: ``train``, ``val`` and at least one test split."""
+
+    def read(self, path: Path) -> tuple[list[str], Tensor]:
+        """Reads new inputs for ``predict``: their names and rows ``(N, …)``, prepared as in training."""
+        raise InputError(f"{type(self).__name__} cannot read new inputs from {path}")
+
+    def setup(self, stage: str) -> None:
+        if self.splits:
+            return
+        splits = self.load()
+        for split, rows in splits.items():
+            counts = torch.bincount(rows.unit_target, minlength=len(self.class_names))
+            for name, count in zip(self.class_names, counts.tolist(), strict=True):
+                if count == 0:
+                    raise InputError(f"{self.name}: the {split} split has no sample of class {name!r}")
+        self.splits = splits
+
+    @property
+    def class_counts(self) -> Tensor:
+        """Training rows of each class, int64 ``(C,)``."""
+        return torch.bincount(self.splits["train"].target, minlength=len(self.class_names))
+
+    def train_sampler(self, train: Split) -> BatchSampler:
+        """The order of training rows; override for another."""
+        return ShuffledBatches(train, self.batch_size)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        train = self.splits["train"]
+        return DataLoader(train, batch_size=None, sampler=self.train_sampler(train))
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return evaluation_loader(self.splits["val"])
+
+    def test_dataloader(self) -> list[DataLoader[Batch]]:
+        """Every split, in order: a run is tested once, and training and validation figures come from the same pass."""
+        return [evaluation_loader(split) for split in self.splits.values()]
+
+
+def evaluation_loader(split: Split) -> DataLoader[Batch]:
+    """All rows of a split in order, 512 at a time (an evaluation's result does not depend on it)."""
+    return DataLoader(split, batch_size=None, sampler=SequentialBatches(split, 512))

@@ -1,0 +1,77 @@
+"""New images for ``predict``: a folder of image files, or an npz of arrays."""
+
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from clsunbias.errors import InputError
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def read_images(path: Path, size: int, channels: int) -> tuple[list[str], Pixels]:
+    """Reads images as they are: none is resized or converted, since a model's scores on such would mean nothing.
+
+    Args:
+        path: a folder of image files (any format that Pillow opens; hidden files are passed over), or an ``.npz`` with
+            an array ``images`` (or a single array of any name), uint8 ``(N, H, W)`` or ``(N, H, W, 3)``.
+        size: height and width that the model was trained on.
+        channels: 1 (grey) or 3 (RGB).
+
+    Returns:
+        Names, and pixels uint8 ``(N, H, W, channels)``.
+
+    Raises:
+        InputError: nothing there, a file that is no image, or an image of another shape or type.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        if not files:
+            raise InputError(f"{path} holds no files; give a folder of images or an .npz file")
+        return [file.name for file in files], np.stack([read_image(file, size, channels) for file in files])
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give a folder of images or an .npz file")
+    if path.suffix != ".npz":
+        return [path.name], read_image(path, size, channels)[np.newaxis]
+    return read_npz(path, size, channels)
+
+
+def read_image(file: Path, size: int, channels: int) -> Pixels:
+    """One image file as uint8 ``(H, W, channels)``; raises InputError as :func:`read_images`."""
+    try:
+        with Image.open(file) as image:
+            pixels = np.asarray(image)
+            mode = image.mode
+    except (UnidentifiedImageError, OSError) as error:
+        raise InputError(f"{file} is not an image that can be read: {error}") from error
+    expected = {1: "L", 3: "RGB"}[channels]
+    if mode != expected or pixels.shape[:2] != (size, size):
+        raise InputError(
+            f"{file} is a {pixels.shape[1]}×{pixels.shape[0]} image of mode {mode}; "
+            f"the model takes {size}×{size} of mode {expected}"
+        )
+    return pixels.reshape(size, size, channels)
+
+
+def read_npz(path: Path, size: int, channels: int) -> tuple[list[str], Pixels]:
+    """An array of images, named by position; raises InputError as :func:`read_images`."""
+    try:
+        with np.load(path) as arrays:
+            name = "images" if "images" in arrays.files else arrays.files[0] if len(arrays.files) == 1 else None
+            if name is None:
+                raise InputError(f"{path} holds {', '.join(arrays.files) or 'nothing'}; it must hold an array 'images'")
+            images = arrays[name]
+    except (BadZipFile, OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not an .npz file that can be read: {error}") from error
+    shape = (size, size) if channels == 1 else (size, size, channels)
+    if images.dtype != np.uint8 or images.shape[1:] not in {shape, (size, size, channels)} or not len(images):
+        raise InputError(
+            f"{path}: {name} is {images.dtype} of shape {images.shape}; "
+            f"the model takes uint8 of shape (N, {', '.join(map(str, shape))})"
+        )
+    return [str(index) for index in range(len(images))], images.reshape(-1, size, size, channels)

@@ -1,0 +1,116 @@
+"""Exact metrics per scored unit (an image, a speaker), computed once per pass over a split."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torchmetrics.functional.classification import (
+    binary_auroc,
+    binary_average_precision,
+    multiclass_auroc,
+    multiclass_average_precision,
+    multiclass_calibration_error,
+)
+
+
+def class_loss_names(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Column names of the class losses: ``loss_neg, loss_pos`` for two classes, else ``loss/<class>``."""
+    return ("loss_neg", "loss_pos") if len(class_names) == 2 else tuple(f"loss/{name}" for name in class_names)
+
+
+class UnitScores:
+    """Sums of probability and loss per unit, from which every metric follows.
+
+    A unit may be scored in several rows (a speaker's segments): its probability is their mean. The sums are dense over
+    the split's units and added up over processes, so uneven shards and batch sizes change nothing.
+
+    Args:
+        target: int64 ``(U,)``, the class of each unit of the split.
+        num_classes: C.
+    """
+
+    def __init__(self, target: Tensor, num_classes: int) -> None:
+        self.target = target
+        self._sums = torch.zeros(len(target), num_classes + 2, device=target.device)  # probabilities, loss, rows
+
+    def update(self, unit: Tensor, prob: Tensor, loss: Tensor) -> None:
+        """Adds one batch.
+
+        Args:
+            unit: int64 ``(B,)``, index of each row's unit in [0, U).
+            prob: float ``(B, C)``, class probabilities.
+            loss: float ``(B,)``, loss of each row.
+        """
+        rows = torch.cat([prob.float(), loss.float().unsqueeze(1), torch.ones_like(loss).unsqueeze(1)], 1)
+        self._sums.index_add_(0, unit, rows)
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        """Mean probability float32 ``(U, C)`` and mean loss ``(U,)`` of each unit, on the CPU.
+
+        Raises:
+            RuntimeError: a unit was never scored.
+        """
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            dist.all_reduce(self._sums)
+        sums = self._sums.cpu()
+        missed = (sums[:, -1] == 0).nonzero().flatten()
+        if len(missed):
+            raise RuntimeError(f"{len(missed)} of {len(sums)} units were not scored, first unit {int(missed[0])}")
+        means = sums[:, :-1] / sums[:, -1:]
+        # A mean of ones may round to above 1, which torchmetrics would take for a logit.
+        return means[:, :-1].clamp(max=1), means[:, -1]
+
+
+def classification_metrics(
+    prob: Tensor, target: Tensor, loss: Tensor, class_names: Sequence[str]
+) -> dict[str, float]:
+    """All metrics of one split. The predicted class is the most probable one (for two classes: threshold 0.5).
+
+    With two classes, the first is negative: ``pos_f1``, ``neg_f1``, ``pos_recall`` (sensitivity), ``neg_recall``
+    (specificity), ``loss_pos``, ``loss_neg``. With more: ``f1/<class>``, ``recall/<class>``, ``loss/<class>``. Always:
+    ``macro_f1``, ``accuracy``, ``balanced_accuracy``, ``auroc`` and ``auprc`` (of the positive class; macro average,
+    one against the rest, for more than two), ``brier`` (mean (p₁ − y)²; for more than two classes the sum of squares
+    over classes), ``ece`` (15 equal bins of the largest probability), ``loss`` (mean over units) and ``loss_gap``
+    (largest minus smallest class loss: |L₊ − L₋| for two).
+
+    Args:
+        prob: float ``(U, C)``, rows summing to 1.
+        target: int64 ``(U,)``; every class must occur, so that each figure is defined.
+        loss: float ``(U,)``, cross-entropy of each unit in nats.
+        class_names: C names.
+
+    Returns:
+        Plain floats.
+    """
+    binary = len(class_names) == 2
+    confusion = torch.bincount(target * len(class_names) + prob.argmax(1), minlength=len(class_names) ** 2)
+    confusion = confusion.view(len(class_names), -1).double()  # rows: true class, columns: predicted
+    hits, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    f1 = 2 * hits / (true + predicted)
+    recall = hits / true
+    class_loss = torch.zeros_like(f1).index_add_(0, target, loss.double()) / true
+    squares = (prob - torch.nn.functional.one_hot(target, len(class_names))).square().sum(1).mean()
+    if binary:
+        auroc = binary_auroc(prob[:, 1], target, validate_args=False)
+        auprc = binary_average_precision(prob[:, 1], target, validate_args=False)
+    else:
+        auroc = multiclass_auroc(prob, target, len(class_names), validate_args=False)
+        auprc = multiclass_average_precision(prob, target, len(class_names), validate_args=False)
+    metrics = {
+        "macro_f1": f1.mean(),
+        "accuracy": hits.sum() / true.sum(),
+        "balanced_accuracy": recall.mean(),
+        "auroc": auroc,
+        "auprc": auprc,
+        "brier": squares / 2 if binary else squares,
+        "ece": multiclass_calibration_error(prob, target, len(class_names), n_bins=15, validate_args=False),
+        "loss": loss.mean(),
+        "loss_gap": class_loss.max() - class_loss.min(),
+    }
+    for index, name in enumerate(class_names):
+        side = ("neg", "pos")[index] if binary else name
+        metrics[f"{side}_f1" if binary else f"f1/{side}"] = f1[index]
+        metrics[f"{side}_recall" if binary else f"recall/{side}"] = recall[index]
+    metrics |= dict(zip(class_loss_names(class_names), class_loss, strict=True))
+    return {name: float(value) for name, value in metrics.items()}

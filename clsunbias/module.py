@@ -1,0 +1,151 @@
+"""The one LightningModule: any encoder, any objective, any data set."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clsunbias.errors import InputError
+from clsunbias.metrics import UnitScores, class_loss_names, classification_metrics
+from clsunbias.objectives import Objective
+from clsunbias.schedules import Schedule, progress
+
+if TYPE_CHECKING:
+    from clsunbias.data import Batch, DataModule
+
+
+def widen(logits: Tensor) -> Tensor:
+    """A binary model's single logit z, ``(B, 1)``, as (0, z): softmax of that is exactly (1 − σ(z), σ(z))."""
+    return F.pad(logits, (1, 0)) if logits.shape[1] == 1 else logits
+
+
+class Classifier(LightningModule):
+    """Trains an encoder on an objective and scores it per unit.
+
+    Args:
+        encoder: the network, from a batch of inputs to logits: ``(B, 1)`` for two classes, ``(B, C)`` for more.
+        objective: what training minimises.
+        optimizer: makes the optimiser from the parameters.
+        lr_schedule: factor on the learning rate as a function of progress, per step; None keeps it constant.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        objective: Objective,
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        lr_schedule: Schedule | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.objective = objective
+        self.optimizer = optimizer
+        self.lr_schedule = lr_schedule
+        self.scores: dict[str, UnitScores] = {}  # by split, filled by validation and test
+        self._train: list[Tensor] = []  # one vector a step since the last validation: C sums, C counts, objective
+
+    @property
+    def data(self) -> "DataModule":
+        """The data module attached to the trainer."""
+        return self.trainer.datamodule  # type: ignore[attr-defined, no-any-return]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``(B, C)`` with C ≥ 2."""
+        return widen(self.encoder(x))
+
+    def check(self, data: "DataModule", rows: Tensor) -> None:
+        """Runs the encoder on two rows, so that a model that does not fit the data fails before training.
+
+        Args:
+            data: the data set.
+            rows: inputs of it, ``(N, …)``.
+
+        Raises:
+            InputError: the encoder cannot take the rows, or gives another number of classes.
+        """
+        rows = rows[:2]
+        try:
+            with torch.no_grad():
+                logits = self(rows)
+        except RuntimeError as error:
+            shape = tuple(rows.shape[1:])
+            raise InputError(
+                f"{type(self.encoder).__name__} cannot take {data.name}'s rows of shape {shape}: {error}"
+            ) from error
+        if logits.shape != (len(rows), len(data.class_names)):
+            raise InputError(
+                f"{type(self.encoder).__name__} gives logits of shape {tuple(logits.shape)} for {len(rows)} rows, "
+                f"{data.name} has {len(data.class_names)} classes"
+            )
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        optimizer = self.optimizer(self.parameters())
+        if self.lr_schedule is None:
+            return optimizer
+        schedule, total = self.lr_schedule, int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(progress(step, total)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def training_step(self, batch: "Batch", batch_idx: int) -> Tensor:
+        result = self.objective(self(batch["x"]), batch["target"])
+        self._lr = self.trainer.optimizers[0].param_groups[0]["lr"]
+        # Kept on the device and read once per validation: no step waits for the accelerator.
+        self._train.append(
+            torch.cat([result["class_loss_sums"], result["class_counts"], result["loss"].detach().unsqueeze(0)])
+        )
+        return result["loss"]
+
+    def training_figures(self) -> dict[str, float]:
+        """Means over the steps since the last call (objective, class losses and their gap), and λ, τ, lr as last used."""
+        if not self._train:
+            return {}
+        steps = torch.stack(self._train).double().cpu()
+        self._train.clear()
+        names = self.data.class_names
+        classes = len(names)
+        loss = steps[:, :classes].sum(0) / steps[:, classes : 2 * classes].sum(0)  # NaN for a class never met
+        figures = {"train/objective": steps[:, -1].mean(), "train/loss_gap": loss.max() - loss.min()}
+        figures |= {f"train/{name}": value for name, value in zip(class_loss_names(names), loss, strict=True)}
+        figures |= {name: getattr(self.objective, name) for name in self.objective.annealable}
+        return {name: float(value) for name, value in figures.items()} | {"lr": self._lr}
+
+    def on_validation_epoch_start(self) -> None:
+        self._start("val")
+
+    def validation_step(self, batch: "Batch", batch_idx: int) -> None:
+        self._score("val", batch)
+
+    def on_validation_epoch_end(self) -> None:
+        metrics = self.training_figures() | {f"val/{name}": value for name, value in self.metrics("val").items()}
+        # "step" is the axis that loggers draw against: optimiser steps done.
+        self.log_dict(metrics | {"step": float(self.global_step)})
+
+    def on_test_epoch_start(self) -> None:
+        self._start(*self.data.splits)
+
+    def test_step(self, batch: "Batch", batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._score(list(self.data.splits)[dataloader_idx], batch)
+
+    def predict_step(self, batch: "Batch", batch_idx: int) -> Tensor:
+        """Class probabilities float32 ``(B, C)``."""
+        return self(batch["x"]).float().softmax(1)
+
+    def metrics(self, split: str) -> dict[str, float]:
+        """Metrics of a split that has been scored."""
+        scores = self.scores[split]
+        prob, loss = scores.compute()
+        return classification_metrics(prob, scores.target.cpu(), loss, self.data.class_names)
+
+    def _start(self, *splits: str) -> None:
+        classes = len(self.data.class_names)
+        targets = {split: self.data.splits[split].unit_target.to(self.device) for split in splits}
+        self.scores = {split: UnitScores(target, classes) for split, target in targets.items()}
+
+    def _score(self, split: str, batch: Any) -> None:
+        logits = self(batch["x"]).float()
+        loss = F.cross_entropy(logits, batch["target"], reduction="none")
+        self.scores[split].update(batch["unit"], logits.softmax(1), loss)

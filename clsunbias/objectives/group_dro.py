@@ -1,0 +1,43 @@
+"""Class-wise group distributionally robust optimisation."""
+
+import torch
+from torch import Tensor
+
+from clsunbias.objectives.base import ClassRisks, Objective, non_negative
+
+
+class GroupDRO(Objective):
+    """Class-wise group DRO: L = Σ_c sg[softmax(τ·L)]_c · L_c, sg stopping the gradient.
+
+    Memoryless: the weights follow from the current batch alone, unlike Sagawa et al.'s (arXiv 1911.08731)
+    exponentiated gradient. τ = 0 is per-class ERM; a large τ minimises the worst class. A class absent from the batch
+    takes no part.
+    Source: arXiv 2508.06943, eq. 8.
+
+    Args:
+        tau: inverse temperature τ ≥ 0.
+
+    Raises:
+        InputError: tau is negative, whether given here or set later by a schedule.
+    """
+
+    annealable = ("tau",)
+
+    def __init__(self, tau: float = 1.0) -> None:
+        super().__init__()
+        self.tau = tau
+
+    @property
+    def tau(self) -> float:
+        """The inverse temperature τ."""
+        return self._tau
+
+    @tau.setter
+    def tau(self, value: float) -> None:
+        self._tau = non_negative("tau", value)
+
+    def combine(self, risks: ClassRisks) -> Tensor:
+        means = risks.means
+        # softmax subtracts the largest exponent, so τ·L in the thousands stays finite.
+        scores = (self.tau * means.detach()).masked_fill(~risks.present, -torch.inf)
+        return (scores.softmax(0) * means).sum()

@@ -1,0 +1,103 @@
+"""What a finished run leaves: predictions.csv, result.json, and the hash that ties them to a config."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from clsunbias.errors import InputError
+from clsunbias.metrics import classification_metrics
+from clsunbias.module import Classifier
+
+PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside path, which takes its place only when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def config_sha256(config: Mapping[str, Any]) -> str:
+    """Hash of a run's saved config, less what does not change its result: the data's folder and what is displayed."""
+    data, trainer = dict(config["data"]), config["trainer"]
+    data["init_args"] = {name: value for name, value in data.get("init_args", {}).items() if name != "root"}
+    kept = {**config, "data": data}
+    kept["trainer"] = {name: value for name, value in trainer.items() if not name.startswith("enable_")}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def finished(out: Path, sha256: str) -> bool:
+    """Whether a folder holds the finished run of a config.
+
+    Raises:
+        InputError: it holds the finished run of another config, or a result that cannot be read.
+    """
+    path = out / "result.json"
+    if not path.exists():
+        return False
+    try:
+        found = json.loads(path.read_text())["config_sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no result of this suite ({error}); give another --out") from error
+    if found != sha256:
+        raise InputError(
+            f"{out} already holds a finished run of another config ({found[:12]}…, this one is {sha256[:12]}…); "
+            "give another --out, or delete that folder"
+        )
+    return True
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a result depends on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def predictions(model: Classifier) -> pd.DataFrame:
+    """Split, unit, label and class probabilities of every unit that the last evaluation scored."""
+    frames = []
+    for split, scores in model.scores.items():
+        prob, _ = scores.compute()
+        columns = {"split": split, "unit": range(len(prob)), "label": scores.target.cpu().numpy()}
+        columns |= {f"prob_{index}": prob[:, index].numpy() for index in range(prob.shape[1])}
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames)
+
+
+def split_metrics(model: Classifier) -> dict[str, dict[str, float]]:
+    """Metrics of every split that the last evaluation scored; with several test splits, ``test`` takes them together."""
+    scored = {split: (*scores.compute(), scores.target.cpu()) for split, scores in model.scores.items()}
+    tests = [values for split, values in scored.items() if split not in {"train", "val"}]
+    if len(tests) > 1:
+        prob, loss, target = (torch.cat(parts) for parts in zip(*tests, strict=True))
+        scored["test"] = (prob, loss, target)
+    return {
+        split: classification_metrics(prob, target, loss, model.data.class_names)
+        for split, (prob, loss, target) in scored.items()
+    }
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Writes a table atomically, nine significant digits (a float32 exactly)."""
+    with atomic(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.9g")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON object atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
