@@ -92,55 +92,59 @@ class ExperimentCLI(LightningCLI):
         loggers += [logger for logger in extra if isinstance(logger, Logger)]
         return super().instantiate_trainer(callbacks=callbacks, logger=loggers, **kwargs)
 
-    def before_fit(self) -> None:
-        """Finds what is wrong before anything is trained or written, and what an interrupted run left to go on from."""
+    def fit(self, **_: Any) -> None:
+        """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
         config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
-        self.experiment = {name: value for name, value in config.items() if name not in TRANSIENT}
-        self.sha256 = config_sha256(self.experiment)
-        if finished(self.out, self.sha256):
+        config = {name: value for name, value in config.items() if name not in TRANSIENT}
+        sha256 = config_sha256(config)
+        if finished(self.out, sha256):
             Console(stderr=True).print(f"{self.out} already holds this run, finished; nothing to do")
-            raise SystemExit(0)
+            return
+        self.check()
+        resume_from = self.start(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=resume_from, weights_only=True)
+        if self.trainer.fast_dev_run:
+            return
+        self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+        metrics, frame = split_metrics(self.model), predictions(self.model)
+        if self.trainer.is_global_zero:
+            write_csv(self.out / "predictions.csv", frame)
+            result = {
+                "dataset": self.datamodule.name,
+                "objective": self.model.objective.name,
+                "seed": self.option("seed_everything"),
+                "selection": repr(self.checkpoints.rule),
+                "step": self.checkpoints.best_step,
+                "units": frame.groupby("split", sort=False).size().to_dict(),
+                **metrics,
+                "versions": versions(),
+                "config_sha256": sha256,
+            }
+            write_json(self.out / "result.json", result)
+            show(metrics, f"{result['dataset']}, {result['objective']}, step {result['step']}")
+            Console().print(f"results in {self.out}")
+
+    def check(self) -> None:
+        """Finds what is wrong before anything is trained or written."""
         self.datamodule.prepare_data()
         self.datamodule.setup("fit")
         self.model.check(self.datamodule, self.datamodule.splits["train"].x)
         self.model.objective.setup(self.datamodule.class_counts)
         self.option("anneal").check(self.model.objective)
-        options = self.config_init["fit"]
-        options["weights_only"] = True
-        text = yaml.safe_dump(self.experiment, sort_keys=False, allow_unicode=True)
+
+    def start(self, config: str) -> str | None:
+        """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's."""
         saved, last = self.out / "config.yaml", self.out / "checkpoints" / "last.ckpt"
-        if options["ckpt_path"]:
-            load_weights(self.model, Path(options["ckpt_path"]))
-        elif last.exists() and saved.exists() and saved.read_text() == text:
+        asked = self.option("ckpt_path")
+        if asked:
+            load_weights(self.model, Path(asked))
+        elif last.exists() and saved.exists() and saved.read_text() == config:
             Console(stderr=True).print(f"going on from {last}")
-            options["ckpt_path"] = str(last)
+            asked = last
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:
             with atomic(saved) as temporary:
-                temporary.write_text(text)
-
-    def after_fit(self) -> None:
-        """Tests the selected weights, which training left in the model, and writes the results."""
-        if self.trainer.fast_dev_run:
-            return
-        self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
-        metrics, frame = split_metrics(self.model), predictions(self.model)
-        if not self.trainer.is_global_zero:
-            return
-        write_csv(self.out / "predictions.csv", frame)
-        result = {
-            "dataset": self.datamodule.name,
-            "objective": self.model.objective.name,
-            "seed": self.option("seed_everything"),
-            "selection": repr(self.checkpoints.rule),
-            "step": self.checkpoints.best_step,
-            "units": frame.groupby("split", sort=False).size().to_dict(),
-            **metrics,
-            "versions": versions(),
-            "config_sha256": self.sha256,
-        }
-        write_json(self.out / "result.json", result)
-        show(metrics, f"{result['dataset']}, {result['objective']}, step {result['step']} ({result['selection']})")
-        Console().print(f"results in {self.out}")
+                temporary.write_text(config)
+        return str(asked) if asked else None
 
     def validate(self, **_: Any) -> None:
         """Prints the validation figures of a checkpoint."""
@@ -193,7 +197,12 @@ def run(args: list[str]) -> None:
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         # Lightning: data in memory need no workers, and a resumed run may use its folder again; args come from main.
-        for message in (".*does not have many workers", ".*logs directory .* exists", "LightningCLI's args parameter"):
+        for message in (
+            ".*does not have many workers",
+            ".*logs directory .* exists",
+            "LightningCLI's args parameter",
+            ".*smaller than the logging interval",
+        ):
             warnings.filterwarnings("ignore", message)
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
         ExperimentCLI(

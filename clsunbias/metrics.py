@@ -62,9 +62,7 @@ class UnitScores:
         return means[:, :-1].clamp(max=1), means[:, -1]
 
 
-def classification_metrics(
-    prob: Tensor, target: Tensor, loss: Tensor, class_names: Sequence[str]
-) -> dict[str, float]:
+def classification_metrics(prob: Tensor, target: Tensor, loss: Tensor, class_names: Sequence[str]) -> dict[str, float]:
     """All metrics of one split. The predicted class is the most probable one (for two classes: threshold 0.5).
 
     With two classes, the first is negative: ``pos_f1``, ``neg_f1``, ``pos_recall`` (sensitivity), ``neg_recall``

@@ -47,7 +47,9 @@ class Resample:
         """
         generator = torch.Generator().manual_seed(self.seed)
         chosen = []
-        for label, (name, wanted) in enumerate((("negative", self.size - self.positives), ("positive", self.positives))):
+        for label, (name, wanted) in enumerate(
+            (("negative", self.size - self.positives), ("positive", self.positives))
+        ):
             rows = (train.target == label).nonzero().flatten()
             if wanted > len(rows):
                 raise InputError(
