@@ -43,6 +43,8 @@ def main(args: Sequence[str] | None = None) -> int:
         elif command in EXPERIMENT:
             from clsunbias.cli import run
 
+            if "" not in sys.path:  # a user's own classes, by their import path from where the command is run
+                sys.path.insert(0, "")
             run([command, *options])
         elif command == "reproduce":
             from clsunbias.experiments.reproduce import reproduce

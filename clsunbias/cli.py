@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 import pandas as pd
 import torch
 import yaml
-from jsonargparse import lazy_instance
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger
@@ -32,7 +31,7 @@ from clsunbias.results import (
     write_csv,
     write_json,
 )
-from clsunbias.selection import Best, SelectionRule
+from clsunbias.selection import SelectionRule
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "num_sanity_val_steps": 0,  # before_fit checks model and data; a trial validation would add nothing
@@ -41,6 +40,15 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 }
 # What a saved config leaves out: where things lie on this machine, and options that a single command has.
 TRANSIENT = ("config", "out", "input", "save_every", "ckpt_path", "weights_only", "verbose", "return_predictions")
+
+# Lightning's advice that does not hold here.
+QUIET = (
+    ".*does not have many workers",  # data in memory need none
+    ".*smaller than the logging interval",  # figures are logged once per validation
+    ".*It is recommended to use .*sync_dist",  # every process computes the same figures, from summed statistics
+    ".*logs directory .* exists",  # a resumed run writes its folder again
+    "LightningCLI's args parameter",  # args always come from main
+)
 
 
 class Parser(LightningArgumentParser):
@@ -55,7 +63,8 @@ class ExperimentCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(Anneal, "anneal")
-        parser.add_subclass_arguments(SelectionRule, "selection", default=lazy_instance(Best))
+        parser.add_subclass_arguments(SelectionRule, "selection")
+        parser.set_defaults({"selection": {"class_path": "clsunbias.selection.Best"}})
         parser.add_argument("--out", type=Path | None, help="output folder; fit's default is runs/NAME/OBJ/SEED")
         parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
         parser.add_argument("--input", type=Path | None, help="predict: an image, a folder of images or an npz")
@@ -88,7 +97,7 @@ class ExperimentCLI(LightningCLI):
             callbacks.append(RunProgress())
         # The CSV comes first and always: another logger may be offline, and a run's curves must not depend on it.
         extra = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
-        loggers = [CSVLogger(self.out, name="", version="", flush_logs_every_n_steps=1)]
+        loggers: list[Logger] = [CSVLogger(self.out, name="", version="", flush_logs_every_n_steps=1)]
         loggers += [logger for logger in extra if isinstance(logger, Logger)]
         return super().instantiate_trainer(callbacks=callbacks, logger=loggers, **kwargs)
 
@@ -103,7 +112,7 @@ class ExperimentCLI(LightningCLI):
         self.check()
         resume_from = self.start(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=resume_from, weights_only=True)
-        if self.trainer.fast_dev_run:
+        if self.option("trainer").fast_dev_run:
             return
         self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
         metrics, frame = split_metrics(self.model), predictions(self.model)
@@ -141,7 +150,7 @@ class ExperimentCLI(LightningCLI):
         elif last.exists() and saved.exists() and saved.read_text() == config:
             Console(stderr=True).print(f"going on from {last}")
             asked = last
-        if self.trainer.is_global_zero and not self.trainer.fast_dev_run:
+        if self.trainer.is_global_zero and not self.option("trainer").fast_dev_run:
             with atomic(saved) as temporary:
                 temporary.write_text(config)
         return str(asked) if asked else None
@@ -196,23 +205,24 @@ def run(args: list[str]) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        # Lightning: data in memory need no workers, and a resumed run may use its folder again; args come from main.
-        for message in (
-            ".*does not have many workers",
-            ".*logs directory .* exists",
-            "LightningCLI's args parameter",
-            ".*smaller than the logging interval",
-        ):
+        for message in QUIET:
             warnings.filterwarnings("ignore", message)
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
-        ExperimentCLI(
-            Classifier,
-            DataModule,
-            subclass_mode_data=True,
-            auto_configure_optimizers=False,
-            save_config_callback=None,
-            seed_everything_default=0,
-            trainer_defaults=TRAINER_DEFAULTS,
-            parser_class=Parser,
-            args=args,
-        )
+        try:
+            ExperimentCLI(
+                Classifier,
+                DataModule,
+                subclass_mode_data=True,
+                auto_configure_optimizers=False,
+                save_config_callback=None,
+                seed_everything_default=0,
+                trainer_defaults=TRAINER_DEFAULTS,
+                parser_class=Parser,
+                args=args,
+            )
+        except ValueError as error:
+            # The parser wraps what a class says of its arguments in an account of all types that it tried.
+            cause: BaseException | None = error
+            while cause and not isinstance(cause, InputError):
+                cause = cause.__cause__
+            raise cause or error from None

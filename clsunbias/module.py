@@ -1,6 +1,6 @@
 """The one LightningModule: any encoder, any objective, any data set."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -100,7 +100,7 @@ class Classifier(LightningModule):
         return result["loss"]
 
     def training_figures(self) -> dict[str, float]:
-        """Means over the steps since the last call (objective, class losses and their gap), and λ, τ, lr as last used."""
+        """Means over the steps since the last call (objective, class losses, their gap); λ, τ and lr as last used."""
         if not self._train:
             return {}
         steps = torch.stack(self._train).double().cpu()
@@ -132,7 +132,7 @@ class Classifier(LightningModule):
 
     def predict_step(self, batch: "Batch", batch_idx: int) -> Tensor:
         """Class probabilities float32 ``(B, C)``."""
-        return self(batch["x"]).float().softmax(1)
+        return cast(Tensor, self(batch["x"])).float().softmax(1)
 
     def metrics(self, split: str) -> dict[str, float]:
         """Metrics of a split that has been scored."""

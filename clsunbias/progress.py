@@ -6,7 +6,9 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+
+from clsunbias.module import Classifier
 
 
 class RunProgress(ProgressBar):
@@ -31,10 +33,15 @@ class RunProgress(ProgressBar):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._next == float("inf"):
             return
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), MofNCompleteColumn())
+        columns: tuple[ProgressColumn, ...] = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(),
+        )
         columns += (TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
         self._bar = Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
         total = int(trainer.estimated_stepping_batches)
+        assert isinstance(pl_module, Classifier)
         self._bar.add_task(pl_module.objective.name, total=total, completed=trainer.global_step, figures="")
         self._bar.start()
 

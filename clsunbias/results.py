@@ -79,7 +79,7 @@ def predictions(model: Classifier) -> pd.DataFrame:
 
 
 def split_metrics(model: Classifier) -> dict[str, dict[str, float]]:
-    """Metrics of every split that the last evaluation scored; with several test splits, ``test`` takes them together."""
+    """Metrics of every split that the last evaluation scored; ``test`` takes several test splits together."""
     scored = {split: (*scores.compute(), scores.target.cpu()) for split, scores in model.scores.items()}
     tests = [values for split, values in scored.items() if split not in {"train", "val"}]
     if len(tests) > 1:

@@ -69,13 +69,9 @@ class DataModule(LightningDataModule, ABC):
         super().__init__()
         if batch_size < 2:
             raise InputError(f"batch_size must be at least 2, so that a batch can hold both classes; got {batch_size}")
+        self.name: str = type(self).__name__.lower()  # as results show it
         self.batch_size = batch_size
         self.splits: dict[str, Split] = {}
-
-    @property
-    def name(self) -> str:
-        """The data set's name in results: the class's, in lower case."""
-        return type(self).__name__.lower()
 
     @abstractmethod
     def load(self) -> dict[str, Split]:

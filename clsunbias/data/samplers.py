@@ -33,7 +33,7 @@ class BatchSampler(DistributedSampler[Tensor]):
 
     def share(self, order: Tensor) -> Iterator[Tensor]:
         """This process's part of each global batch of the order."""
-        for batch in order.split(self.batch_size):
+        for batch in torch.split(order, self.batch_size):
             yield batch[self.rank :: self.num_replicas]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -18,7 +19,7 @@ from clsunbias.results import atomic
 
 # Okabe and Ito's colours: told apart by colour-blind readers too.
 CLASS_COLOURS = ("#0072B2", "#D55E00")
-LINES = {
+LINES: dict[tuple[str, str], tuple[str, str, Literal["-", ":"]]] = {
     ("erm", "authors"): ("ERM", "#000000", "-"),
     ("erm", "last"): ("ERM, last validation", "#000000", ":"),
     ("cls_unbias", "authors"): ("Cls-unbias", "#009E73", "-"),

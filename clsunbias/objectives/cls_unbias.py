@@ -1,6 +1,7 @@
 """Cls-unbias: group DRO plus the class-wise inequality loss."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -60,7 +61,7 @@ class ClsUnbias(GroupDRO):
         InputError: lam or tau is negative, whether given here or set later by a schedule.
     """
 
-    annealable = ("lam", "tau")
+    annealable: ClassVar[tuple[str, ...]] = ("lam", "tau")
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """Class-wise group distributionally robust optimisation."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,7 @@ class GroupDRO(Objective):
         InputError: tau is negative, whether given here or set later by a schedule.
     """
 
-    annealable = ("tau",)
+    annealable: ClassVar[tuple[str, ...]] = ("tau",)
 
     def __init__(self, tau: float = 1.0) -> None:
         super().__init__()

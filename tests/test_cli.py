@@ -1,0 +1,150 @@
+"""The commands through their front door: what fit leaves, determinism, resuming, overlays, predict."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from clsunbias.__main__ import main
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+OBJECTIVES = sorted(path.stem for path in (CONFIGS / "objectives").glob("*.yaml"))
+EXPERIMENTS = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+BINARY_METRICS = {"macro_f1", "pos_f1", "neg_f1", "accuracy", "balanced_accuracy", "auroc", "auprc", "brier", "ece"} | {
+    "loss",
+    "loss_pos",
+    "loss_neg",
+    "loss_gap",
+}
+
+
+def fit(config: str, out: Path, *options: str, objective: str = "cls_unbias") -> int:
+    """Runs ``clsunbias fit`` in this process, quietly; returns its exit status."""
+    files = ["--config", str(CONFIGS / f"{config}.yaml"), "--config", str(CONFIGS / "objectives" / f"{objective}.yaml")]
+    return main(["fit", *files, "--out", str(out), "--trainer.enable_progress_bar", "false", *options])
+
+
+SHORT = ("--trainer.max_epochs", "3")  # of the image configs
+SHORT_TOY = ("--trainer.max_steps", "41", "--selection", "clsunbias.selection.LastStep")
+
+
+@pytest.fixture(scope="session")
+def retina_run(tmp_path_factory: pytest.TempPathFactory, medmnist_root: Path) -> Path:
+    """A short finished run on (official or fake) RetinaMNIST."""
+    out = tmp_path_factory.mktemp("retina") / "run"
+    assert fit("retina", out, "--data.root", str(medmnist_root), *SHORT) == 0
+    return out
+
+
+def test_fit_leaves_the_files_of_the_contract(retina_run: Path) -> None:
+    """Config, curves, checkpoint, predictions, and result.json with all its keys."""
+    names = {"config.yaml", "metrics.csv", "checkpoints", "predictions.csv", "result.json"}
+    assert {path.name for path in retina_run.iterdir()} == names
+    result = json.loads((retina_run / "result.json").read_text())
+    keys = {"dataset", "objective", "seed", "selection", "step", "units", "val", "test", "versions", "config_sha256"}
+    assert keys <= result.keys()
+    assert (result["dataset"], result["objective"], result["seed"]) == ("retinamnist", "cls_unbias", 0)
+    assert BINARY_METRICS <= result["val"].keys() & result["test"].keys()
+    assert result["test"]["loss_gap"] == pytest.approx(abs(result["test"]["loss_pos"] - result["test"]["loss_neg"]))
+    predictions = pd.read_csv(retina_run / "predictions.csv")
+    assert list(predictions) == ["split", "unit", "label", "prob_0", "prob_1"]
+    assert predictions.groupby("split").size().to_dict() == result["units"]
+
+
+def test_results_follow_from_the_predictions(retina_run: Path) -> None:
+    """Accuracy recomputed from predictions.csv is the reported one."""
+    predictions = pd.read_csv(retina_run / "predictions.csv")
+    result = json.loads((retina_run / "result.json").read_text())
+    for split, rows in predictions.groupby("split"):
+        right = ((rows["prob_1"] > rows["prob_0"]).astype(int) == rows["label"]).mean()
+        assert result[split]["accuracy"] == pytest.approx(right)
+
+
+def test_curves_hold_class_losses_gap_and_annealed_numbers(retina_run: Path) -> None:
+    """metrics.csv has a row a validation, λ rising and τ falling, and the selected row is the best one."""
+    curves = pd.read_csv(retina_run / "metrics.csv").sort_values("step")
+    assert len(curves) == 3
+    for name in ("train/loss_pos", "train/loss_neg", "train/loss_gap", "val/loss_pos", "val/loss_gap", "lr"):
+        assert curves[name].notna().all()
+    assert curves["lam"].is_monotonic_increasing
+    assert curves["tau"].is_monotonic_decreasing
+    assert curves["tau"].iloc[-1] == pytest.approx(1.0)
+    result = json.loads((retina_run / "result.json").read_text())
+    best = curves.loc[curves["val/macro_f1"].idxmax()]
+    assert result["step"] == best["step"]
+    assert result["val"]["macro_f1"] == pytest.approx(best["val/macro_f1"], abs=1e-6)
+
+
+def test_the_saved_config_repeats_the_run(retina_run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """``fit`` and ``test`` take the saved config as it is; the same seed gives identical predictions."""
+    again = tmp_path / "again"
+    assert main(["fit", "--config", str(retina_run / "config.yaml"), "--out", str(again)]) == 0
+    assert (again / "predictions.csv").read_bytes() == (retina_run / "predictions.csv").read_bytes()
+    capfd.readouterr()
+    assert main(["test", "--config", str(retina_run / "config.yaml")]) == 0
+    assert main(["validate", "--config", str(retina_run / "config.yaml")]) == 0
+    shown = capfd.readouterr().out
+    macro_f1 = json.loads((retina_run / "result.json").read_text())["test"]["macro_f1"]
+    assert f"{macro_f1:.4f}" in shown
+
+
+def test_a_finished_run_is_not_run_again(retina_run: Path, medmnist_root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The same command on a finished folder says so and changes nothing."""
+    before = (retina_run / "result.json").stat().st_mtime_ns
+    assert fit("retina", retina_run, "--data.root", str(medmnist_root), *SHORT) == 0
+    assert "nothing to do" in capfd.readouterr().err
+    assert (retina_run / "result.json").stat().st_mtime_ns == before
+
+
+def test_seeds_give_different_weights(tmp_path: Path) -> None:
+    """Another seed starts from other weights; the same one from the same."""
+    weights = []
+    for name, seed in (("a", "1"), ("b", "2"), ("c", "1")):
+        assert fit("toy_balanced", tmp_path / name, "--seed_everything", seed, *SHORT_TOY) == 0
+        path = tmp_path / name / "checkpoints" / "selected.ckpt"
+        weights.append(torch.load(path, weights_only=True)["state_dict"]["encoder.weight"])
+    assert not torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("config", EXPERIMENTS)
+def test_every_config_takes_every_overlay(config: str, objective: str, medmnist_root: Path, tmp_path: Path) -> None:
+    """Each shipped config runs a step of training and validation with each objective, and leaves no folder."""
+    root = [] if config.startswith("toy") else ["--data.root", str(medmnist_root)]
+    assert fit(config, tmp_path / "run", "--trainer.fast_dev_run", "true", *root, objective=objective) == 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_overlay_keeps_the_data_sets_own_tau(tmp_path: Path) -> None:
+    """Group DRO drops λ's schedule and keeps that of τ, whatever it is."""
+    options = ("--anneal.tau.init_args.start", "2", "--anneal.tau.init_args.end", "0.01", *SHORT_TOY)
+    assert fit("toy_balanced", tmp_path / "run", *options, objective="group_dro") == 0
+    anneal = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["anneal"]
+    assert anneal["lam"] is None
+    assert anneal["tau"]["init_args"] == {"start": 2.0, "end": 0.01}
+    assert pd.read_csv(tmp_path / "run" / "metrics.csv")["tau"].min() == pytest.approx(0.01)
+
+
+def test_predict_scores_new_images(retina_run: Path, tmp_path: Path, medmnist_root: Path) -> None:
+    """The same test images as files, as an npz and in training's own pass get the same probabilities."""
+    with np.load(medmnist_root / "retinamnist.npz") as arrays:
+        images = arrays["test_images"][:5]
+    (tmp_path / "folder").mkdir()
+    for index, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / "folder" / f"{index}.png")
+    np.savez(tmp_path / "new.npz", images=images)
+    expected = pd.read_csv(retina_run / "predictions.csv").query("split == 'test'")["prob_1"].to_numpy()[:5]
+    for source, names in (("folder", [f"{index}.png" for index in range(5)]), ("new.npz", list("01234"))):
+        out = tmp_path / f"scores-{source}"
+        options = ["--config", str(retina_run / "config.yaml"), "--input", str(tmp_path / source), "--out", str(out)]
+        assert main(["predict", *options]) == 0
+        found = pd.read_csv(out / "predictions.csv", dtype={"unit": str})
+        assert list(found["unit"]) == names
+        np.testing.assert_allclose(found["prob_1"], expected, atol=1e-6)
+        assert (found["prediction"] == np.where(expected > 0.5, "grade ≥ 2", "grade < 2")).all()

@@ -1,0 +1,45 @@
+"""What the README shows works as it stands there."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from clsunbias.__main__ import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["worst_class", "wisconsin"])
+def test_the_readmes_extensions_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, medmnist_root: Path
+) -> None:
+    """The code block, saved under its name, trains with the command printed below it."""
+    found = re.search(rf"```python\n(# {name}\.py\n.*?)```\n\n```bash\nclsunbias (.*?)```", README, re.DOTALL)
+    assert found
+    code, command = found.groups()
+    assert sum(bool(line) for line in code.splitlines()) <= 15
+    (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    options = ["--out", "run", "--trainer.max_epochs", "5", "--trainer.enable_progress_bar", "false"]
+    if name == "worst_class":
+        options += ["--data.root", str(medmnist_root)]
+    assert main([*shlex.split(command.replace("\\\n", "")), *options]) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert name in {result["objective"], result["dataset"]}
+
+
+def test_the_readmes_files_exist() -> None:
+    """Every config, picture and make target that the README names is there."""
+    for path in re.findall(r"(?:configs|docs)/[\w/]+\.\w+", README):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"`(\w+\.yaml)`", README):
+        assert (ROOT / "configs" / path).exists(), path
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"make ([a-z][a-z0-9-]+)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

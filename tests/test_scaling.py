@@ -1,0 +1,52 @@
+"""Several processes and mixed precision, through the command line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.test_cli import CONFIGS, fit
+
+
+def train(out: Path, root: Path, objective: str, *options: str) -> pd.DataFrame:
+    """A few epochs in processes of their own; returns the curves."""
+    files = [CONFIGS / "retina_imbalanced.yaml", CONFIGS / "objectives" / f"{objective}.yaml"]
+    args = [part for file in files for part in ("--config", str(file))]
+    args += ["--data.root", str(root), "--out", str(out), "--trainer.max_epochs", "6", "--trainer.accelerator", "cpu"]
+    # 27 rows a batch: an odd number, and a last batch of 19, so that the processes get unequal shares.
+    args += ["--data.batch_size", "27", "--trainer.enable_progress_bar", "false", *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "clsunbias", "fit", *args], env=environment, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return pd.read_csv(out / "metrics.csv")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["class_weighted_erm", "cls_unbias"])
+def test_two_processes_give_the_loss_trace_of_one(objective: str, tmp_path: Path, medmnist_root: Path) -> None:
+    """Losses, figures and predictions on two gloo processes equal those on one, whatever the objective."""
+    one = train(tmp_path / "one", medmnist_root, objective)
+    two = train(
+        tmp_path / "two", medmnist_root, objective, "--trainer.devices", "2", "--trainer.strategy", "ddp"
+    )
+    assert list(one) == list(two)
+    assert one["train/objective"].nunique() == 6
+    np.testing.assert_allclose(two, one, atol=1e-5)
+    predictions = [pd.read_csv(tmp_path / name / "predictions.csv") for name in ("one", "two")]
+    pd.testing.assert_frame_equal(predictions[0], predictions[1], check_exact=False, atol=1e-5)
+
+
+def test_mixed_precision_trains(tmp_path: Path, medmnist_root: Path) -> None:
+    """bf16 autocast gives finite figures near those of single precision."""
+    options = ("--data.root", str(medmnist_root), "--trainer.max_epochs", "2", "--trainer.accelerator", "cpu")
+    for precision in ("bf16-mixed", "32-true"):
+        out = tmp_path / precision
+        assert fit("retina_imbalanced", out, *options, "--trainer.precision", precision) == 0
+    curves = [pd.read_csv(tmp_path / name / "metrics.csv")["train/objective"] for name in ("bf16-mixed", "32-true")]
+    np.testing.assert_allclose(curves[0], curves[1], rtol=0.02)
