@@ -78,13 +78,11 @@ class ExperimentCLI(LightningCLI):
 
     @property
     def out(self) -> Path:
-        """The output folder; for commands that use a run's checkpoint, the folder that its config lies in."""
+        """The output folder of ``fit``."""
         if self.option("out"):
             return Path(self.option("out"))
-        configs = [Path(str(path)) for path in self.option("config") or ()]
-        if self.subcommand != "fit":
-            return configs[0].parent if configs else Path()
-        name = configs[0].stem if configs else self.datamodule.name
+        configs = self.option("config")
+        name = Path(str(configs[0])).stem if configs else self.datamodule.name
         return Path("runs", name, self.model.objective.name, str(self.option("seed_everything")))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -92,7 +90,9 @@ class ExperimentCLI(LightningCLI):
         if self.subcommand != "fit":
             return super().instantiate_trainer(logger=False, **kwargs)
         self.checkpoints = Checkpoints(self.option("selection"), self.out / "checkpoints", self.option("save_every"))
-        callbacks = [*(trainer.callbacks or []), self.checkpoints]
+        callbacks = list(trainer.callbacks or [])
+        if not trainer.fast_dev_run:  # a trial, which leaves nothing
+            callbacks.append(self.checkpoints)
         if trainer.enable_progress_bar:
             callbacks.append(RunProgress())
         # The CSV comes first and always: another logger may be offline, and a run's curves must not depend on it.
@@ -157,15 +157,15 @@ class ExperimentCLI(LightningCLI):
 
     def validate(self, **_: Any) -> None:
         """Prints the validation figures of a checkpoint."""
-        self.load_checkpoint()
+        checkpoint = self.load_checkpoint()
         self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)
-        show(split_metrics(self.model), str(self.out))
+        show(split_metrics(self.model), str(checkpoint))
 
     def test(self, **_: Any) -> None:
         """Prints the figures of a checkpoint on every split."""
-        self.load_checkpoint()
+        checkpoint = self.load_checkpoint()
         self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
-        show(split_metrics(self.model), str(self.out))
+        show(split_metrics(self.model), str(checkpoint))
 
     def predict(self, **_: Any) -> None:
         """Writes the class probabilities of new inputs to OUT/predictions.csv."""
@@ -186,10 +186,12 @@ class ExperimentCLI(LightningCLI):
         write_csv(Path(out) / "predictions.csv", frame)
         Console().print(f"{len(frame)} predictions in {Path(out) / 'predictions.csv'}")
 
-    def load_checkpoint(self) -> None:
-        """Loads --ckpt_path, or the selected checkpoint of the run whose config was given."""
-        path = self.option("ckpt_path") or self.out / "checkpoints" / "selected.ckpt"
-        load_weights(self.model, Path(path))
+    def load_checkpoint(self) -> Path:
+        """Loads --ckpt_path, or the selected checkpoint of the run whose config was given; returns which."""
+        run = Path(str((self.option("config") or ["."])[0])).parent
+        path = Path(self.option("ckpt_path") or run / "checkpoints" / "selected.ckpt")
+        load_weights(self.model, path)
+        return path
 
 
 def show(metrics: dict[str, dict[str, float]], title: str) -> None:
@@ -225,4 +227,6 @@ def run(args: list[str]) -> None:
             cause: BaseException | None = error
             while cause and not isinstance(cause, InputError):
                 cause = cause.__cause__
-            raise cause or error from None
+            if cause:
+                raise cause from None
+            raise

@@ -93,7 +93,9 @@ def test_the_saved_config_repeats_the_run(retina_run: Path, tmp_path: Path, capf
     assert f"{macro_f1:.4f}" in shown
 
 
-def test_a_finished_run_is_not_run_again(retina_run: Path, medmnist_root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_finished_run_is_not_run_again(
+    retina_run: Path, medmnist_root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """The same command on a finished folder says so and changes nothing."""
     before = (retina_run / "result.json").stat().st_mtime_ns
     assert fit("retina", retina_run, "--data.root", str(medmnist_root), *SHORT) == 0

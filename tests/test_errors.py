@@ -38,7 +38,10 @@ def fails(args: list[str], capfd: pytest.CaptureFixture[str], *parts: str) -> No
         (["--model.objective.init_args.tau", "-0.5"], ["tau", "at least 0", "-0.5"]),
         (["--anneal.lam.init_args.end", "-2"], ["lam", "at least 0", "-2"]),
         (["--data.positive_fraction", "1.5"], ["positive_fraction", "1.5"]),
-        (["--selection", "clsunbias.selection.Best", "--selection.metric", "test/macro_f1"], ["test/macro_f1", "refused"]),
+        (
+            ["--selection", "clsunbias.selection.Best", "--selection.metric", "test/macro_f1"],
+            ["test/macro_f1", "refused"],
+        ),
         (["--model.encoder.init_args.in_features", "3"], ["Linear", "toy"]),
         (["--model.encoder.init_args.out_features", "3"], ["logits", "2 classes"]),
     ],
@@ -158,7 +161,8 @@ def test_inputs_that_cannot_be_predicted(
 
 def test_a_run_too_short_for_its_rule(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The authors' rule needs 101 iterations: with fewer, the run says so and leaves no result."""
-    fails(["fit", *TOY, "--out", str(tmp_path / "run"), "--trainer.max_steps", "41"], capfd, "no eligible validation")
+    options = ["--trainer.max_steps", "41", "--trainer.enable_progress_bar", "false"]
+    fails(["fit", *TOY, "--out", str(tmp_path / "run"), *options], capfd, "no eligible validation")
     assert not (tmp_path / "run" / "result.json").exists()
 
 

@@ -38,7 +38,7 @@ def test_the_readmes_files_exist() -> None:
     """Every config, picture and make target that the README names is there."""
     for path in re.findall(r"(?:configs|docs)/[\w/]+\.\w+", README):
         assert (ROOT / path).exists(), path
-    for path in re.findall(r"`(\w+\.yaml)`", README):
+    for path in re.findall(r"`(\w+_\w+\.yaml)`", README):
         assert (ROOT / "configs" / path).exists(), path
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"make ([a-z][a-z0-9-]+)", README):

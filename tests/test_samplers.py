@@ -1,9 +1,18 @@
-"""Orders of training rows: functions of seed and epoch, shared out among processes without overlap."""
+"""What is random in training data: the order of rows, resampling, augmentation. Each is a function of its seed."""
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 
+from clsunbias.data import BreastMNIST, Resample, Split
+from clsunbias.data.augmentation import Jitter
 from clsunbias.data.samplers import BatchSampler, FullBatches, SequentialBatches, ShuffledBatches
+from clsunbias.errors import InputError
 
 
 def order(sampler: BatchSampler) -> list[int]:
@@ -72,7 +81,7 @@ def test_shares_partition_each_global_batch(kind: type[ShuffledBatches] | type[S
         assert len(sampler) == len(whole)
     assert [len(share) for share in shares] == [len(whole)] * world
     for batch, *parts in zip(whole, *shares, strict=True):
-        assert sorted(sum(parts, [])) == sorted(batch)
+        assert sorted(row for part in parts for row in part) == sorted(batch)
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
@@ -88,3 +97,80 @@ def test_full_batches_come_once_and_then_n_times_an_epoch() -> None:
     assert counts == [1, 3, 3]
     with pytest.raises(TypeError):  # a length would be wrong in one epoch or the other
         len(sampler)
+
+
+def test_resampling_draws_exact_counts_once_each() -> None:
+    """The same rows for the same seed whatever the run's, no row twice, in the order they had, with their own class."""
+    target = (torch.arange(400) % 5 > 2).long()
+    train = Split(torch.arange(400.0).unsqueeze(1), target)
+    drawn: list[list[int]] = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(len(drawn))
+        split = Resample(100, 0.25, seed)(train)
+        rows = split.x.flatten().long()
+        assert torch.bincount(split.target).tolist() == [75, 25]
+        assert (rows.diff() > 0).all()
+        assert torch.equal(split.target, target[rows])
+        assert split.unit.tolist() == list(range(100))
+        drawn.append(rows.tolist())
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_resampling_beyond_the_data_is_refused() -> None:
+    """A fraction of no mix, a class left empty, more rows than there are: each with the numbers."""
+    for fraction in (0.0, 1.0, -0.2, math.nan):
+        with pytest.raises(InputError, match=f"between 0 and 1, got {fraction}"):
+            Resample(100, fraction)
+    with pytest.raises(InputError, match="4 samples with 10% positives leave a class without any"):
+        Resample(4, 0.1)
+    train = Split(torch.zeros(10, 1), torch.tensor([0] * 7 + [1] * 3))
+    with pytest.raises(InputError, match=r"asks for 4 positive samples .* the training split has 3"):
+        Resample(8, 0.5)(train)
+
+
+def ramp(rows: int) -> torch.Tensor:
+    """Images of 29×29 whose value is the column's position, 0 to 1."""
+    return torch.linspace(0, 1, 29).expand(rows, 1, 29, 29).clone()
+
+
+def test_jitter_follows_from_its_seed_and_keeps_shape_and_range() -> None:
+    """Same seed, same images; another seed or another row of the batch, others; the global generator is not used."""
+    images = torch.rand(1, 3, 28, 28).expand(6, -1, -1, -1).contiguous()
+    before = torch.random.get_rng_state()
+    once, again, other = Jitter()(images, 5), Jitter()(images, 5), Jitter()(images, 6)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)
+    assert len({row.numpy().tobytes() for row in once}) == 6
+    assert once.shape == images.shape
+    assert images.min() - 1e-6 <= once.min()
+    assert once.max() <= images.max() + 1e-6
+
+
+def test_each_part_of_jitter_alone() -> None:
+    """Nothing at all; a flip; a shift in shares of the side; a rotation in degrees."""
+    images = torch.rand(4, 1, 28, 28)
+    torch.testing.assert_close(Jitter(0, 0, 0)(images, 1), images, atol=1e-5, rtol=0)
+    torch.testing.assert_close(Jitter(1, 0, 0)(images, 1), images.flip(3), atol=1e-5, rtol=0)
+    moved = (Jitter(0, 0, 0.1)(ramp(200), 1) - ramp(200))[:, 0, 14, 14] * 28 / 29  # shares of the side
+    assert 0.09 < moved.abs().max() <= 0.1 + 1e-5
+    turned = Jitter(0, 10, 0)(ramp(200), 1)[:, 0]
+    slope = (turned[:, 18, 14] - turned[:, 10, 14]) * 28 / 8  # down a column: the sine of the angle
+    assert math.sin(math.radians(9)) < slope.abs().max() <= math.sin(math.radians(10)) + 1e-4
+    torch.testing.assert_close(turned[:, 14, 14], torch.full((200,), 0.5))  # about the centre
+
+
+def test_augmentation_is_for_training_and_repeats_by_step(medmnist_root: Path) -> None:
+    """A step draws the same again after resuming, the next step and another process draw anew; evaluation does not."""
+    data = BreastMNIST(medmnist_root, augment=Jitter())
+    data.setup("fit")
+
+    def augmented(training: bool, step: int, rank: int = 0) -> torch.Tensor:
+        state = SimpleNamespace(training=training, global_step=step, world_size=2, global_rank=rank)
+        data.trainer = cast(Trainer, state)
+        return data.on_after_batch_transfer(data.splits["train"][torch.arange(4)], 0)["x"]
+
+    assert torch.equal(augmented(True, 3), augmented(True, 3))
+    draws = [augmented(False, 3), augmented(True, 3), augmented(True, 4), augmented(True, 3, rank=1)]
+    assert torch.equal(draws[0], data.splits["train"].x[:4])
+    assert len({draw.numpy().tobytes() for draw in draws}) == 4

@@ -32,9 +32,7 @@ def train(out: Path, root: Path, objective: str, *options: str) -> pd.DataFrame:
 def test_two_processes_give_the_loss_trace_of_one(objective: str, tmp_path: Path, medmnist_root: Path) -> None:
     """Losses, figures and predictions on two gloo processes equal those on one, whatever the objective."""
     one = train(tmp_path / "one", medmnist_root, objective)
-    two = train(
-        tmp_path / "two", medmnist_root, objective, "--trainer.devices", "2", "--trainer.strategy", "ddp"
-    )
+    two = train(tmp_path / "two", medmnist_root, objective, "--trainer.devices", "2", "--trainer.strategy", "ddp")
     assert list(one) == list(two)
     assert one["train/objective"].nunique() == 6
     np.testing.assert_allclose(two, one, atol=1e-5)

@@ -106,8 +106,8 @@ class MedMNIST(DataModule):
 
     def rows(self, pixels: Array) -> Tensor:
         """Pixels uint8 ``(N, H, W)`` or ``(N, H, W, channels)`` as float32 ``(N, channels, H, W)`` in [−1, 1]."""
-        images = torch.from_numpy(pixels.reshape(-1, self.size, self.size, self.channels))
-        return images.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous()
+        images = torch.tensor(pixels.reshape(-1, self.size, self.size, self.channels), dtype=torch.float32)
+        return images.permute(0, 3, 1, 2).div(127.5).sub(1).contiguous()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         if self.augment and self.trainer is not None and self.trainer.training:

@@ -1,0 +1,1 @@
+"""What the suite costs beside plain PyTorch: ``python -m benchmarks [NAME ...]``."""

@@ -1,0 +1,40 @@
+"""Runs the benchmarks named, or all, and prints their figures in one table.
+
+Figures are ratios or process times of one run, never limits in a test: how fast a machine is, or what else it does,
+says nothing about the suite.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import help_time, retina_step, table1_time, toy_step
+from benchmarks.timing import Row
+
+BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
+    "retina_step": retina_step.measure,
+    "toy_step": toy_step.measure,
+    "table1_time": table1_time.measure,
+    "help_time": help_time.measure,
+}
+
+
+def main() -> None:
+    """Measures, then prints."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What the suite costs.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default all: {', '.join(BENCHMARKS)}")
+    names = parser.parse_args().names
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}")
+    table = Table("what", "figure", "target", title="ratios: median (least to largest) of paired runs", show_lines=True)
+    for name in names or BENCHMARKS:
+        for row in BENCHMARKS[name]():
+            table.add_row(row.what, row.figure, row.target)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

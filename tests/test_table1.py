@@ -1,0 +1,86 @@
+"""Table 1 through the command line: the published cells, the files, and running only what is missing."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from clsunbias.__main__ import main
+
+COLUMNS = "table,row,column,metric,value,sd,n,low,high,published,difference,protocol,selection,simulated".split(",")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table with a repetition over three seeds."""
+    out = tmp_path_factory.mktemp("table1")
+    assert main(["reproduce", "table1", "--out", str(out), "--seeds", "3", "--jobs", "1"]) == 0
+    return out
+
+
+@pytest.mark.slow
+def test_the_authors_rule_gives_the_published_cells(results: Path) -> None:
+    """Every accuracy and weight of the four rows is within 0.001 of the published (row 3's train pos-acc is 0.010)."""
+    cells = pd.read_csv(results / "table1.csv")
+    assert list(cells) == COLUMNS
+    paper = cells[cells["published"].notna() & cells["selection"].str.startswith("LossRatio")]
+    assert len(paper) == 4 * 8
+    # Half a unit of the published third decimal on top, which itself is rounded or cut off.
+    assert (paper["difference"].abs() <= 0.001 + 0.0005).all(), paper[paper["difference"].abs() > 0.0015]
+    assert (paper["value"].round(3) - paper["published"]).abs().max() <= 0.001 + 1e-9
+    weights = paper[paper["column"] == "weights"].pivot_table(index="row", columns="metric", values="value").round(3)
+    expected = [[0.858, -0.514], [0.962, -0.275], [0.663, -0.749], [0.925, -0.379]]
+    assert weights.to_numpy().tolist() == expected
+    assert cells["simulated"].all()
+
+
+@pytest.mark.slow
+def test_the_collapse_of_row_3_is_the_rules_doing(results: Path) -> None:
+    """The same training run is far from collapsed at its end, and the table says so."""
+    cells = pd.read_csv(results / "table1.csv")
+    row = cells.query("row == '3 ERM' and column == 'train' and metric == 'pos_recall' and n == 1")
+    collapsed, learnt = (row[row["selection"].str.startswith(rule)]["value"].item() for rule in ("LossRatio", "Last"))
+    assert (collapsed, learnt > 0.3) == (0.010, True)
+    text = (results / "table1.md").read_text()
+    assert f"{collapsed:.3f} at the iteration that the authors' rule picks" in text
+    assert f"{learnt:.3f} at its end" in text
+
+
+@pytest.mark.slow
+def test_files_and_intervals(results: Path) -> None:
+    """All files are there; the repetition has an interval around its mean, and a line a run."""
+    names = {"table1.csv", "table1.md", "table1.tex", "table1_runs.csv", "runs"}
+    names |= {f"figure{number}.{suffix}" for number in (1, 2) for suffix in ("png", "svg")}
+    assert {path.name for path in results.iterdir()} == names
+    cells = pd.read_csv(results / "table1.csv")
+    repeated = cells[cells["n"] == 3]
+    assert len(repeated) == 2 * 4 * 8
+    assert ((repeated["low"] <= repeated["value"]) & (repeated["value"] <= repeated["high"])).all()
+    assert repeated["published"].isna().all()
+    runs = pd.read_csv(results / "table1_runs.csv")
+    assert len(runs) == 2 * 4 * 4
+    shown = runs.query("row == '1 ERM' and seed != 'paper'").groupby("selection")["train/pos_recall"].mean()
+    expected = repeated.query("row == '1 ERM' and column == 'train' and metric == 'pos_recall'").set_index("selection")
+    pd.testing.assert_series_equal(shown, expected["value"], check_names=False)
+
+
+@pytest.mark.slow
+def test_only_what_is_missing_is_run_and_failures_count(results: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A removed result is made again and no other; a run that cannot be done gives status 1 and says why."""
+    made = sorted(results.glob("runs/**/result.json"))
+    times = {path: path.stat().st_mtime_ns for path in made}
+    made[0].unlink()
+    assert main(["reproduce", "table1", "--out", str(results), "--seeds", "3"]) == 0
+    changed = {path for path in made if path.stat().st_mtime_ns != times[path]}
+    assert changed == {made[0]}
+    made[1].write_text("{}")
+    capfd.readouterr()
+    assert main(["reproduce", "table1", "--out", str(results), "--seeds", "3"]) == 1
+    assert "no result of this suite" in capfd.readouterr().err
+
+
+def test_wrong_settings_are_named(capfd: pytest.CaptureFixture[str]) -> None:
+    """One seed has no interval; there is no job zero."""
+    for options in (["--seeds", "1"], ["--jobs", "0"], ["--no-such", "1"]):
+        assert main(["reproduce", "table1", *options]) == 2
+        assert "clsunbias: error:" in capfd.readouterr().err
