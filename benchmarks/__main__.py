@@ -7,6 +7,7 @@ says nothing about the suite.
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -25,10 +26,14 @@ def main() -> None:
     """Measures, then prints."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What the suite costs.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default all: {', '.join(BENCHMARKS)}")
-    names = parser.parse_args().names
+    parser.add_argument("--threads", type=int, default=1, help="of torch, on both sides of a ratio; default 1")
+    options = parser.parse_args()
+    names = options.names
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}")
+    # One by default: on a machine with other work, threads that wait for each other drown what is measured.
+    torch.set_num_threads(options.threads)
     table = Table("what", "figure", "target", title="ratios: median (least to largest) of paired runs", show_lines=True)
     for name in names or BENCHMARKS:
         for row in BENCHMARKS[name]():

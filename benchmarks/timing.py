@@ -120,7 +120,7 @@ def check_same(ours: nn.Module, plain: nn.Module, tolerance: float = 1e-4) -> No
         RuntimeError: a weight differs by more than the tolerance.
     """
     pairs = zip(ours.parameters(), plain.parameters(), strict=True)
-    difference = max(float((one - other).abs().max()) for one, other in pairs)
+    difference = max(float((one - other).detach().abs().max()) for one, other in pairs)
     if not difference <= tolerance:
         raise RuntimeError(f"the two sides end with weights that differ by up to {difference:.2g}")
 

@@ -21,11 +21,11 @@ def load_weights(model: nn.Module, path: Path) -> None:
     if not path.is_file():
         raise InputError(f"there is no checkpoint {path}; give one with --ckpt_path, or train first")
     try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        weights = dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+        found = {name: tuple(value.shape) for name, value in weights.items()}
     except Exception as error:  # a file of another kind makes the reader fail in any way at all
         raise InputError(f"{path} is not a checkpoint that can be read: {error}") from error
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(expected | found):
         if expected.get(name) != found.get(name):
             raise InputError(

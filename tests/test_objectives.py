@@ -173,13 +173,13 @@ def test_two_classes_always_use_the_absolute_gap() -> None:
         assert ClsUnbias(3, 0, inequality).combine(risks).item() == pytest.approx(1.0 + 3 * 1.0)
 
 
-@pytest.mark.parametrize("value", [-0.5, -1e-9, math.nan])
+@pytest.mark.parametrize("value", [-0.5, -1e-9, math.nan, math.inf])
 @pytest.mark.parametrize(("make", "name"), [(GroupDRO, "tau"), (ClsUnbias, "tau"), (ClsUnbias, "lam")])
 def test_negative_lam_and_tau_are_refused(make: Callable[..., Objective], name: str, value: float) -> None:
     """When made and when a schedule sets them later; the number before is kept."""
     objective = make(**{name: 0.25})
     for attempt in (lambda: make(**{name: value}), lambda: setattr(objective, name, value)):
-        with pytest.raises(InputError, match=f"{name} must be a number of at least 0, got {value}"):
+        with pytest.raises(InputError, match=f"{name} must be a finite number of at least 0, got {value}"):
             attempt()
     assert getattr(objective, name) == 0.25
     assert name in objective.annealable

@@ -8,24 +8,29 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import torch
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 
-def command(out: Path, root: Path) -> list[str]:
-    """A short run that can be resumed from the end of each epoch."""
-    config = ["--config", str(CONFIGS / "retina_imbalanced.yaml"), "--data.root", str(root), "--out", str(out)]
-    options = ["--trainer.max_epochs", "40", "--save_every", "0", "--trainer.enable_progress_bar", "false"]
-    return [sys.executable, "-m", "clsunbias", "fit", *config, *options]
+def command(config: str, out: Path) -> list[str]:
+    """A run that can be resumed from the end of each epoch."""
+    options = ["--config", str(CONFIGS / f"{config}.yaml"), "--out", str(out), "--save_every", "0"]
+    if config != "toy_imbalanced":
+        options += ["--trainer.max_epochs", "40", "--data.augment", "clsunbias.data.Jitter"]
+    return [sys.executable, "-m", "clsunbias", "fit", *options, "--trainer.enable_progress_bar", "false"]
 
 
-def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, medmnist_root: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("config", ["toy_imbalanced", "retina_imbalanced"])
+def test_killed_and_resumed_equals_uninterrupted(config: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """After kill −9 in the middle, the same command goes on, and predictions, weights and curves are identical."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    assert subprocess.run(command(tmp_path / "whole", medmnist_root), env=environment, check=False).returncode == 0
+    root = "" if config == "toy_imbalanced" else str(request.getfixturevalue("official_root"))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CLSUNBIAS_DATA": root}
+    assert subprocess.run(command(config, tmp_path / "whole"), env=environment, check=False).returncode == 0
 
-    killed = subprocess.Popen(command(tmp_path / "killed", medmnist_root), env=environment)
+    killed = subprocess.Popen(command(config, tmp_path / "killed"), env=environment)
     last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
     while killed.poll() is None:
         if last.exists() and torch.load(last, weights_only=False)["epoch"] >= 5:
@@ -36,7 +41,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, medmnist_root: 
     assert not (tmp_path / "killed" / "result.json").exists()
 
     again = subprocess.run(
-        command(tmp_path / "killed", medmnist_root), env=environment, check=False, capture_output=True, text=True
+        command(config, tmp_path / "killed"), env=environment, check=False, capture_output=True, text=True
     )
     assert again.returncode == 0, again.stderr
     assert "going on from" in again.stderr

@@ -7,7 +7,8 @@ import pytest
 
 from clsunbias.__main__ import main
 
-COLUMNS = "table,row,column,metric,value,sd,n,low,high,published,difference,protocol,selection,simulated".split(",")
+COLUMNS = ["table", "row", "column", "metric", "value", "sd", "n", "low", "high", "published", "difference"]
+COLUMNS += ["protocol", "selection", "simulated"]
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 """New images for ``predict``: a folder of image files, or an npz of arrays."""
 
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from clsunbias.errors import InputError
 
@@ -45,7 +44,7 @@ def read_image(file: Path, size: int, channels: int) -> Pixels:
         with Image.open(file) as image:
             pixels = np.asarray(image)
             mode = image.mode
-    except (UnidentifiedImageError, OSError) as error:
+    except Exception as error:  # a damaged file makes a decoder fail in any way at all
         raise InputError(f"{file} is not an image that can be read: {error}") from error
     expected = {1: "L", 3: "RGB"}[channels]
     if mode != expected or pixels.shape[:2] != (size, size):
@@ -59,15 +58,14 @@ def read_image(file: Path, size: int, channels: int) -> Pixels:
 def read_npz(path: Path, size: int, channels: int) -> tuple[list[str], Pixels]:
     """An array of images, named by position; raises InputError as :func:`read_images`."""
     try:
-        with np.load(path) as arrays:
-            name = "images" if "images" in arrays.files else arrays.files[0] if len(arrays.files) == 1 else None
-            if name is None:
-                raise InputError(f"{path} holds {', '.join(arrays.files) or 'nothing'}; it must hold an array 'images'")
-            images = arrays[name]
-    except (BadZipFile, OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+        with np.load(path) as file:
+            arrays = dict(file)
+    except Exception as error:  # a file of another kind makes the reader fail in any way at all
         raise InputError(f"{path} is not an .npz file that can be read: {error}") from error
+    name = "images" if "images" in arrays else next(iter(arrays), "")
+    if name != "images" and len(arrays) != 1:
+        raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}; it must hold an array 'images'")
+    images = arrays[name]
     shape = (size, size) if channels == 1 else (size, size, channels)
     if images.dtype != np.uint8 or images.shape[1:] not in {shape, (size, size, channels)} or not len(images):
         raise InputError(

@@ -21,7 +21,7 @@ Array = npt.NDArray[np.uint8]
 
 def data_root(root: Path | None) -> Path:
     """Where data lie: root if given, else $CLSUNBIAS_DATA, else ``data``."""
-    return Path(root or os.environ.get("CLSUNBIAS_DATA", "data"))
+    return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data")
 
 
 def official_npz(flag: str, root: Path) -> Path:
@@ -39,11 +39,12 @@ def official_npz(flag: str, root: Path) -> Path:
     info = medmnist.INFO[flag]
     path = root / f"{flag}.npz"
     if not path.exists():
-        root.mkdir(parents=True, exist_ok=True)
         try:
+            root.mkdir(parents=True, exist_ok=True)
             getattr(medmnist, info["python_class"])(split="train", root=str(root), download=True)
-        except Exception as error:  # whatever the network does: medmnist lets several kinds of error through
-            path.unlink(missing_ok=True)
+        except Exception as error:  # of the network or the folder: medmnist lets all kinds through
+            if path.is_file():
+                path.unlink()  # what came of it is no whole file
             raise InputError(
                 f"{path} is missing and could not be downloaded ({error}); fetch {info['url']} on a machine that is "
                 f"online and put it there, or point --data.root or $CLSUNBIAS_DATA at the folder that holds it"

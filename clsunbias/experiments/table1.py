@@ -107,7 +107,7 @@ def report(made: Sequence[Cell]) -> tuple[str, str]:
         for label, group in by_row(single, rule).items():
             lines.append([label, *(f"{cell.value:.3f}" for cell in group)])
             lines.append(["published", *(f"{cell.published:.3f}" for cell in group)])
-            lines.append(["difference", *(f"{cell.difference:+.3f}" for cell in group)])
+            lines.append(["difference", *(signed(cell) for cell in group)])
         parts += [f"## The paper's seeds, {title}\n", markdown_table(header, lines)]
         latex += [[f"{line[0]} ({rule})", *line[1:]] for line in lines]
     collapse = {rule: by_row(single, rule)["3 ERM"][1].value for rule in titles}
@@ -120,12 +120,22 @@ def report(made: Sequence[Cell]) -> tuple[str, str]:
     for rule, title in titles.items():
         if repeated:
             lines = [
-                [label, *(f"{cell.value:.3f} [{cell.low:.3f}, {cell.high:.3f}]" for cell in group)]
+                [label, *(f"{cell.value:.3f} ± {half_width(cell):.3f}" for cell in group)]
                 for label, group in by_row(repeated, rule).items()
             ]
             count = repeated[0].n
-            parts += [f"## Mean over {count} seeds and its 95 % interval, {title}\n", markdown_table(header, lines)]
+            parts += [f"## Mean over {count} seeds ± half its 95 % interval, {title}\n", markdown_table(header, lines)]
     return "\n".join(parts), latex_table(header, latex)
+
+
+def signed(cell: Cell) -> str:
+    """The difference from the published figure, with its sign, and no sign of zero."""
+    return f"{round(cell.difference or 0.0, 3) + 0.0:+.3f}"
+
+
+def half_width(cell: Cell) -> float:
+    """Half the width of the cell's interval."""
+    return ((cell.high or 0.0) - (cell.low or 0.0)) / 2
 
 
 def by_row(made: Sequence[Cell], rule: str) -> dict[str, list[Cell]]:

@@ -7,11 +7,12 @@ from torch import Tensor, nn
 
 
 def convolution(inputs: int, outputs: int) -> nn.Sequential:
-    """3×3 convolution, normalisation of each row by itself, ReLU, 2×2 max pooling."""
+    """3×3 convolution, normalisation of each row by itself, 2×2 max pooling, ReLU."""
     # One group: layer normalisation over channels and positions. It lets group DRO's large first weights train at all
     # (without it the output stays at 0), and unlike batch normalisation it treats a row alike whatever its batch.
+    # ReLU after pooling gives the same as before it, on a quarter of the numbers.
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.GroupNorm(1, outputs), nn.ReLU(), nn.MaxPool2d(2)
+        nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.GroupNorm(1, outputs), nn.MaxPool2d(2), nn.ReLU()
     )
 
 
@@ -31,7 +32,7 @@ class SmallConvNet(nn.Module):
         super().__init__()
         self.encoder = nn.Sequential(
             *(convolution(channels, 16), convolution(16, 32), convolution(32, 32)),
-            *(nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(32 * 3 * 3, 64), nn.ReLU()),
+            *(nn.Flatten(), nn.Linear(32 * 3 * 3, 64), nn.ReLU()),
         )
         self.classifier = nn.Sequential(
             *(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, outputs)),
@@ -40,5 +41,5 @@ class SmallConvNet(nn.Module):
         self.encoder.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``(B, outputs)`` of images float ``(B, channels, H, W)``, H and W at least 24."""
+        """Logits ``(B, outputs)`` of images float ``(B, channels, 28, 28)``."""
         return cast(Tensor, self.classifier(self.encoder(images.contiguous(memory_format=torch.channels_last))))

@@ -1,5 +1,6 @@
 """The objective's interface, and the class risks of the global batch that every objective is made of."""
 
+import math
 import re
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple, cast
@@ -127,7 +128,7 @@ class Objective(nn.Module, ABC):
 
 
 def non_negative(name: str, value: float) -> float:
-    """Returns value as a float, or raises InputError naming it when it is negative or not a number."""
-    if not value >= 0:  # also catches NaN
-        raise InputError(f"{name} must be a number of at least 0, got {value}")
+    """Returns value as a float, or raises InputError naming it when it is negative, infinite or not a number."""
+    if not 0 <= value < math.inf:
+        raise InputError(f"{name} must be a finite number of at least 0, got {value}")
     return float(value)
