@@ -12,7 +12,6 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger
 from rich.console import Console
-from rich.table import Table
 
 from clsunbias.callbacks import Anneal, Checkpoints
 from clsunbias.checkpoints import load_weights
@@ -26,6 +25,7 @@ from clsunbias.results import (
     config_sha256,
     finished,
     predictions,
+    show,
     split_metrics,
     versions,
     write_csv,
@@ -34,7 +34,7 @@ from clsunbias.results import (
 from clsunbias.selection import SelectionRule
 
 TRAINER_DEFAULTS: dict[str, Any] = {
-    "num_sanity_val_steps": 0,  # before_fit checks model and data; a trial validation would add nothing
+    "num_sanity_val_steps": 0,  # model and data are checked before; a trial validation adds nothing
     "enable_model_summary": False,
     "enable_progress_bar": True,
 }
@@ -150,6 +150,8 @@ class ExperimentCLI(LightningCLI):
         elif last.exists() and saved.exists() and saved.read_text() == config:
             Console(stderr=True).print(f"going on from {last}")
             asked = last
+        else:
+            last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it
         if self.trainer.is_global_zero and not self.option("trainer").fast_dev_run:
             with atomic(saved) as temporary:
                 temporary.write_text(config)
@@ -192,14 +194,6 @@ class ExperimentCLI(LightningCLI):
         path = Path(self.option("ckpt_path") or run / "checkpoints" / "selected.ckpt")
         load_weights(self.model, path)
         return path
-
-
-def show(metrics: dict[str, dict[str, float]], title: str) -> None:
-    """Prints metrics, a row each, a column a split."""
-    table = Table("", *metrics, title=title)
-    for name in next(iter(metrics.values())):
-        table.add_row(name, *(f"{values[name]:.4f}" for values in metrics.values()))
-    Console().print(table)
 
 
 def run(args: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a finished run leaves: predictions.csv, result.json, and the hash that ties them to a config."""
+"""What a finished run leaves: predictions.csv, result.json and the hash that ties them to a config."""
 
 import hashlib
 import json
@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 import torch
+from rich.console import Console
+from rich.table import Table
 
 from clsunbias.errors import InputError
 from clsunbias.metrics import classification_metrics
@@ -101,3 +103,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON object atomically."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def show(metrics: dict[str, dict[str, float]], title: str) -> None:
+    """Prints metrics, a row each, a column a split."""
+    table = Table("", *metrics, title=title)
+    for name in next(iter(metrics.values())):
+        table.add_row(name, *(f"{values[name]:.4f}" for values in metrics.values()))
+    Console().print(table)

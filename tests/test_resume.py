@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+from tests.test_cli import CONFIGS, SHORT_TOY, fit
 
 
 def command(config: str, out: Path) -> list[str]:
@@ -53,3 +53,15 @@ def test_killed_and_resumed_equals_uninterrupted(config: str, tmp_path: Path, re
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     curves = [pd.read_csv(run / "metrics.csv") for run in (whole, resumed)]
     pd.testing.assert_frame_equal(curves[0], curves[1][curves[0].columns], rtol=1e-6)
+
+
+def test_another_configs_checkpoint_is_not_resumed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """An unfinished run of another config in the folder is started anew, and its checkpoint goes."""
+    assert fit("toy_balanced", tmp_path / "run", *SHORT_TOY, "--save_every", "0") == 0
+    (tmp_path / "run" / "result.json").unlink()
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    assert last.exists()
+    capfd.readouterr()
+    assert fit("toy_balanced", tmp_path / "run", *SHORT_TOY, "--model.optimizer.init_args.lr", "0.02") == 0
+    assert "going on" not in capfd.readouterr().err
+    assert not last.exists()
