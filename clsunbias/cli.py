@@ -135,6 +135,8 @@ class ExperimentCLI(LightningCLI):
 
     def check(self) -> None:
         """Finds what is wrong before anything is trained or written."""
+        if isinstance(self.option("seed_everything"), bool):
+            raise InputError("seed_everything must be a number, so that the run can be repeated")
         self.datamodule.prepare_data()
         self.datamodule.setup("fit")
         self.model.check(self.datamodule, self.datamodule.splits["train"].x)

@@ -38,6 +38,7 @@ def fails(args: list[str], capfd: pytest.CaptureFixture[str], *parts: str) -> No
         (["--model.objective.init_args.lam", "-1"], ["lam", "at least 0", "-1"]),
         (["--model.objective.init_args.tau", "-0.5"], ["tau", "at least 0", "-0.5"]),
         (["--anneal.lam.init_args.end", "-2"], ["lam", "at least 0", "-2"]),
+        (["--seed_everything", "false"], ["seed_everything", "number"]),
         (["--data.positive_fraction", "1.5"], ["positive_fraction", "1.5"]),
         (
             ["--selection", "clsunbias.selection.Best", "--selection.metric", "test/macro_f1"],
