@@ -26,7 +26,7 @@ setup: .venv/ready ## make the virtual environment .venv, with pinned packages
 	touch $@
 
 test: setup ## run the tests, slow ones too
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .

@@ -44,9 +44,12 @@ class Anneal(Callback):
             for end in (1.0, 0.0):
                 setattr(objective, name, schedule(end))
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._total_steps = int(trainer.estimated_stepping_batches)
+
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if self.schedules:
-            at = progress(trainer.global_step, int(trainer.estimated_stepping_batches))
+            at = progress(trainer.global_step, self._total_steps)
             for name, schedule in self.schedules.items():
                 setattr(pl_module.objective, name, schedule(at))
 

@@ -45,7 +45,6 @@ TRANSIENT = ("config", "out", "input", "save_every", "ckpt_path", "weights_only"
 QUIET = (
     ".*does not have many workers",  # data in memory need none
     ".*smaller than the logging interval",  # figures are logged once per validation
-    ".*It is recommended to use .*sync_dist",  # every process computes the same figures, from summed statistics
     ".*logs directory .* exists",  # a resumed run writes its folder again
     "LightningCLI's args parameter",  # args always come from main
 )

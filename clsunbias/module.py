@@ -46,7 +46,7 @@ class Classifier(LightningModule):
         self.optimizer = optimizer
         self.lr_schedule = lr_schedule
         self.scores: dict[str, UnitScores] = {}  # by split, filled by validation and test
-        self._train: list[Tensor] = []  # one vector a step since the last validation: C sums, C counts, objective
+        self._train: list[tuple[Tensor, Tensor, Tensor]] = []  # a step since validation: class sums, counts, objective
 
     @property
     def data(self) -> "DataModule":
@@ -84,34 +84,38 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer(self.parameters())
-        if self.lr_schedule is None:
-            return optimizer
-        schedule, total = self.lr_schedule, int(self.trainer.estimated_stepping_batches)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(progress(step, total)))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])  # torch's own name for what a schedule multiplies
+        return optimizer
+
+    def on_train_start(self) -> None:
+        self._total_steps = int(self.trainer.estimated_stepping_batches)
+        self._groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
+
+    def on_train_batch_start(self, batch: "Batch", batch_idx: int) -> None:
+        if self.lr_schedule is not None:
+            factor = self.lr_schedule(progress(self.global_step, self._total_steps))
+            for group in self._groups:
+                group["lr"] = factor * group["initial_lr"]
 
     def training_step(self, batch: "Batch", batch_idx: int) -> Tensor:
         result = self.objective(self(batch["x"]), batch["target"])
-        self._lr = self.trainer.optimizers[0].param_groups[0]["lr"]
         # Kept on the device and read once per validation: no step waits for the accelerator.
-        self._train.append(
-            torch.cat([result["class_loss_sums"], result["class_counts"], result["loss"].detach().unsqueeze(0)])
-        )
+        self._train.append((result["class_loss_sums"], result["class_counts"], result["loss"].detach()))
         return result["loss"]
 
     def training_figures(self) -> dict[str, float]:
         """Means over the steps since the last call (objective, class losses, their gap); λ, τ and lr as last used."""
         if not self._train:
             return {}
-        steps = torch.stack(self._train).double().cpu()
+        sums, counts, objective = (torch.stack(column).double().cpu() for column in zip(*self._train, strict=True))
         self._train.clear()
         names = self.data.class_names
-        classes = len(names)
-        loss = steps[:, :classes].sum(0) / steps[:, classes : 2 * classes].sum(0)  # NaN for a class never met
-        figures = {"train/objective": steps[:, -1].mean(), "train/loss_gap": loss.max() - loss.min()}
+        loss = sums.sum(0) / counts.sum(0)  # NaN for a class never met
+        figures = {"train/objective": objective.mean(), "train/loss_gap": loss.max() - loss.min()}
         figures |= {f"train/{name}": value for name, value in zip(class_loss_names(names), loss, strict=True)}
         figures |= {name: getattr(self.objective, name) for name in self.objective.annealable}
-        return {name: float(value) for name, value in figures.items()} | {"lr": self._lr}
+        return {name: float(value) for name, value in figures.items()} | {"lr": self._groups[0]["lr"]}
 
     def on_validation_epoch_start(self) -> None:
         self._start("val")
@@ -121,8 +125,10 @@ class Classifier(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         metrics = self.training_figures() | {f"val/{name}": value for name, value in self.metrics("val").items()}
-        # "step" is the axis that loggers draw against: optimiser steps done.
-        self.log_dict(metrics | {"step": float(self.global_step)})
+        # Not self.log, which copies its records for each figure: with a small model that doubled a run's time.
+        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
+        for logger in self.loggers:
+            logger.log_metrics(metrics, self.global_step)
 
     def on_test_epoch_start(self) -> None:
         self._start(*self.data.splits)

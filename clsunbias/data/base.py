@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -103,7 +103,7 @@ class DataModule(LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         train = self.splits["train"]
-        return DataLoader(train, batch_size=None, sampler=self.train_sampler(train))
+        return loader(train, self.train_sampler(train))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         return evaluation_loader(self.splits["val"])
@@ -113,6 +113,16 @@ class DataModule(LightningDataModule, ABC):
         return [evaluation_loader(split) for split in self.splits.values()]
 
 
+def loader(split: Split, sampler: BatchSampler) -> DataLoader[Batch]:
+    """A loader that fetches each batch of the sampler by one indexing, with no worker and nothing to collate."""
+    return DataLoader(split, batch_size=None, sampler=sampler, collate_fn=as_it_is)
+
+
+def as_it_is(batch: Any) -> Any:
+    """The batch, which :class:`Split` gives whole."""
+    return batch
+
+
 def evaluation_loader(split: Split) -> DataLoader[Batch]:
     """All rows of a split in order, 512 at a time (an evaluation's result does not depend on it)."""
-    return DataLoader(split, batch_size=None, sampler=SequentialBatches(split, 512))
+    return loader(split, SequentialBatches(split, 512))

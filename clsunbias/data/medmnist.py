@@ -45,9 +45,10 @@ def official_npz(flag: str, root: Path) -> Path:
         except Exception as error:  # of the network or the folder: medmnist lets all kinds through
             if path.is_file():
                 path.unlink()  # what came of it is no whole file
+            reason = error.__context__ or error  # medmnist's own message is a page of advice
             raise InputError(
-                f"{path} is missing and could not be downloaded ({error}); fetch {info['url']} on a machine that is "
-                f"online and put it there, or point --data.root or $CLSUNBIAS_DATA at the folder that holds it"
+                f"{path} is missing and could not be downloaded ({reason}); fetch {info['url']} on a machine that is "
+                "online and put it there, or point --data.root or $CLSUNBIAS_DATA at the folder that holds it"
             ) from error
     digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     if digest != info["MD5"]:

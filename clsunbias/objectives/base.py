@@ -3,7 +3,9 @@
 import math
 import re
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple, cast
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, cast
 
 import torch
 import torch.distributed as dist
@@ -13,7 +15,8 @@ from torch.nn import functional as F
 from clsunbias.errors import InputError
 
 
-class ClassRisks(NamedTuple):
+@dataclass(frozen=True)
+class ClassRisks:
     """Sums of the sample losses of each class over the global batch.
 
     Attributes:
@@ -24,12 +27,12 @@ class ClassRisks(NamedTuple):
     sums: Tensor
     counts: Tensor
 
-    @property
+    @cached_property
     def means(self) -> Tensor:
         """L_c, the mean loss of each class, ``(C,)``; 0 for a class that is absent."""
         return self.sums / self.counts.clamp(min=1)
 
-    @property
+    @cached_property
     def present(self) -> Tensor:
         """Which classes the batch holds, bool ``(C,)``."""
         return self.counts > 0
@@ -51,7 +54,7 @@ def class_risks(losses: Tensor, target: Tensor, num_classes: int) -> ClassRisks:
         The risks of the global batch.
     """
     # Multiply and sum, not a matrix product: under autocast a product would be rounded to bfloat16.
-    member = F.one_hot(target, num_classes).to(torch.float32)
+    member = (target.unsqueeze(1) == torch.arange(num_classes, device=target.device)).to(torch.float32)
     counts = member.sum(0)
     sums = (losses.float().unsqueeze(1) * member).sum(0)
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:

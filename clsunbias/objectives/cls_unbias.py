@@ -10,6 +10,11 @@ from clsunbias.objectives.base import ClassRisks, non_negative
 from clsunbias.objectives.group_dro import GroupDRO
 
 
+def absolute_gap(means: Tensor, present: Tensor) -> Tensor:
+    """|L₊ − L₋| of two classes, 0 when one is absent; arguments as for :func:`variance`."""
+    return (means[1] - means[0]).abs() * present.all()
+
+
 def variance(means: Tensor, present: Tensor) -> Tensor:
     """Variance of the class losses: (1/K) Σ_c (L_c − mean)² over the K classes present.
 
@@ -34,10 +39,7 @@ def max_min(means: Tensor, present: Tensor) -> Tensor:
 
 
 def mean_pairwise(means: Tensor, present: Tensor) -> Tensor:
-    """Mean absolute difference over the pairs of classes present; 0 for one class; arguments as for :func:`variance`.
-
-    With two classes this is |L₊ − L₋|.
-    """
+    """Mean absolute difference over the pairs of classes present, 0 for one; arguments as for :func:`variance`."""
     pair = torch.triu(present.unsqueeze(0) & present.unsqueeze(1), diagonal=1)
     gaps = (means.unsqueeze(0) - means.unsqueeze(1)).abs()
     return (gaps * pair).sum() / pair.sum().clamp(min=1)
@@ -83,5 +85,5 @@ class ClsUnbias(GroupDRO):
         self._lam = non_negative("lam", value)
 
     def combine(self, risks: ClassRisks) -> Tensor:
-        inequality = mean_pairwise if len(risks.counts) == 2 else self.inequality
+        inequality = absolute_gap if len(risks.counts) == 2 else self.inequality
         return super().combine(risks) + self.lam * inequality(risks.means, risks.present)
