@@ -13,7 +13,7 @@ from rich.console import Console
 
 from clsunbias.experiments.figures import draw_toy
 from clsunbias.experiments.runner import CONFIGS, Run, execute_all
-from clsunbias.experiments.tables import Cell, latex_table, markdown_table, mean_interval, write_table
+from clsunbias.experiments.tables import Cell, Section, mean_interval, write_table
 from clsunbias.selection import LastStep, LossRatio, SelectionRule
 
 RULES: Mapping[str, SelectionRule] = {"authors": LossRatio(), "last": LastStep()}
@@ -73,59 +73,83 @@ def plan(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int) -> list[ToyRu
 
 
 def cells(runs: Sequence[ToyRun]) -> list[Cell]:
-    """Cells of finished runs: of the paper's own seeds beside the published figures, and of the repetition."""
+    """Cells of finished runs: of the paper's seeds beside the published figures, then of the repetition."""
+    values = {(run.row["label"], run.rule, run.seed): run.values() for run in runs}
+    rows = {run.row["label"]: run.row for run in runs}
+    seeds = sorted({run.seed for run in runs if run.seed is not None})
     made = []
-    values = {toy_run: toy_run.values() for toy_run in runs}
-    groups: dict[tuple[str, str, bool], list[ToyRun]] = {}
-    for toy_run in runs:
-        groups.setdefault((toy_run.row["label"], toy_run.rule, toy_run.seed is None), []).append(toy_run)
-    for (label, rule, paper), group in groups.items():
-        for split, metric in FIGURES:
-            figures = [values[toy_run][split, metric] for toy_run in group]
-            published = group[0].row["published"][split][metric in {"pos_recall", "w2"}] if paper else None
-            mean, sd, low, high = mean_interval(figures) if len(figures) > 1 else (figures[0], None, None, None)
-            difference = None if published is None else mean - published
-            protocol = "paper, its seeds" if paper else "paper, other seeds"
-            made.append(
-                Cell(
-                    *("table1", label, split, metric, mean, sd, len(figures), low, high, published, difference),
-                    *(protocol, repr(RULES[rule]), True),
+    for rule in RULES:
+        for label, row in rows.items():
+            for split, metric in FIGURES:
+                value = values[label, rule, None][split, metric]
+                published = row["published"][split][metric in {"pos_recall", "w2"}]
+                made.append(cell(label, rule, split, metric, [value], published))
+    if not seeds:
+        return made
+    for rule in RULES:
+        for label, row in rows.items():
+            for split, metric in FIGURES:
+                made.append(
+                    cell(label, rule, split, metric, [values[label, rule, seed][split, metric] for seed in seeds])
                 )
+            if row["objective"] == "erm":
+                continue
+            baseline = next(
+                other for other in rows.values() if (other["config"], other["objective"]) == (row["config"], "erm")
             )
+            for split, metric in FIGURES:  # paired: both were trained and tested on the same draws
+                pairs = [(values[label, rule, seed], values[baseline["label"], rule, seed]) for seed in seeds]
+                gains = [ours[split, metric] - theirs[split, metric] for ours, theirs in pairs]
+                made.append(cell(f"{label[0]} − {baseline['label'][0]}", rule, split, metric, gains))
     return made
 
 
-def report(made: Sequence[Cell]) -> tuple[str, str]:
-    """The table as Markdown and as LaTeX."""
+def cell(
+    label: str, rule: str, split: str, metric: str, figures: Sequence[float], published: float | None = None
+) -> Cell:
+    """One cell: a single figure beside the published one, or the mean of several with its interval."""
+    mean, sd, low, high = mean_interval(figures) if len(figures) > 1 else (figures[0], None, None, None)
+    difference = None if published is None else mean - published
+    protocol = "paper, its seeds" if len(figures) == 1 else "paper, other seeds"
+    where = ("table1", label, split, metric)
+    return Cell(
+        *where, mean, sd, len(figures), low, high, published, difference, protocol, repr(RULES[rule]), simulated=True
+    )
+
+
+def report(made: Sequence[Cell]) -> list[Section | str]:
+    """The table's parts: under each rule the paper's seeds beside the published figures, and the repetition."""
     header = ["", *(f"{split.replace('_', ' ')} {side}" for split in SPLITS for side in ("neg", "pos")), "w1", "w2"]
     titles = {"authors": "the authors' selection rule", "last": "our rule, the last validation (iteration 996)"}
-    single, repeated = [cell for cell in made if cell.sd is None], [cell for cell in made if cell.sd is not None]
-    parts = ["# Table 1: accuracy of negatives and positives on the toy (simulated data)\n"]
-    latex: list[list[str]] = []
+    single, repeated = [one for one in made if one.n == 1], [one for one in made if one.n > 1]
+    parts: list[Section | str] = []
     for rule, title in titles.items():
         lines = []
         for label, group in by_row(single, rule).items():
-            lines.append([label, *(f"{cell.value:.3f}" for cell in group)])
-            lines.append(["published", *(f"{cell.published:.3f}" for cell in group)])
-            lines.append(["difference", *(signed(cell) for cell in group)])
-        parts += [f"## The paper's seeds, {title}\n", markdown_table(header, lines)]
-        latex += [[f"{line[0]} ({rule})", *line[1:]] for line in lines]
+            lines.append([label, *(f"{one.value:.3f}" for one in group)])
+            lines.append(["published", *(f"{one.published:.3f}" for one in group)])
+            lines.append(["difference", *(signed(one) for one in group)])
+        parts.append(Section(f"The paper's seeds, {title}", header, lines))
     collapse = {rule: by_row(single, rule)["3 ERM"][1].value for rule in titles}
     parts.append(
         f"**Row 3's collapse is a selection artefact.** The same training run has a train pos-acc of "
         f"{collapse['authors']:.3f} at the iteration that the authors' rule picks (the first it may) and "
         f"{collapse['last']:.3f} at its end: the rule divides a balanced validation loss by an imbalanced training "
-        "loss, and the ratio only grows while ERM learns.\n"
+        "loss, and the ratio only grows while ERM learns."
     )
-    for rule, title in titles.items():
-        if repeated:
+    if repeated:
+        for rule, title in titles.items():
             lines = [
-                [label, *(f"{cell.value:.3f} ± {half_width(cell):.3f}" for cell in group)]
+                [label, *(f"{one.value:.3f} ±{half_width(one):.3f}" for one in group)]
                 for label, group in by_row(repeated, rule).items()
             ]
-            count = repeated[0].n
-            parts += [f"## Mean over {count} seeds ± half its 95 % interval, {title}\n", markdown_table(header, lines)]
-    return "\n".join(parts), latex_table(header, latex)
+            title = f"Mean over {repeated[0].n} seeds ± half its 95 % interval, {title}"
+            parts.append(Section(title, header, lines))
+        parts.append(
+            'The repetition draws data and initialisation anew, training and test noise independently. "2 − 1" and '
+            '"4 − 3" are the paired differences between Cls-unbias and ERM.'
+        )
+    return parts
 
 
 def signed(cell: Cell) -> str:
@@ -166,7 +190,8 @@ def reproduce_table1(out: Path, jobs: int, seeds: int) -> int:
         }
         for toy_run in planned
     )
-    write_table(out, "table1", made, runs, *report(made))
+    title = "Table 1: accuracy of negatives and positives on the toy (simulated data)"
+    write_table(out, "table1", title, made, runs, report(made))
     for number, config in enumerate(("toy_balanced", "toy_imbalanced"), start=1):
         shown = {
             (t.row["objective"], t.rule): t.line() for t in planned if t.row["config"] == config and t.seed is None

@@ -1,13 +1,16 @@
 """A table of results as cells, and the same table as CSV, Markdown, LaTeX and in the terminal."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markdown import Markdown
+from rich.table import Table
 from scipy import stats
 
 from clsunbias.results import atomic, write_csv
@@ -56,26 +59,68 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float, float]:
     return mean, sd, float(low), float(high)
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column is aligned left, the others right."""
-    lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+@dataclass(frozen=True)
+class Section:
+    """A titled table of a report; its first column labels the rows.
+
+    Attributes:
+        title: above it.
+        header: of the columns.
+        rows: cells as they are to be read.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
-def latex_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A LaTeX tabular for the booktabs package."""
+def markdown(section: Section) -> str:
+    """The section as Markdown; the first column is aligned left, the others right."""
+    lines = [section.header, [":--", *["--:"] * (len(section.header) - 1)], *section.rows]
+    return f"## {section.title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def latex(section: Section) -> str:
+    """The section as a LaTeX tabular for the booktabs package, its title in a comment."""
     special = {"%": r"\%", "_": r"\_", "±": r"$\pm$", "−": "$-$", "λ": r"$\lambda$", "&": r"\&"}
-    lines = [" & ".join("".join(special.get(sign, sign) for sign in cell) for cell in line) for line in (header, *rows)]
-    body = [f"{line} \\\\" for line in lines]
-    start = f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}\n\\toprule\n"
-    return start + body[0] + "\n\\midrule\n" + "\n".join(body[1:]) + "\n\\bottomrule\n\\end{tabular}\n"
+    table = (section.header, *section.rows)
+    lines = [" & ".join("".join(special.get(sign, sign) for sign in cell) for cell in line) + r" \\" for line in table]
+    columns = "l" + "r" * (len(section.header) - 1)
+    body = [lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
+    return "\n".join([f"% {section.title}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body]) + "\n"
 
 
-def write_table(out: Path, name: str, cells: Sequence[Cell], runs: pd.DataFrame, text: str, latex: str) -> None:
-    """Writes ``<name>.csv`` (a line a cell), ``<name>_runs.csv`` (a line a run), ``<name>.md`` and ``<name>.tex``."""
+def terminal(section: Section) -> Table:
+    """The section for the terminal; words wrap, so that nothing is cut off."""
+    table = Table(title=section.title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    for index, name in enumerate(section.header):
+        table.add_column(name, justify="right" if index else "left", no_wrap=not index)
+    for row in section.rows:
+        table.add_row(*row)
+    return table
+
+
+def write_table(
+    out: Path, name: str, title: str, cells: Sequence[Cell], runs: pd.DataFrame, parts: Sequence[Section | str]
+) -> None:
+    """Writes a report and prints it.
+
+    Args:
+        out: folder.
+        name: of the files: ``<name>.csv`` (a line a cell), ``<name>_runs.csv`` (a line a run), ``.md`` and ``.tex``.
+        title: of the report.
+        cells: the figures.
+        runs: the runs behind them.
+        parts: tables and paragraphs (Markdown), in order.
+    """
     write_csv(out / f"{name}.csv", pd.DataFrame(cells, columns=Cell._fields))
     write_csv(out / f"{name}_runs.csv", runs)
-    for suffix, content in (("md", text), ("tex", latex)):
+    text = [markdown(part) if isinstance(part, Section) else f"{part}\n" for part in parts]
+    tables = [latex(part) for part in parts if isinstance(part, Section)]
+    for suffix, content in (("md", [f"# {title}\n", *text]), ("tex", tables)):
         with atomic(out / f"{name}.{suffix}") as temporary:
-            temporary.write_text(content)
-    Console().print(Markdown(text))
+            temporary.write_text("\n".join(content))
+    console = Console()
+    console.print(Markdown(f"# {title}"))
+    for part in parts:
+        console.print(terminal(part) if isinstance(part, Section) else Markdown(part))
