@@ -68,6 +68,7 @@ class Classifier(LightningModule):
             InputError: the encoder cannot take the rows, or gives another number of classes.
         """
         rows = rows[:2]
+        self.eval()  # a trial must not touch running statistics or draw dropout's random numbers
         try:
             with torch.no_grad():
                 logits = self(rows)
@@ -76,6 +77,8 @@ class Classifier(LightningModule):
             raise InputError(
                 f"{type(self.encoder).__name__} cannot take {data.name}'s rows of shape {shape}: {error}"
             ) from error
+        finally:
+            self.train()
         if logits.shape != (len(rows), len(data.class_names)):
             raise InputError(
                 f"{type(self.encoder).__name__} gives logits of shape {tuple(logits.shape)} for {len(rows)} rows, "
