@@ -94,7 +94,9 @@ class Checkpoints(Checkpoint):
                 logger.log_metrics({name: value for name, value in row.items() if name != "step"}, int(row["step"]))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if time.monotonic() - self._written >= self.every_seconds:
+        due = time.monotonic() - self._written >= self.every_seconds
+        # Clocks differ, and saving waits for every process: one that finds it due makes it due for all.
+        if trainer.strategy.reduce_boolean_decision(due, all=False):
             trainer.save_checkpoint(self.folder / "last.ckpt")
             self._written = time.monotonic()
 
