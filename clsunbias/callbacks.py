@@ -11,8 +11,9 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from clsunbias.errors import InputError
+from clsunbias.module import Classifier
 from clsunbias.objectives import Objective
-from clsunbias.schedules import Schedule, progress
+from clsunbias.schedules import Schedule
 from clsunbias.selection import SelectionRule
 
 
@@ -44,12 +45,10 @@ class Anneal(Callback):
             for end in (1.0, 0.0):
                 setattr(objective, name, schedule(end))
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._total_steps = int(trainer.estimated_stepping_batches)
-
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if self.schedules:
-            at = progress(trainer.global_step, self._total_steps)
+            assert isinstance(pl_module, Classifier)
+            at = pl_module.training_progress()
             for name, schedule in self.schedules.items():
                 setattr(pl_module.objective, name, schedule(at))
 

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
 import torch
@@ -17,7 +17,7 @@ from clsunbias.callbacks import Anneal, Checkpoints
 from clsunbias.checkpoints import load_weights
 from clsunbias.data import DataModule, Split
 from clsunbias.data.base import evaluation_loader
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, RaisesInputError
 from clsunbias.module import Classifier
 from clsunbias.progress import RunProgress
 from clsunbias.results import (
@@ -25,6 +25,7 @@ from clsunbias.results import (
     config_sha256,
     finished,
     predictions,
+    scored_units,
     show,
     split_metrics,
     versions,
@@ -50,11 +51,8 @@ QUIET = (
 )
 
 
-class Parser(LightningArgumentParser):
-    """Says what is wrong in one message, without two screens of usage."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise InputError(message) from ex
+class Parser(RaisesInputError, LightningArgumentParser):
+    """LightningCLI's parser."""
 
 
 class ExperimentCLI(LightningCLI):
@@ -114,8 +112,9 @@ class ExperimentCLI(LightningCLI):
         if self.option("trainer").fast_dev_run:
             return
         self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
-        metrics, frame = split_metrics(self.model), predictions(self.model)
+        scored = scored_units(self.model)
         if self.trainer.is_global_zero:
+            metrics, frame = split_metrics(scored, self.datamodule.class_names), predictions(scored)
             write_csv(self.out / "predictions.csv", frame)
             result = {
                 "dataset": self.datamodule.name,
@@ -144,6 +143,8 @@ class ExperimentCLI(LightningCLI):
 
     def start(self, config: str) -> str | None:
         """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's."""
+        if self.option("trainer").fast_dev_run:  # a trial, which changes nothing
+            return None
         saved, last = self.out / "config.yaml", self.out / "checkpoints" / "last.ckpt"
         asked = self.option("ckpt_path")
         if asked:
@@ -153,7 +154,7 @@ class ExperimentCLI(LightningCLI):
             asked = last
         else:
             last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it
-        if self.trainer.is_global_zero and not self.option("trainer").fast_dev_run:
+        if self.trainer.is_global_zero:
             with atomic(saved) as temporary:
                 temporary.write_text(config)
         return str(asked) if asked else None
@@ -162,13 +163,13 @@ class ExperimentCLI(LightningCLI):
         """Prints the validation figures of a checkpoint."""
         checkpoint = self.load_checkpoint()
         self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)
-        show(split_metrics(self.model), str(checkpoint))
+        show(split_metrics(scored_units(self.model), self.datamodule.class_names), str(checkpoint))
 
     def test(self, **_: Any) -> None:
         """Prints the figures of a checkpoint on every split."""
         checkpoint = self.load_checkpoint()
         self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
-        show(split_metrics(self.model), str(checkpoint))
+        show(split_metrics(scored_units(self.model), self.datamodule.class_names), str(checkpoint))
 
     def predict(self, **_: Any) -> None:
         """Writes the class probabilities of new inputs to OUT/predictions.csv."""

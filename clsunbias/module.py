@@ -95,9 +95,13 @@ class Classifier(LightningModule):
         self._total_steps = int(self.trainer.estimated_stepping_batches)
         self._groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
 
+    def training_progress(self) -> float:
+        """Progress in [0, 1] of the step about to be taken, which every schedule is a function of."""
+        return progress(self.global_step, self._total_steps)
+
     def on_train_batch_start(self, batch: "Batch", batch_idx: int) -> None:
         if self.lr_schedule is not None:
-            factor = self.lr_schedule(progress(self.global_step, self._total_steps))
+            factor = self.lr_schedule(self.training_progress())
             for group in self._groups:
                 group["lr"] = factor * group["initial_lr"]
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
 from clsunbias.errors import InputError
 from clsunbias.metrics import classification_metrics
@@ -69,27 +70,33 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
-def predictions(model: Classifier) -> pd.DataFrame:
-    """Split, unit, label and class probabilities of every unit that the last evaluation scored."""
+Scored = Mapping[str, tuple[Tensor, Tensor, Tensor]]
+"""Probabilities, losses and targets of the units of each split, on the CPU."""
+
+
+def scored_units(model: Classifier) -> Scored:
+    """What the last evaluation scored, summed over processes."""
+    return {split: (*scores.compute(), scores.target.cpu()) for split, scores in model.scores.items()}
+
+
+def predictions(scored: Scored) -> pd.DataFrame:
+    """Split, unit, label and class probabilities of every scored unit."""
     frames = []
-    for split, scores in model.scores.items():
-        prob, _ = scores.compute()
-        columns = {"split": split, "unit": range(len(prob)), "label": scores.target.cpu().numpy()}
+    for split, (prob, _, target) in scored.items():
+        columns = {"split": split, "unit": range(len(prob)), "label": target.numpy()}
         columns |= {f"prob_{index}": prob[:, index].numpy() for index in range(prob.shape[1])}
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames)
 
 
-def split_metrics(model: Classifier) -> dict[str, dict[str, float]]:
-    """Metrics of every split that the last evaluation scored; ``test`` takes several test splits together."""
-    scored = {split: (*scores.compute(), scores.target.cpu()) for split, scores in model.scores.items()}
-    tests = [values for split, values in scored.items() if split not in {"train", "val"}]
+def split_metrics(scored: Scored, class_names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Metrics of every scored split; ``test`` takes several test splits together."""
+    tests = [units for split, units in scored.items() if split not in {"train", "val"}]
     if len(tests) > 1:
         prob, loss, target = (torch.cat(parts) for parts in zip(*tests, strict=True))
-        scored["test"] = (prob, loss, target)
+        scored = {**scored, "test": (prob, loss, target)}
     return {
-        split: classification_metrics(prob, target, loss, model.data.class_names)
-        for split, (prob, loss, target) in scored.items()
+        split: classification_metrics(prob, target, loss, class_names) for split, (prob, loss, target) in scored.items()
     }
 
 

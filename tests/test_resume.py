@@ -62,6 +62,9 @@ def test_another_configs_checkpoint_is_not_resumed(tmp_path: Path, capfd: pytest
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     assert last.exists()
     capfd.readouterr()
-    assert fit("toy_balanced", tmp_path / "run", *SHORT_TOY, "--model.optimizer.init_args.lr", "0.02") == 0
+    other = ("toy_balanced", tmp_path / "run", *SHORT_TOY, "--model.optimizer.init_args.lr", "0.02")
+    assert fit(*other, "--trainer.fast_dev_run", "true") == 0
+    assert last.exists(), "a trial must not touch what a run left"
+    assert fit(*other) == 0
     assert "going on" not in capfd.readouterr().err
     assert not last.exists()

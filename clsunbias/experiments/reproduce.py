@@ -4,14 +4,11 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, RaisesInputError
 
 
-class Parser(ArgumentParser):
-    """Says what is wrong in one message."""
-
-    def error(self, message: str, ex: Exception | None = None) -> None:  # type: ignore[override]
-        raise InputError(message) from ex
+class Parser(RaisesInputError, ArgumentParser):
+    """The command's parser."""
 
 
 def reproduce(options: list[str]) -> int:

@@ -27,11 +27,6 @@ class Run:
     out: Path
     options: tuple[str, ...]
 
-    @property
-    def done(self) -> bool:
-        """Whether its result exists."""
-        return (self.out / "result.json").exists()
-
 
 def execute(run: Run) -> str:
     """Does one run on one thread; returns what went wrong, or nothing."""

@@ -72,11 +72,11 @@ def plan(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int) -> list[ToyRu
     return planned
 
 
-def cells(runs: Sequence[ToyRun]) -> list[Cell]:
+def cells(figures: Mapping[ToyRun, Mapping[tuple[str, str], float]]) -> list[Cell]:
     """Cells of finished runs: of the paper's seeds beside the published figures, then of the repetition."""
-    values = {(run.row["label"], run.rule, run.seed): run.values() for run in runs}
-    rows = {run.row["label"]: run.row for run in runs}
-    seeds = sorted({run.seed for run in runs if run.seed is not None})
+    values = {(run.row["label"], run.rule, run.seed): found for run, found in figures.items()}
+    rows = {run.row["label"]: run.row for run in figures}
+    seeds = sorted({run.seed for run in figures if run.seed is not None})
     made = []
     for rule in RULES:
         for label, row in rows.items():
@@ -180,15 +180,16 @@ def reproduce_table1(out: Path, jobs: int, seeds: int) -> int:
         Console(stderr=True).print(f"failed: {run.out}\n{error}", markup=False)
     if failures:
         return 1
-    made = cells(planned)
+    figures = {toy_run: toy_run.values() for toy_run in planned}
+    made = cells(figures)
     runs = pd.DataFrame(
         {
             "row": toy_run.row["label"],
             "selection": repr(RULES[toy_run.rule]),
             "seed": "paper" if toy_run.seed is None else toy_run.seed,
-            **{f"{split}/{metric}": value for (split, metric), value in toy_run.values().items()},
+            **{f"{split}/{metric}": value for (split, metric), value in found.items()},
         }
-        for toy_run in planned
+        for toy_run, found in figures.items()
     )
     title = "Table 1: accuracy of negatives and positives on the toy (simulated data)"
     write_table(out, "table1", title, made, runs, report(made))
