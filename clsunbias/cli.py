@@ -18,19 +18,16 @@ from clsunbias.checkpoints import load_weights
 from clsunbias.data import DataModule, Split
 from clsunbias.data.base import evaluation_loader
 from clsunbias.errors import InputError, RaisesInputError
+from clsunbias.files import atomic, config_sha256, sealed, sha256_of, write_csv, write_json
 from clsunbias.module import Classifier
 from clsunbias.progress import RunProgress
 from clsunbias.results import (
-    atomic,
-    config_sha256,
     finished,
     predictions,
     scored_units,
     show,
     split_metrics,
     versions,
-    write_csv,
-    write_json,
 )
 from clsunbias.selection import SelectionRule
 
@@ -63,6 +60,9 @@ class ExperimentCLI(LightningCLI):
         parser.add_subclass_arguments(SelectionRule, "selection")
         parser.set_defaults({"selection": {"class_path": "clsunbias.selection.Best"}})
         parser.add_argument("--out", type=Path | None, help="output folder; fit's default is runs/NAME/OBJ/SEED")
+        parser.add_argument(
+            "--withhold_test", type=bool, default=False, help="fit: leave the test splits unscored, as a search must"
+        )
         parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
         parser.add_argument("--input", type=Path | None, help="predict: an image, a folder of images or an npz")
 
@@ -111,6 +111,8 @@ class ExperimentCLI(LightningCLI):
         self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=resume_from, weights_only=True)
         if self.option("trainer").fast_dev_run:
             return
+        if self.option("withhold_test"):
+            self.datamodule.splits = {split: self.datamodule.splits[split] for split in ("train", "val")}
         self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
         scored = scored_units(self.model)
         if self.trainer.is_global_zero:
@@ -118,6 +120,7 @@ class ExperimentCLI(LightningCLI):
             write_csv(self.out / "predictions.csv", frame)
             result = {
                 "dataset": self.datamodule.name,
+                "simulated": self.datamodule.simulated,
                 "objective": self.model.objective.name,
                 "seed": self.option("seed_everything"),
                 "selection": repr(self.checkpoints.rule),
@@ -126,8 +129,9 @@ class ExperimentCLI(LightningCLI):
                 **metrics,
                 "versions": versions(),
                 "config_sha256": sha256,
+                "predictions_sha256": sha256_of(self.out / "predictions.csv"),
             }
-            write_json(self.out / "result.json", result)
+            write_json(self.out / "result.json", sealed(result))
             show(metrics, f"{result['dataset']}, {result['objective']}, step {result['step']}")
             Console().print(f"results in {self.out}")
 

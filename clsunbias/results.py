@@ -1,14 +1,10 @@
-"""What a finished run leaves: predictions.csv, result.json and the hash that ties them to a config."""
+"""What a finished run leaves: predictions.csv and result.json."""
 
-import hashlib
 import json
-import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -21,27 +17,6 @@ from clsunbias.metrics import classification_metrics
 from clsunbias.module import Classifier
 
 PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist")
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside path, which takes its place only when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def config_sha256(config: Mapping[str, Any]) -> str:
-    """Hash of a run's saved config, less what does not change its result: the data's folder and what is displayed."""
-    data, trainer = dict(config["data"]), config["trainer"]
-    data["init_args"] = {name: value for name, value in data.get("init_args", {}).items() if name != "root"}
-    kept = {**config, "data": data}
-    kept["trainer"] = {name: value for name, value in trainer.items() if not name.startswith("enable_")}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def finished(out: Path, sha256: str) -> bool:
@@ -98,18 +73,6 @@ def split_metrics(scored: Scored, class_names: Sequence[str]) -> dict[str, dict[
     return {
         split: classification_metrics(prob, target, loss, class_names) for split, (prob, loss, target) in scored.items()
     }
-
-
-def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Writes a table atomically, nine significant digits (a float32 exactly)."""
-    with atomic(path) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.9g")
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON object atomically."""
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def show(metrics: dict[str, dict[str, float]], title: str) -> None:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -64,6 +64,9 @@ class DataModule(LightningDataModule, ABC):
 
     class_names: tuple[str, ...]
     """Name of each class, in the order of its number; with two, the first is the negative one."""
+
+    simulated: ClassVar[bool] = False
+    """Whether the data are made up rather than measured; results say so."""
 
     def __init__(self, batch_size: int = 64) -> None:
         super().__init__()

@@ -15,13 +15,9 @@ from clsunbias.data.base import Batch, DataModule, Split
 from clsunbias.data.images import read_images
 from clsunbias.data.resampling import Resample
 from clsunbias.errors import InputError
+from clsunbias.files import data_root
 
 Array = npt.NDArray[np.uint8]
-
-
-def data_root(root: Path | None) -> Path:
-    """Where data lie: root if given, else $CLSUNBIAS_DATA, else ``data``."""
-    return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data")
 
 
 def official_npz(flag: str, root: Path) -> Path:

@@ -96,6 +96,7 @@ class Toy(DataModule):
     """
 
     class_names = ("negative", "positive")
+    simulated = True
 
     def __init__(
         self,

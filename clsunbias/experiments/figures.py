@@ -1,31 +1,30 @@
-"""Figures of the paper, drawn from data and selected models."""
+"""Figures of a grid: training curves with bands over seeds, and the table as dots with intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
-import yaml
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.stats import gaussian_kde
-from torch import Tensor
 
-from clsunbias.data import Split, Toy
-from clsunbias.experiments.runner import CONFIGS
-from clsunbias.results import atomic
+from clsunbias.experiments.grid import Arm, Grid
+from clsunbias.experiments.run import Record
+from clsunbias.experiments.tables import Cell
+from clsunbias.files import atomic
 
 # Okabe and Ito's colours: told apart by colour-blind readers too.
-CLASS_COLOURS = ("#0072B2", "#D55E00")
-LINES: dict[tuple[str, str], tuple[str, str, Literal["-", ":"]]] = {
-    ("erm", "authors"): ("ERM", "#000000", "-"),
-    ("erm", "last"): ("ERM, last validation", "#000000", ":"),
-    ("cls_unbias", "authors"): ("Cls-unbias", "#009E73", "-"),
-    ("cls_unbias", "last"): ("Cls-unbias, last validation", "#009E73", ":"),
-}
-LIMITS = (-3.5, 6.5)
+COLOURS = ("#000000", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#E69F00")
+
+# Figures 3 and 4 of the paper: title of each panel, and its curves with what tells them apart within a method.
+PANELS = (
+    ("Class-loss inequality |L₊ − L₋|, training", {"train/loss_gap": ("", "-")}),
+    ("Class losses, training", {"train/loss_pos": ("L₊", "-"), "train/loss_neg": ("L₋", ":")}),
+    ("Validation loss", {"val/loss": ("", "-")}),
+    ("Validation MF1", {"val/macro_f1": ("", "-")}),
+)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -35,54 +34,79 @@ def save(figure: Figure, path: Path) -> None:
             figure.savefig(temporary, format=suffix, dpi=150, metadata=metadata)
 
 
-def draw_density(axes: Axes, split: Split) -> None:
-    """Contours of each class's estimated density over its samples, and both marginal densities along the edges."""
-    grid = np.linspace(*LIMITS, 80)
-    across, up = np.meshgrid(grid, grid)
-    for label, colour in enumerate(CLASS_COLOURS):
-        points = split.x[split.target == label].numpy().T
-        density = gaussian_kde(points)(np.stack([across.ravel(), up.ravel()])).reshape(across.shape)
-        axes.plot(*points, ".", color=colour, markersize=2, alpha=0.25)
-        axes.contour(across, up, density, levels=5, colors=colour, linewidths=0.8)
-        edge = 1.2 / 0.4  # a marginal density of 0.4, a unit normal's peak, stands 1.2 units high
-        axes.fill_between(grid, LIMITS[0], LIMITS[0] + edge * gaussian_kde(points[0])(grid), color=colour, alpha=0.2)
-        axes.fill_betweenx(grid, LIMITS[0], LIMITS[0] + edge * gaussian_kde(points[1])(grid), color=colour, alpha=0.2)
-
-
-def draw_boundary(axes: Axes, line: Tensor, colour: str, style: str) -> None:
-    """The line w1·f1 + w2·f2 + b = 0, beyond which the positive class is predicted."""
-    w1, w2, bias = line.tolist()
-    along = np.array(LIMITS)
-    if abs(w2) > abs(w1):
-        axes.plot(along, -(w1 * along + bias) / w2, style, color=colour, linewidth=1.8)
-    else:
-        axes.plot(-(w2 * along + bias) / w1, along, style, color=colour, linewidth=1.8)
-
-
-def draw_toy(path: Path, config: str, lines: Mapping[tuple[str, str], Tensor]) -> None:
-    """Figure 1 (balanced) or 2 (imbalanced): class densities and decision boundaries on train, test 1 and test 2.
+def draw_curves(path: Path, title: str, runs: Mapping[str, Sequence[Record]]) -> None:
+    """Curves against the training step: mean over seeds, and a band of one standard deviation on either side.
 
     Args:
         path: without suffix; PNG and SVG are written.
-        config: name of the toy's config, whose data are drawn.
-        lines: (w1, w2, b) of the models, by objective and selection rule.
+        title: above the figure.
+        runs: finished runs of each method, by its label; their ``metrics.csv`` is drawn.
     """
-    data = Toy(**yaml.safe_load((CONFIGS / f"{config}.yaml").read_text())["data"]["init_args"])
-    splits = data.load()
-    figure = Figure(figsize=(12, 4.6), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 3, sharey=True), ("train", "test_1", "test_2"), strict=True):
-        draw_density(axes, splits[name])
-        for which, line in lines.items():
-            draw_boundary(axes, line, *LINES[which][1:])
-        negative, positive = splits[name].target.bincount().tolist()
-        axes.set(xlim=LIMITS, ylim=LIMITS, aspect="equal", xlabel="f1 (shared by both classes)")
-        axes.set_title(f"{name.replace('_', ' ')}: {negative} negative, {positive} positive")
-        axes.label_outer()
-    figure.axes[0].set_ylabel("f2 (specific to the negatives in training)")
-    handles = [
-        Line2D([], [], color=colour, label=side) for side, colour in zip(data.class_names, CLASS_COLOURS, strict=True)
-    ]
-    handles += [Line2D([], [], color=colour, linestyle=style, label=text) for text, colour, style in LINES.values()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
-    figure.suptitle(f"The toy, {config.removeprefix('toy_')} (simulated data)")
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    panels = figure.subplots(2, 2).ravel()
+    for (label, records), colour in zip(runs.items(), COLOURS, strict=False):
+        frames = [pd.read_csv(record.folder / "metrics.csv").set_index("step") for record in records]
+        for axes, (_, curves) in zip(panels, PANELS, strict=True):
+            for column, (part, style) in curves.items():
+                by_seed = pd.concat([frame[column] for frame in frames], axis=1)
+                draw_band(axes, by_seed, f"{label} {part}".strip(), colour, style)
+    for axes, (name, curves) in zip(panels, PANELS, strict=True):
+        axes.set_title(name)
+        axes.set_xlabel("training step")
+        axes.margins(x=0)
+        axes.grid(alpha=0.25)
+        if len(curves) > 1 or axes is panels[0]:
+            axes.legend(frameon=False)
+    count = min(len(records) for records in runs.values())
+    figure.suptitle(f"{title}: mean ± sd over {count} seeds")
     save(figure, path)
+
+
+def draw_band(axes: Axes, by_seed: pd.DataFrame, label: str, colour: str, style: str) -> None:
+    """One curve: the mean of its columns, and a standard deviation on either side."""
+    mean, sd = by_seed.mean(axis=1), by_seed.std(axis=1)
+    axes.plot(mean.index, mean, style, color=colour, linewidth=1.5, label=label)
+    axes.fill_between(mean.index, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+
+
+def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str], Cell]) -> None:
+    """The table as dots: a panel for each data set with results, a line for each method, a colour for each protocol.
+
+    Args:
+        path: without suffix; PNG and SVG are written.
+        grid: the grid.
+        name: ``split/metric`` to draw.
+        cells: of the finished runs.
+    """
+    shown = [column for column in grid.columns if any(arm.column == column for arm, _ in cells)]
+    rows = list(dict.fromkeys(cell.row for row in grid.rows for (arm, _), cell in cells.items() if arm.row == row))
+    protocols = [protocol for protocol in grid.protocols if any(arm.protocol == protocol for arm, _ in cells)]
+    figure = Figure(figsize=(2.2 + 3.2 * len(shown), 1.6 + 0.55 * len(rows)), layout="constrained")
+    for axes, column in zip(figure.subplots(1, len(shown), sharey=True, squeeze=False)[0], shown, strict=True):
+        for (arm, metric), cell in cells.items():
+            if (arm.column, metric) == (column, name):
+                draw_dot(axes, rows.index(cell.row), protocols.index(arm.protocol), len(protocols), cell)
+        axes.set_title(grid.columns[column].label)
+        axes.set_xlabel(f"{name.replace('_', ' ')}, 95 % interval")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.grid(axis="x", alpha=0.25)
+    figure.axes[0].invert_yaxis()  # shared: the first method comes on top everywhere
+    handles = [
+        Line2D([], [], color=colour, marker="o", label=grid.protocols[protocol].label)
+        for protocol, colour in zip(protocols, COLOURS, strict=False)
+    ]
+    handles.append(Line2D([], [], color="grey", marker="D", markerfacecolor="none", linestyle="", label="published"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    figure.suptitle(grid.title)
+    save(figure, path)
+
+
+def draw_dot(axes: Axes, row: int, protocol: int, protocols: int, cell: Cell) -> None:
+    """A mean with its interval, and the published mean with its standard deviation above the method's dots."""
+    offsets = np.linspace(-0.22, 0.22, protocols + 1)
+    at = row + offsets[protocol + 1]
+    colour = COLOURS[protocol]
+    axes.plot([cell.low or 0.0, cell.high or 0.0], [at, at], color=colour, linewidth=1.5)
+    axes.plot(cell.value, at, "o", color=colour, markersize=5)
+    if cell.published is not None:
+        axes.plot(cell.published, row + offsets[0], "D", color="grey", markerfacecolor="none", markersize=5)

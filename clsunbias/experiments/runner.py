@@ -1,44 +1,74 @@
-"""Many runs of ``fit`` in warm worker processes; what is finished is not run again."""
+"""Many runs of ``fit`` in warm worker processes, or on a Dask cluster; nothing is run twice, nothing stops the rest."""
 
 import contextlib
 import io
+import os
+import re
+import subprocess
+import sys
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import current_process
 from pathlib import Path
 
-from joblib import Parallel, delayed
+from filelock import FileLock, Timeout
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-CONFIGS = Path(__file__).parents[2] / "configs"
-"""The configs of the source tree that this package was installed from."""
+from clsunbias.errors import InputError
+from clsunbias.experiments.run import Run
+from clsunbias.files import atomic
+
+LOST_WORKERS = 5
+"""How often in a row a worker may be killed with no run finished in between."""
+
+BUSY = "busy"
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of ``fit``.
+def execute(run: Run, wait: bool) -> tuple[Run, str]:
+    """Does one run, and leaves ``error.txt`` in its folder if it fails.
 
-    Attributes:
-        out: its output folder.
-        options: of ``clsunbias fit``, all but ``--out``.
+    A lock held while it runs keeps two grids from doing the same one; it goes with the process that holds it.
+
+    Args:
+        run: to do; nothing is done if it is finished.
+        wait: if another process is at it, whether to wait for that.
+
+    Returns:
+        The run, and nothing, what went wrong, or BUSY.
     """
+    run.out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(run.out / ".lock", timeout=-1 if wait else 0):
+            error = "" if (run.out / "result.json").exists() else fit(run)
+    except Timeout:
+        return run, BUSY
+    report = run.out / "error.txt"
+    if error:
+        with atomic(report) as temporary:
+            temporary.write_text(error)
+    else:
+        report.unlink(missing_ok=True)
+    return run, error
 
-    out: Path
-    options: tuple[str, ...]
 
-
-def execute(run: Run) -> str:
-    """Does one run on one thread; returns what went wrong, or nothing."""
+def fit(run: Run) -> str:
+    """Trains and tests one run; returns what went wrong, or nothing."""
+    options = ["fit", *run.options, "--trainer.enable_progress_bar", "false"]
+    if run.devices > 1:  # Lightning starts the other processes with this one's command line: it must be the run's own
+        done = subprocess.run([sys.executable, "-m", "clsunbias", *options], capture_output=True, text=True)
+        return "" if done.returncode == 0 else done.stderr or f"exit status {done.returncode}"
+    pin_device(current_process().name)
     import torch
 
     from clsunbias.cli import run as run_command
-    from clsunbias.errors import InputError
 
     torch.set_num_threads(1)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            run_command(["fit", *run.options, "--out", str(run.out), "--trainer.enable_progress_bar", "false"])
+            run_command(options)
     except InputError as error:
         return str(error)
     except Exception:  # a defect in one run must not cost the others
@@ -46,19 +76,131 @@ def execute(run: Run) -> str:
     return ""
 
 
-def execute_all(runs: Sequence[Run], jobs: int) -> dict[Run, str]:
+def check(runs: Sequence[Run]) -> None:
+    """Has the command line read the options of runs, one run of each set of parameters, and does nothing else.
+
+    Raises:
+        InputError: a parameter that is not there, or a value that it does not take.
+    """
+    from clsunbias.cli import run as run_command
+
+    for run in {run.out.parent: run for run in runs}.values():
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+                run_command(["fit", *run.options, "--print_config"])
+        except InputError as error:
+            raise InputError(f"{run.out} cannot be run: {error}") from error
+
+
+def pin_device(worker: str) -> None:
+    """Shows a worker process one of several GPUs, so that runs share them out; before torch looks for any.
+
+    Args:
+        worker: the process's name, which ends in its number.
+    """
+    visible = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
+    if not visible:
+        visible = [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+    number = re.search(r"(\d+)$", worker)
+    if len(visible) > 1 and number:
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[int(number[1]) % len(visible)]
+
+
+def execute_all(runs: Sequence[Run], jobs: int, dask: str | None = None) -> dict[Run, str]:
     """Does all runs, several at a time.
 
     Args:
-        runs: to do; one that is finished is checked against its config and left as it is.
+        runs: to do.
         jobs: worker processes, one thread each.
+        dask: address of a Dask scheduler whose workers take their place.
 
     Returns:
         The runs that failed, with what went wrong.
+
+    Raises:
+        InputError: there is no scheduler at that address, or dask is not installed.
     """
-    # One process a run at most: a worker takes seconds to start.
-    workers = Parallel(n_jobs=max(1, min(jobs, len(runs))), return_as="generator")
-    outcomes = workers(delayed(execute)(run) for run in runs)
-    console = Console(stderr=True)
-    shown = track(outcomes, description="runs", total=len(runs), console=console)
-    return {run: error for run, error in zip(runs, shown, strict=True) if error}
+    failures: dict[Run, str] = {}
+    with display(len(runs), jobs) as advance, backend(dask):
+        # A run of several devices needs them all: those go one at a time.
+        for several, workers in ((False, jobs), (True, 1)):
+            group = [run for run in runs if (run.devices > 1) == several]
+            for wait in (False, True):  # those that another grid is at come last, when they are mostly done
+                busy = []
+                for run, error in outcomes(group, workers, wait, dask is not None):
+                    if error == BUSY:
+                        busy.append(run)
+                        continue
+                    advance(error)
+                    if error:
+                        failures[run] = error
+                group = busy
+    return failures
+
+
+def outcomes(runs: Sequence[Run], jobs: int, wait: bool, cluster: bool) -> Iterator[tuple[Run, str]]:
+    """Outcomes of runs as they come; a killed worker costs only what it was at, which is done again."""
+    todo, lost = list(runs), 0
+    while todo:
+        # One process a run at most: a worker takes seconds to start.
+        workers = Parallel(
+            n_jobs=-1 if cluster else max(1, min(jobs, len(todo))),
+            return_as="generator_unordered",
+            batch_size=1,
+            pre_dispatch="all" if cluster else "2*n_jobs",
+        )
+        try:
+            for run, error in workers(delayed(execute)(run, wait) for run in list(todo)):
+                todo.remove(run)
+                lost = 0
+                yield run, error
+        except TerminatedWorkerError:
+            lost += 1
+            if lost < LOST_WORKERS:
+                continue
+            for run in todo:
+                yield run, f"its worker process was killed {lost} times with no run finished between: out of memory?"
+            return
+
+
+@contextlib.contextmanager
+def backend(dask: str | None) -> Iterator[None]:
+    """Where joblib runs things: processes of this machine, or a Dask cluster."""
+    if dask is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError("--dask needs the extra 'dask': pip install 'clsunbias[dask]'") from error
+    try:
+        client = Client(dask, timeout=10)
+    except (OSError, ValueError) as error:
+        raise InputError(f"there is no Dask scheduler at {dask}: {error}") from error
+    with client, parallel_config("dask"):
+        yield
+
+
+@contextlib.contextmanager
+def display(total: int, jobs: int) -> Iterator[Callable[[str], None]]:
+    """One line of progress: done of all, running, failed, time passed and left; gives what counts an outcome."""
+    columns = (
+        TextColumn("runs"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[running]} running, {task.fields[failed]} failed,"),
+        TimeElapsedColumn(),
+        TextColumn("passed,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not total) as progress:
+        task = progress.add_task("runs", total=total, running=min(jobs, total), failed=0)
+
+        def advance(error: str) -> None:
+            state = progress.tasks[task]
+            left = int(total - state.completed - 1)
+            failed = state.fields["failed"] + bool(error)
+            progress.update(task, advance=1, running=min(jobs, left), failed=failed)
+
+        yield advance

@@ -11,9 +11,11 @@ import torch
 import yaml
 from rich.console import Console
 
-from clsunbias.experiments.figures import draw_toy
-from clsunbias.experiments.runner import CONFIGS, Run, execute_all
+from clsunbias.experiments.grid import CONFIGS
+from clsunbias.experiments.run import Run
+from clsunbias.experiments.runner import execute_all
 from clsunbias.experiments.tables import Cell, Section, mean_interval, write_table
+from clsunbias.experiments.toy_figures import draw_toy
 from clsunbias.selection import LastStep, LossRatio, SelectionRule
 
 RULES: Mapping[str, SelectionRule] = {"authors": LossRatio(), "last": LastStep()}
@@ -61,15 +63,20 @@ def plan(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int) -> list[ToyRu
                 name = "paper" if seed is None else str(seed)
                 folder = out / "runs" / "table1" / f"{row['config']}-{row['objective']}-{rule}" / name
                 files = (f"{row['config']}.yaml", f"objectives/{row['objective']}.yaml")
-                options = [part for file in files for part in ("--config", str(CONFIGS / file))]
-                options += ["--selection", f"clsunbias.selection.{type(selection).__name__}"]
-                if seed is not None:
-                    # Seeds of their own for each set: unlike the authors', training and test noise are independent.
-                    options += ["--seed_everything", str(seed)]
-                    for offset, split in enumerate(("train", "val", "test")):
-                        options += [f"--data.{split}_seed", str(1000 + 3 * seed + offset)]
-                planned.append(ToyRun(row, rule, seed, Run(folder, tuple(options))))
+                overrides = {"selection": f"clsunbias.selection.{type(selection).__name__}"} | seeds_of(seed)
+                run = Run(folder, tuple(CONFIGS / file for file in files), tuple(overrides.items()))
+                planned.append(ToyRun(row, rule, seed, run))
     return planned
+
+
+def seeds_of(repetition: int | None) -> dict[str, Any]:
+    """Parameters of a repetition; unlike in the authors' code, training and test noise are independent."""
+    if repetition is None:
+        return {}
+    data = {
+        f"data.init_args.{name}_seed": 1000 + 3 * repetition + at for at, name in enumerate(("train", "val", "test"))
+    }
+    return {"seed_everything": repetition, **data}
 
 
 def cells(figures: Mapping[ToyRun, Mapping[tuple[str, str], float]]) -> list[Cell]:
@@ -175,7 +182,8 @@ def reproduce_table1(out: Path, jobs: int, seeds: int) -> int:
     """Runs what is missing, writes the table and the figures; returns 0 if every run is done, else 1."""
     rows = yaml.safe_load((CONFIGS / "tables" / "table1.yaml").read_text())["rows"]
     planned = plan(rows, out, seeds)
-    failures = execute_all([toy_run.run for toy_run in planned], jobs)
+    missing = [toy_run.run for toy_run in planned if toy_run.run.record() is None]
+    failures = execute_all(missing, jobs)
     for run, error in failures.items():
         Console(stderr=True).print(f"failed: {run.out}\n{error}", markup=False)
     if failures:

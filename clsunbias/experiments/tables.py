@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 from scipy import stats
 
-from clsunbias.results import atomic, write_csv
+from clsunbias.files import atomic, write_csv
 
 
 class Cell(NamedTuple):
@@ -83,6 +84,7 @@ def markdown(section: Section) -> str:
 def latex(section: Section) -> str:
     """The section as a LaTeX tabular for the booktabs package, its title in a comment."""
     special = {"%": r"\%", "_": r"\_", "±": r"$\pm$", "−": "$-$", "λ": r"$\lambda$", "&": r"\&"}
+    special |= {"≥": r"$\geq$", "▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$", "◀": "*", "–": "--"}
     table = (section.header, *section.rows)
     lines = [" & ".join("".join(special.get(sign, sign) for sign in cell) for cell in line) + r" \\" for line in table]
     columns = "l" + "r" * (len(section.header) - 1)
@@ -90,14 +92,31 @@ def latex(section: Section) -> str:
     return "\n".join([f"% {section.title}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body]) + "\n"
 
 
-def terminal(section: Section) -> Table:
-    """The section for the terminal; words wrap, so that nothing is cut off."""
-    table = Table(title=section.title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
-    for index, name in enumerate(section.header):
-        table.add_column(name, justify="right" if index else "left", no_wrap=not index)
-    for row in section.rows:
-        table.add_row(*row)
-    return table
+def terminal(section: Section, width: int) -> list[Table]:
+    """The section for the terminal: as many tables as its columns need to be shown whole, the labels in each.
+
+    Args:
+        section: what to show.
+        width: characters of a line.
+    """
+    lengths = [max(map(cell_len, column)) + 1 for column in zip(section.header, *section.rows, strict=True)]
+    label = min(lengths[0], width // 2) + 1  # the labels alone may wrap
+    groups: list[list[int]] = [[]]
+    for index, length in enumerate(lengths[1:], start=1):
+        if groups[-1] and label + sum(lengths[other] for other in groups[-1]) + length > width:
+            groups.append([])
+        groups[-1].append(index)
+    tables = []
+    for group in groups:
+        title = section.title if group is groups[0] else f"{section.title}, continued"
+        table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+        table.add_column(section.header[0], max_width=label)
+        for index in group:
+            table.add_column(section.header[index], justify="right", no_wrap=True)
+        for row in section.rows:
+            table.add_row(row[0], *(row[index] for index in group))
+        tables.append(table)
+    return tables
 
 
 def write_table(
@@ -123,4 +142,5 @@ def write_table(
     console = Console()
     console.print(Markdown(f"# {title}"))
     for part in parts:
-        console.print(terminal(part) if isinstance(part, Section) else Markdown(part))
+        for shown in terminal(part, console.width) if isinstance(part, Section) else [Markdown(part)]:
+            console.print(shown)

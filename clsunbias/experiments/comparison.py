@@ -1,0 +1,230 @@
+"""From the finished runs of a grid to its cells and to comparisons between its methods."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from clsunbias.errors import InputError
+from clsunbias.experiments.grid import Arm, Grid
+from clsunbias.experiments.run import Record
+from clsunbias.experiments.statistics import (
+    Floats,
+    Resampling,
+    Verdict,
+    effect_size,
+    holm,
+    interval,
+    metrics,
+    unit_sums,
+    verdict,
+)
+from clsunbias.experiments.tables import Cell
+
+
+class Comparison(NamedTuple):
+    """A method against a baseline on one data set; its fields are the columns of ``tableN_comparisons.csv``.
+
+    Attributes:
+        table: such as ``table2``.
+        protocol: whose settings.
+        column: data set.
+        metric: ``split/metric``.
+        row: the method.
+        baseline: what it is compared with.
+        difference: mean over seeds, method − baseline.
+        low: lower end of its 95 % interval, over test units and seeds.
+        high: its upper end.
+        p: of the paired permutation test over test units.
+        p_corrected: for all comparisons of this metric and protocol in the table (Holm).
+        effect: mean over standard deviation of the differences of the seeds (Cohen's d_z).
+        n: seeds.
+        verdict: what may be said.
+    """
+
+    table: str
+    protocol: str
+    column: str
+    metric: str
+    row: str
+    baseline: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_corrected: float
+    effect: float
+    n: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The finished runs of an arm, scored.
+
+    Attributes:
+        arm: whose runs.
+        records: seed → its record.
+        sums: split → what each unit adds, ``(N, S, 4, C)``, seeds in the order of records.
+        units: split → class of each unit, by which two arms are seen to be scored on the same ones.
+    """
+
+    arm: Arm
+    records: Mapping[int, Record]
+    sums: Mapping[str, Floats]
+    units: Mapping[str, Floats]
+
+    def values(self, name: str) -> Floats:
+        """A metric of each seed, ``(S,)``."""
+        split, short = name.split("/")
+        return metrics(self.sums[split].sum(0))[short]
+
+
+def score(arm: Arm, records: Mapping[int, Record], splits: Sequence[str]) -> Scored:
+    """Reads the predictions of an arm's runs.
+
+    Raises:
+        InputError: runs of the arm were scored on other units, or a record's figures are not those of its predictions.
+    """
+    frames = {seed: record.predictions() for seed, record in records.items()}
+    sums, units = {}, {}
+    for split in splits:
+        parts = [frame[frame["split"] == split].sort_values("unit", kind="stable") for frame in frames.values()]
+        labels = [part["label"].to_numpy() for part in parts]
+        for record, other in zip(records.values(), labels, strict=True):
+            if not np.array_equal(labels[0], other):
+                raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
+        prob = np.stack([part.filter(like="prob_").to_numpy() for part in parts])
+        sums[split], units[split] = unit_sums(prob, labels[0]), labels[0]
+        for record, f1 in zip(records.values(), metrics(sums[split].sum(0))["macro_f1"], strict=True):
+            if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
+                raise InputError(
+                    f"{record.folder}: result.json says {split} macro-F1 {record.result[split]['macro_f1']:.4f}, its "
+                    f"predictions give {f1:.4f}; delete the folder to have it run again"
+                )
+    return Scored(arm, records, sums, units)
+
+
+def cells(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, str], Cell]:
+    """A cell for each arm and metric: mean, standard deviation, interval over test units and seeds, published."""
+    made = {}
+    for one in scored:
+        column = grid.columns[one.arm.column]
+        record = next(iter(one.records.values())).result
+        for name in (*grid.metrics, *grid.also):
+            split, short = name.split("/")
+            values, mean = one.values(name), float(one.values(name).mean())
+            low, high = interval(Resampling.of(*one.sums[split].shape[:2]).bootstrap(short, one.sums[split]))
+            published = column.published.get(one.arm.row, {}).get(name)
+            made[one.arm, name] = Cell(
+                table,
+                row_label(grid, one.arm),
+                column.label,
+                name,
+                mean,
+                float(values.std(ddof=1)),
+                len(values),
+                low,
+                high,
+                published[0] if published else None,
+                mean - published[0] if published else None,
+                grid.protocols[one.arm.protocol].label,
+                record["selection"],
+                record["simulated"],
+            )
+    return made
+
+
+def compare(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, Arm, str], Comparison]:
+    """Each method against each baseline: by the two arms and the metric."""
+    made: dict[tuple[Arm, Arm, str], Comparison] = {}
+    for protocol, name in itertools.product(grid.protocols, (grid.metrics[0], *grid.also)):
+        family = [
+            (ours, theirs)
+            for ours, theirs in itertools.product(scored, scored)
+            if ours.arm.protocol == theirs.arm.protocol == protocol and comparable(grid, ours.arm, theirs.arm)
+        ]
+        made |= judge(table, grid, name, family)
+    return made
+
+
+def comparable(grid: Grid, ours: Arm, theirs: Arm) -> bool:
+    """Whether an arm is to be compared with another: a baseline of the same cell; each pair of baselines once."""
+    if ours.column != theirs.column or theirs.row not in grid.baselines:
+        return False
+    if not grid.protocols[ours.protocol].search and ours.setting != theirs.setting:
+        return False
+    return ours.row not in grid.baselines or grid.baselines.index(ours.row) > grid.baselines.index(theirs.row)
+
+
+def judge(
+    table: str, grid: Grid, name: str, family: Sequence[tuple[Scored, Scored]]
+) -> dict[tuple[Arm, Arm, str], Comparison]:
+    """Comparisons of one metric, on the same seeds and test units, corrected for their number."""
+    split, short = name.split("/")
+    found = []
+    for ours, theirs in family:
+        seeds = [seed for seed in ours.records if seed in theirs.records]
+        if len(seeds) < 2:
+            continue
+        if not np.array_equal(ours.units[split], theirs.units[split]):
+            raise InputError(f"{ours.arm.run.out} and {theirs.arm.run.out} were scored on different {split} data")
+        sums = [one.sums[split][:, [list(one.records).index(seed) for seed in seeds]] for one in (ours, theirs)]
+        drawn = Resampling.of(len(sums[0]), len(seeds))
+        low, high = interval(drawn.bootstrap(short, sums[0]) - drawn.bootstrap(short, sums[1]))
+        gains = metrics(sums[0].sum(0))[short] - metrics(sums[1].sum(0))[short]
+        found.append((ours.arm, theirs.arm, gains, low, high, drawn.permutation_p(short, *sums)))
+    corrected = holm([p for *_, p in found])
+    return {
+        (arm, baseline, name): Comparison(
+            table,
+            grid.protocols[arm.protocol].label,
+            grid.columns[arm.column].label,
+            name,
+            row_label(grid, arm),
+            row_label(grid, baseline),
+            float(gains.mean()),
+            low,
+            high,
+            p,
+            p_corrected,
+            effect_size(gains),
+            len(gains),
+            verdict(low, high, p_corrected, lower_is_better=short.startswith("loss")),
+        )
+        for (arm, baseline, gains, low, high, p), p_corrected in zip(found, corrected, strict=True)
+    }
+
+
+def row_label(grid: Grid, arm: Arm) -> str:
+    """The method, and the setting where it is not the outcome of a search."""
+    label = grid.rows[arm.row].label
+    return label if not arm.setting or grid.protocols[arm.protocol].search else f"{label}, {arm.setting}"
+
+
+def run_lines(grid: Grid, scored: Sequence[Scored]) -> pd.DataFrame:
+    """A line a run: where it stands in the grid, and every figure of its record."""
+    return pd.DataFrame(
+        {
+            "protocol": one.arm.protocol,
+            "column": one.arm.column,
+            "row": one.arm.row,
+            "setting": one.arm.setting,
+            "seed": seed,
+            "step": record.result["step"],
+            "selection": record.result["selection"],
+            "simulated": record.result["simulated"],
+            **{
+                f"{split}/{name}": value
+                for split in ("val", "test")
+                for name, value in record.result.get(split, {}).items()
+            },
+            "config_sha256": record.result["config_sha256"],
+            "record_sha256": record.result["record_sha256"],
+        }
+        for one in scored
+        for seed, record in one.records.items()
+    )

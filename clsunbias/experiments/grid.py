@@ -1,0 +1,269 @@
+"""Grids: runs over data sets × objectives × settings × seeds, as the files in ``configs/tables`` declare them."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from clsunbias.errors import InputError, RaisesInputError
+from clsunbias.experiments.run import Run, load_yaml, merge
+from clsunbias.experiments.statistics import METRICS
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+"""The configs of the source tree that this package was installed from."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method.
+
+    Attributes:
+        label: as tables show it.
+        config: overlay on a column's config.
+        set: dotted parameters on top of it.
+    """
+
+    label: str
+    config: str
+    set: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A data set.
+
+    Attributes:
+        label: as tables show it.
+        configs: its config under each protocol; a protocol that is not named is not run.
+        needs: file below the data root without which there are no data; None when nothing is needed.
+        get: the command that brings it.
+        set: dotted parameters on top of the config.
+        per_seed: dotted parameters that take the value of the run's seed.
+        published: row → metric → the paper's (mean, standard deviation).
+    """
+
+    label: str
+    configs: dict[str, str]
+    needs: str | None = None
+    get: str = ""
+    set: dict[str, Any] = field(default_factory=dict)
+    per_seed: list[str] = field(default_factory=list)
+    published: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Search:
+    """Chooses each method's setting by its mean validation macro-F1, on seeds that nothing else uses.
+
+    Attributes:
+        seeds: runs of each setting, their test splits left unread.
+        first_seed: the seeds are counted from here.
+    """
+
+    seeds: int
+    first_seed: int
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Whose settings.
+
+    Attributes:
+        label: as tables show it.
+        seeds: runs of each cell, at least two.
+        first_seed: the seeds are counted from here.
+        axes: settings to cross. An axis named by a dotted parameter lists its values; any other axis maps the name of
+            each of its steps to parameters that change together. A parameter of something that a row's overlay
+            switches off (``anneal: {lam: null}``) does not apply to that row.
+        search: chooses one setting a cell; without it each setting is a row of its own.
+    """
+
+    label: str
+    seeds: int
+    first_seed: int = 0
+    axes: dict[str, list[Any] | dict[str, dict[str, Any]]] = field(default_factory=dict)
+    search: Search | None = None
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A figure of training curves.
+
+    Attributes:
+        column: whose runs.
+        rows: methods to compare.
+    """
+
+    column: str
+    rows: list[str]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of results to be.
+
+    Attributes:
+        title: of the table.
+        rows: methods, by name.
+        columns: data sets, by name.
+        protocols: by name.
+        metrics: ``split/metric`` of the headline; the first is compared between methods and drawn.
+        also: further metrics, each in a table of its own, compared too.
+        baselines: rows that each row is compared with.
+        curves: figures of training curves, by file name, drawn from the first protocol.
+    """
+
+    title: str
+    rows: dict[str, Row]
+    columns: dict[str, Column]
+    protocols: dict[str, Protocol]
+    metrics: list[str]
+    also: list[str] = field(default_factory=list)
+    baselines: list[str] = field(default_factory=list)
+    curves: dict[str, Curves] = field(default_factory=dict)
+
+
+class Parser(RaisesInputError, ArgumentParser):
+    """Checks a grid's file against the types of :class:`Grid`."""
+
+
+def load_grid(path: Path) -> Grid:
+    """Reads a grid.
+
+    Raises:
+        InputError: the file is missing, is no grid, has a protocol of one seed, or names a row, column, protocol or
+            metric that is not there.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no grid {path}")
+    parser = Parser()
+    parser.add_class_arguments(Grid, "grid", instantiate=True)
+    try:
+        grid: Grid = parser.instantiate_classes(parser.parse_object({"grid": load_yaml(path)})).grid
+    except (InputError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is no grid: {str(error).strip()}") from error
+    for kind, known, named in (
+        ("protocol", grid.protocols, [name for column in grid.columns.values() for name in column.configs]),
+        ("row", grid.rows, [*grid.baselines, *(row for one in grid.curves.values() for row in one.rows)]),
+        ("row", grid.rows, [row for column in grid.columns.values() for row in column.published]),
+        ("column", grid.columns, [one.column for one in grid.curves.values()]),
+    ):
+        for name in named:
+            if name not in known:
+                raise InputError(f"{path} names a {kind} {name!r}; it has {', '.join(known)}")
+    for name in (*grid.metrics, *grid.also):
+        if name.partition("/")[2] not in METRICS:
+            raise InputError(f"{path} names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
+    for name, protocol in grid.protocols.items():
+        if protocol.seeds < 2:
+            raise InputError(f"{path}: protocol {name!r} has {protocol.seeds} seed; an interval needs at least 2")
+    return grid
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A method on a data set with one setting under one protocol: what seeds are runs of.
+
+    Attributes:
+        protocol: key into the grid's protocols.
+        column: key into its columns.
+        row: key into its rows.
+        setting: name of the setting, nothing when there is only one.
+        run: the run with no seed yet.
+        per_seed: dotted parameters that take the seed's value.
+    """
+
+    protocol: str = field(compare=False)
+    column: str = field(compare=False)
+    row: str = field(compare=False)
+    setting: str = field(compare=False)
+    run: Run
+    per_seed: tuple[str, ...] = field(default=(), compare=False)
+
+    def seed(self, seed: int, withhold_test: bool = False) -> Run:
+        """The run with a seed."""
+        overrides = {name: seed for name in ("seed_everything", *self.per_seed)}
+        overrides |= {"withhold_test": True} if withhold_test else {}
+        return Run(self.run.out / str(seed), self.run.files, (*self.run.overrides, *overrides.items()))
+
+
+def settings(protocol: Protocol) -> dict[str, dict[str, Any]]:
+    """Every combination of the axes: its name, and the dotted parameters it sets."""
+    axes: list[list[tuple[str, dict[str, Any]]]] = []
+    for axis, steps in protocol.axes.items():
+        if isinstance(steps, Mapping):
+            axes.append([(name, dict(parameters)) for name, parameters in steps.items()])
+        else:
+            short = axis.rsplit(".", 1)[-1]
+            axes.append([(f"{short}={value}".replace("/", "-"), {axis: value}) for value in steps])
+    combined = itertools.product(*axes)
+    return {
+        ",".join(name for name, _ in steps): {name: value for _, step in steps for name, value in step.items()}
+        for steps in combined
+    }
+
+
+def applies(dotted: str, config: Mapping[str, Any]) -> bool:
+    """Whether a parameter belongs to something that a config has not switched off with null."""
+    below: Any = config
+    for name in dotted.split(".")[:-1]:
+        if not isinstance(below, Mapping) or name not in below:
+            return True  # a default; the command line knows
+        below = below[name]
+        if below is None:
+            return False
+    return True
+
+
+def arms(grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: Path, where: Path) -> list[Arm]:
+    """Every arm of some columns and protocols.
+
+    Args:
+        grid: the grid.
+        columns: names of the columns to run.
+        protocols: names of the protocols to run.
+        folder: below which the arms' folders are.
+        where: folder that the grid's configs are looked for in first, before the suite's own.
+
+    Raises:
+        InputError: a config is not there, or a search gives one method more settings than another.
+    """
+    made: dict[tuple[str, str, str, str], Arm] = {}
+    for protocol, column, row in itertools.product(protocols, columns, grid.rows):
+        if protocol not in grid.columns[column].configs:
+            continue
+        files = tuple(find(name, where) for name in (grid.columns[column].configs[protocol], grid.rows[row].config))
+        fixed = {**grid.columns[column].set, **grid.rows[row].set}
+        config = merge(merge({}, load_yaml(files[0])), load_yaml(files[1]))
+        for setting, parameters in settings(grid.protocols[protocol]).items():
+            applying = {name: value for name, value in parameters.items() if applies(name, config)}
+            overrides = tuple({**fixed, **applying}.items())
+            out = folder / protocol / column / row / setting
+            arm = Arm(protocol, column, row, setting, Run(out, files, overrides), tuple(grid.columns[column].per_seed))
+            # Settings that differ in what does not apply are one.
+            made.setdefault((protocol, column, row, repr(overrides)), arm)
+    for protocol in protocols:
+        if grid.protocols[protocol].search:
+            budgets = {
+                grid.rows[row].label: sum(arm.row == row and arm.protocol == protocol for arm in made.values())
+                for row in grid.rows
+            }
+            if len(set(budgets.values())) > 1:
+                shown = ", ".join(f"{label} {count}" for label, count in budgets.items())
+                raise InputError(f"the search of protocol {protocol!r} is unequal ({shown} settings in all): mend axes")
+    return list(made.values())
+
+
+def find(name: str, where: Path) -> Path:
+    """A config that a grid names: beside the grid's file, else of the suite.
+
+    Raises:
+        InputError: it is in neither place.
+    """
+    for folder in (where, CONFIGS):
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(f"there is no config {name!r} in {where} or {CONFIGS}")

@@ -1,0 +1,149 @@
+"""A grid from its file to its table: what is missing is run, what is chosen is chosen, what is done is reported."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from clsunbias.errors import InputError
+from clsunbias.experiments.comparison import Comparison, cells, compare, run_lines, score
+from clsunbias.experiments.figures import draw_curves, draw_dots
+from clsunbias.experiments.grid import Arm, Column, Grid, arms
+from clsunbias.experiments.report import parts, search_section
+from clsunbias.experiments.run import Record, Run
+from clsunbias.experiments.runner import check, execute_all
+from clsunbias.experiments.search import choose, mean_val_macro_f1
+from clsunbias.experiments.tables import Section, write_table
+from clsunbias.files import data_root, write_csv
+
+
+def narrowed(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] | None, seeds: int | None) -> Grid:
+    """A part of a grid.
+
+    Args:
+        grid: the whole.
+        columns: names of the columns to keep; None keeps all.
+        protocols: names of the protocols to keep; None keeps all.
+        seeds: runs of each cell; None keeps each protocol's own number.
+
+    Raises:
+        InputError: a name that the grid does not have, or fewer than two seeds.
+    """
+    for kind, asked, known in (("column", columns, grid.columns), ("protocol", protocols, grid.protocols)):
+        for name in asked or ():
+            if name not in known:
+                raise InputError(f"the grid has no {kind} {name!r}; it has {', '.join(known)}")
+    if seeds is not None and seeds < 2:
+        raise InputError(f"--seeds must be at least 2, got {seeds}: one seed has no interval")
+    kept = {name: one for name, one in grid.protocols.items() if protocols is None or name in protocols}
+    if seeds is not None:
+        kept = {name: dataclasses.replace(one, seeds=seeds) for name, one in kept.items()}
+    shown = {name: one for name, one in grid.columns.items() if columns is None or name in columns}
+    return dataclasses.replace(grid, columns=shown, protocols=kept)
+
+
+def absent(column: Column) -> bool:
+    """Whether a column's data are not there; the official images are fetched first, where that is possible."""
+    if column.needs is None:
+        return False
+    path = data_root(None) / column.needs
+    if not path.exists() and path.suffix == ".npz":
+        from clsunbias.data.medmnist import official_npz
+
+        try:
+            official_npz(path.stem, path.parent)
+        except InputError as error:
+            Console(stderr=True).print(str(error), markup=False)
+    return not path.exists()
+
+
+def finish(runs: Sequence[Run], jobs: int, dask: str | None) -> tuple[dict[Run, Record | None], dict[Run, str]]:
+    """Does what is missing; gives each run's record, None if it failed, and what went wrong with those."""
+    records = {run: run.record() for run in runs}  # first of all: a record of another grid is said before any training
+    missing = [run for run, record in records.items() if record is None]
+    if not missing:
+        return records, {}
+    check(missing)
+    failures = execute_all(missing, jobs, dask)
+    return records | {run: run.record() for run in missing}, failures
+
+
+def reproduce_grid(path: Path, grid: Grid, out: Path, jobs: int, dask: str | None = None) -> int:
+    """Runs what is missing of a grid and writes its table.
+
+    Args:
+        path: the grid's file, whose name the table gets.
+        grid: what to run of it.
+        out: folder for table, figures and runs.
+        jobs: worker processes.
+        dask: address of a Dask scheduler whose workers take their place.
+
+    Returns:
+        0 if every run is done, else 1. A column without data has no runs.
+    """
+    without = [name for name, column in grid.columns.items() if absent(column)]
+    present = [name for name in grid.columns if name not in without]
+    planned = arms(grid, present, list(grid.protocols), out / "runs" / path.stem, path.parent)
+    seeds_of = {
+        arm: range(protocol.first_seed, protocol.first_seed + protocol.seeds)
+        for arm in planned
+        for protocol in [grid.protocols[arm.protocol]]
+    }
+    trials = {
+        arm: [arm.seed(seed, withhold_test=True) for seed in range(search.first_seed, search.first_seed + search.seeds)]
+        for arm in planned
+        for search in [grid.protocols[arm.protocol].search]
+        if search
+    }
+    plain = {arm: [arm.seed(seed) for seed in seeds_of[arm]] for arm in planned if arm not in trials}
+    records, failures = finish([run for runs in (plain | trials).values() for run in runs], jobs, dask)
+    scores = mean_val_macro_f1({arm: [records[run] for run in runs] for arm, runs in trials.items()})
+    chosen = {arm: [arm.seed(seed) for seed in seeds_of[arm]] for arm in choose(scores)}
+    found, failed = finish([run for runs in chosen.values() for run in runs], jobs, dask)
+    records, failures = records | found, failures | failed
+    finished = {
+        arm: {seed: record for seed, run in zip(seeds_of[arm], runs, strict=True) if (record := records[run])}
+        for arm, runs in (plain | chosen).items()
+    }
+    searched = [search_section(grid, name, scores, list(chosen)) for name, one in grid.protocols.items() if one.search]
+    write(
+        path.stem, grid, out, without, {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1}, searched
+    )
+    for run, error in failures.items():
+        Console(stderr=True).print(f"failed: {run.out} ({error.strip().splitlines()[-1]})", markup=False)
+    if failures:
+        total = len(records)
+        Console(stderr=True).print(f"{len(failures)} of {total} runs failed; error.txt in each folder says why")
+    return int(bool(failures))
+
+
+def write(
+    name: str,
+    grid: Grid,
+    out: Path,
+    without: Sequence[str],
+    finished: Mapping[Arm, Mapping[int, Record]],
+    searched: Sequence[Section],
+) -> None:
+    """Writes the table, its comparisons and its figures."""
+    splits = list(dict.fromkeys(metric.split("/")[0] for metric in (*grid.metrics, *grid.also)))
+    scored = [score(arm, by_seed, splits) for arm, by_seed in finished.items()]
+    made, compared = cells(name, grid, scored), compare(name, grid, scored)
+    report = [*parts(grid, list(grid.columns), without, made, compared), *searched]
+    write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(compared.values(), columns=Comparison._fields))
+    write_table(out, name, grid.title, list(made.values()), run_lines(grid, scored), report)
+    if made:
+        draw_dots(out / name, grid, grid.metrics[0], made)
+    first = next(iter(grid.protocols))
+    for figure, curves in grid.curves.items():
+        runs = {
+            grid.rows[arm.row].label: list(by_seed.values())
+            for arm, by_seed in finished.items()
+            if (arm.protocol, arm.column) == (first, curves.column) and arm.row in curves.rows
+        }
+        if runs:
+            label = grid.columns[curves.column].label
+            draw_curves(out / figure, f"{figure.replace('figure', 'Figure ')}, {label}", runs)
+    Console().print(f"{name}.md, .tex, .csv, .png and .svg, {name}_comparisons.csv and {name}_runs.csv in {out}")

@@ -1,0 +1,158 @@
+"""One run of a grid: the configs it is composed of, what it asks for, and the record that it leaves."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from clsunbias.errors import InputError
+from clsunbias.files import check_seal, config_sha256, sha256_of
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is there
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Two configs composed as the command line composes them: later wins, another class drops its arguments."""
+    merged = dict(base)
+    for name, value in over.items():
+        below = merged.get(name)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            another = "class_path" in value and value["class_path"] != below.get("class_path")
+            merged[name] = dict(value) if another else merge(below, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def nested(dotted: str, value: Any) -> dict[str, Any]:
+    """``{"a": {"b": value}}`` of ``a.b``."""
+    for name in reversed(dotted.split(".")):
+        value = {name: value}
+    return dict(value)
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """A config file as a mapping."""
+    return dict(yaml.load(path.read_text(), Loader) or {})
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of ``fit``; it is known by its folder.
+
+    Attributes:
+        out: its output folder.
+        files: config files, later wins.
+        overrides: dotted parameters and their values, which win over the files.
+    """
+
+    out: Path
+    files: tuple[Path, ...] = field(compare=False)
+    overrides: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
+
+    @property
+    def options(self) -> list[str]:
+        """Options of ``clsunbias fit`` that make this run."""
+        options = [part for path in self.files for part in ("--config", str(path))]
+        for name, value in self.overrides:
+            options += [f"--{name}", value if isinstance(value, str) else json.dumps(value)]
+        return [*options, "--out", str(self.out)]
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What files and overrides say, composed; defaults of the classes are not in it."""
+        config: dict[str, Any] = {}
+        for path in self.files:
+            config = merge(config, load_yaml(path))
+        for name, value in self.overrides:
+            config = merge(config, nested(name, value))
+        return config
+
+    @property
+    def devices(self) -> int:
+        """Devices that the run asks for; 1 where that is left to Lightning, for a worker shows it one at most."""
+        trainer = self.config.get("trainer") or {}
+        asked = trainer.get("devices", 1)
+        devices = len(asked) if isinstance(asked, list) else asked if isinstance(asked, int) and asked > 0 else 1
+        return devices * int(trainer.get("num_nodes", 1))
+
+    def record(self) -> "Record | None":
+        """The record of the run, checked; None while the run is not done.
+
+        Raises:
+            InputError: the folder holds another config's run, or a record that was changed after it was written.
+        """
+        path = self.out / "result.json"
+        if not path.exists():
+            return None
+        remedy = f"give another --out, or delete {self.out} to have it run again"
+        try:
+            result = json.loads(path.read_text())
+            check_seal(result)
+            saved = load_yaml(self.out / "config.yaml")
+            if config_sha256(saved) != result["config_sha256"]:
+                raise InputError("config.yaml beside it is not the config that it was made with")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+            raise InputError(f"{path} cannot be used: {error}; {remedy}") from error
+        differing = difference(self.config, saved)
+        if differing:
+            raise InputError(f"{path} belongs to another config ({differing}); {remedy}")
+        return Record(self.out, result)
+
+
+def difference(asked: Mapping[str, Any], saved: Mapping[str, Any], at: str = "") -> str:
+    """The first parameter in which a saved config is not what was asked for, or nothing."""
+    for name, value in asked.items():
+        found, where = saved.get(name), f"{at}{name}"
+        if isinstance(value, Mapping) and isinstance(found, Mapping):
+            inner = difference(value, found, f"{where}.")
+            if inner:
+                return inner
+        elif not same(value, found):
+            return f"{where} is {found}, asked for is {value}"
+    return ""
+
+
+def same(asked: Any, found: Any) -> bool:
+    """Whether two values of a config say the same: 3e-4 is a string to YAML, and a class may go by its name alone."""
+    if isinstance(found, Mapping) and "class_path" in found:
+        found = found["class_path"]
+    if asked == found:
+        return True
+    if isinstance(asked, str) and isinstance(found, str):
+        return asked.rsplit(".")[-1] == found.rsplit(".")[-1]
+    try:
+        return float(asked) == float(found)
+    except (TypeError, ValueError):
+        return False
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a finished run left.
+
+    Attributes:
+        folder: of the run.
+        result: content of ``result.json``.
+    """
+
+    folder: Path
+    result: Mapping[str, Any]
+
+    def predictions(self) -> pd.DataFrame:
+        """``predictions.csv``: split, unit, label, and a probability a class.
+
+        Raises:
+            InputError: the file is not the one that the record was written with.
+        """
+        path = self.folder / "predictions.csv"
+        if not path.exists() or sha256_of(path) != self.result["predictions_sha256"]:
+            raise InputError(
+                f"{path} is missing or not what its record was made with; delete {self.folder} to have it run again"
+            )
+        return pd.read_csv(path)

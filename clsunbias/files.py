@@ -1,0 +1,78 @@
+"""Files: where data lie, writing whole or not at all, and the hashes that tie a run's record to its config.
+
+Nothing here needs torch, so that a command which only reads results starts at once.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clsunbias.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def data_root(root: Path | None) -> Path:
+    """Where data lie: root if given, else $CLSUNBIAS_DATA, else ``data``."""
+    return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside path, which takes its place only when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, frame: "pd.DataFrame") -> None:
+    """Writes a table atomically, nine significant digits (a float32 exactly)."""
+    with atomic(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.9g")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON object atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def config_sha256(config: Mapping[str, Any]) -> str:
+    """Hash of a run's saved config, less what does not change its result: the data's folder and what is displayed."""
+    data, trainer = dict(config["data"]), config["trainer"]
+    data["init_args"] = {name: value for name, value in data.get("init_args", {}).items() if name != "root"}
+    kept = {**config, "data": data}
+    kept["trainer"] = {name: value for name, value in trainer.items() if not name.startswith("enable_")}
+    return _sha256(kept)
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def sealed(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result with the hash of its other fields, ``record_sha256``: a figure changed afterwards no longer fits it."""
+    kept = {name: value for name, value in result.items() if name != "record_sha256"}
+    return {**kept, "record_sha256": _sha256(kept)}
+
+
+def check_seal(result: Mapping[str, Any]) -> None:
+    """Raises InputError if a result does not fit its own hash."""
+    if "record_sha256" not in result:
+        raise InputError("it is no record of this suite (there is no record_sha256 in it)")
+    if sealed(result)["record_sha256"] != result["record_sha256"]:
+        raise InputError("it was changed after the run wrote it (it does not fit its record_sha256)")
+
+
+def _sha256(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
