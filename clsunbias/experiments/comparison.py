@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +83,19 @@ class Scored:
         split, short = name.split("/")
         return metrics(self.sums[split].sum(0))[short]
 
+    @cached_property
+    def draws(self) -> dict[str, dict[str, Floats]]:
+        """Bootstrap of each split's metrics, which cells and comparisons share."""
+        return {split: Resampling.of(*sums.shape[:2]).bootstrap(sums) for split, sums in self.sums.items()}
+
+    def of_seeds(self, seeds: Sequence[int]) -> "Scored":
+        """The runs of some of the seeds."""
+        if list(seeds) == list(self.records):
+            return self
+        at = [list(self.records).index(seed) for seed in seeds]
+        sums = {split: sums[:, at] for split, sums in self.sums.items()}
+        return Scored(self.arm, {seed: self.records[seed] for seed in seeds}, sums, self.units)
+
 
 def score(arm: Arm, records: Mapping[int, Record], splits: Sequence[str]) -> Scored:
     """Reads the predictions of an arm's runs.
@@ -117,7 +131,7 @@ def cells(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, s
         for name in (*grid.metrics, *grid.also):
             split, short = name.split("/")
             values, mean = one.values(name), float(one.values(name).mean())
-            low, high = interval(Resampling.of(*one.sums[split].shape[:2]).bootstrap(short, one.sums[split]))
+            low, high = interval(one.draws[split][short])
             published = column.published.get(one.arm.row, {}).get(name)
             made[one.arm, name] = Cell(
                 table,
@@ -140,14 +154,33 @@ def cells(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, s
 
 def compare(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, Arm, str], Comparison]:
     """Each method against each baseline: by the two arms and the metric."""
-    made: dict[tuple[Arm, Arm, str], Comparison] = {}
-    for protocol, name in itertools.product(grid.protocols, (grid.metrics[0], *grid.also)):
-        family = [
-            (ours, theirs)
+    names = list(dict.fromkeys((grid.metrics[0], *grid.also)))
+    made = {}
+    for protocol in grid.protocols:
+        pairs = [
+            judged
             for ours, theirs in itertools.product(scored, scored)
             if ours.arm.protocol == theirs.arm.protocol == protocol and comparable(grid, ours.arm, theirs.arm)
+            if (judged := judge(ours, theirs, names))
         ]
-        made |= judge(table, grid, name, family)
+        for name in names:
+            lower_is_better = name.partition("/")[2].startswith("loss")
+            for pair, p_corrected in zip(pairs, holm([pair.p[name] for pair in pairs]), strict=True):
+                made[pair.ours, pair.theirs, name] = Comparison(
+                    table,
+                    grid.protocols[protocol].label,
+                    grid.columns[pair.ours.column].label,
+                    name,
+                    row_label(grid, pair.ours),
+                    row_label(grid, pair.theirs),
+                    float(pair.gains[name].mean()),
+                    *pair.interval[name],
+                    pair.p[name],
+                    p_corrected,
+                    effect_size(pair.gains[name]),
+                    len(pair.gains[name]),
+                    verdict(*pair.interval[name], p_corrected, lower_is_better),
+                )
     return made
 
 
@@ -160,43 +193,38 @@ def comparable(grid: Grid, ours: Arm, theirs: Arm) -> bool:
     return ours.row not in grid.baselines or grid.baselines.index(ours.row) > grid.baselines.index(theirs.row)
 
 
-def judge(
-    table: str, grid: Grid, name: str, family: Sequence[tuple[Scored, Scored]]
-) -> dict[tuple[Arm, Arm, str], Comparison]:
-    """Comparisons of one metric, on the same seeds and test units, corrected for their number."""
-    split, short = name.split("/")
-    found = []
-    for ours, theirs in family:
-        seeds = [seed for seed in ours.records if seed in theirs.records]
-        if len(seeds) < 2:
-            continue
+class Judged(NamedTuple):
+    """Two arms compared, each metric by its name: the seeds' differences, the interval of their mean, the p-value."""
+
+    ours: Arm
+    theirs: Arm
+    gains: Mapping[str, Floats]
+    interval: Mapping[str, tuple[float, float]]
+    p: Mapping[str, float]
+
+
+def judge(ours: Scored, theirs: Scored, names: Sequence[str]) -> Judged | None:
+    """Compares two arms on their common seeds; None if those are fewer than two.
+
+    Raises:
+        InputError: they were scored on other units.
+    """
+    seeds = [seed for seed in ours.records if seed in theirs.records]
+    if len(seeds) < 2:
+        return None
+    ours, theirs = ours.of_seeds(seeds), theirs.of_seeds(seeds)
+    gains, intervals, p_values = {}, {}, {}
+    for split in ours.sums:
         if not np.array_equal(ours.units[split], theirs.units[split]):
             raise InputError(f"{ours.arm.run.out} and {theirs.arm.run.out} were scored on different {split} data")
-        sums = [one.sums[split][:, [list(one.records).index(seed) for seed in seeds]] for one in (ours, theirs)]
-        drawn = Resampling.of(len(sums[0]), len(seeds))
-        low, high = interval(drawn.bootstrap(short, sums[0]) - drawn.bootstrap(short, sums[1]))
-        gains = metrics(sums[0].sum(0))[short] - metrics(sums[1].sum(0))[short]
-        found.append((ours.arm, theirs.arm, gains, low, high, drawn.permutation_p(short, *sums)))
-    corrected = holm([p for *_, p in found])
-    return {
-        (arm, baseline, name): Comparison(
-            table,
-            grid.protocols[arm.protocol].label,
-            grid.columns[arm.column].label,
-            name,
-            row_label(grid, arm),
-            row_label(grid, baseline),
-            float(gains.mean()),
-            low,
-            high,
-            p,
-            p_corrected,
-            effect_size(gains),
-            len(gains),
-            verdict(low, high, p_corrected, lower_is_better=short.startswith("loss")),
-        )
-        for (arm, baseline, gains, low, high, p), p_corrected in zip(found, corrected, strict=True)
-    }
+        p = Resampling.of(*ours.sums[split].shape[:2]).permutation_p(ours.sums[split], theirs.sums[split])
+        for name in names:
+            short = name.partition("/")[2]
+            if name.startswith(f"{split}/"):
+                gains[name] = ours.values(name) - theirs.values(name)
+                intervals[name] = interval(ours.draws[split][short] - theirs.draws[split][short])
+                p_values[name] = p[short]
+    return Judged(ours.arm, theirs.arm, gains, intervals, p_values)
 
 
 def row_label(grid: Grid, arm: Arm) -> str:

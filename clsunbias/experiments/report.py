@@ -24,7 +24,7 @@ MARKS = {"better": " ▲", "no difference shown": "", "worse": " ▼"}
 def metric_label(name: str) -> str:
     """A metric as headers show it: the test split goes without saying."""
     split, short = name.split("/")
-    return f"{'' if split == 'test' else f'{split} '}{SHORT.get(short, short.replace('_', ' '))}"
+    return f"{'' if split == 'test' else split.replace('_', ' ') + ' '}{SHORT.get(short, short.replace('_', ' '))}"
 
 
 def parts(
@@ -55,7 +55,7 @@ def parts(
         ]
         if lines_of:
             title = f"Differences in {metric_label(grid.metrics[0])}: {grid.protocols[protocol].label}"
-            made.append(Section(title, ["", "difference", "95 % interval", "p, corrected", "d", "verdict"], lines_of))
+            made.append(Section(title, ["", "verdict", "difference", "95 % interval", "p, corrected", "d"], lines_of))
     if comparisons:
         made.append(
             f"Paired on the same test units and seeds. Interval: {DRAWS} bootstrap resamples of units and seeds, "
@@ -131,11 +131,11 @@ def line(one: Comparison) -> list[str]:
     """A comparison as a line of its table."""
     return [
         f"{one.column}: {one.row} − {one.baseline}",
+        one.verdict,
         f"{one.difference:+.3f}",
         f"{one.low:+.3f} to {one.high:+.3f}",
         f"{one.p_corrected:.4f}",
         f"{one.effect:+.2f}",
-        one.verdict,
     ]
 
 

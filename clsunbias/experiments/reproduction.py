@@ -107,16 +107,29 @@ def reproduce_grid(path: Path, grid: Grid, out: Path, jobs: int, dask: str | Non
         arm: {seed: record for seed, run in zip(seeds_of[arm], runs, strict=True) if (record := records[run])}
         for arm, runs in (plain | chosen).items()
     }
-    searched = [search_section(grid, name, scores, list(chosen)) for name, one in grid.protocols.items() if one.search]
+    searched = [
+        search_section(grid, name, of_protocol, list(chosen))
+        for name in grid.protocols
+        if (of_protocol := {arm: value for arm, value in scores.items() if arm.protocol == name})
+    ]
     write(
         path.stem, grid, out, without, {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1}, searched
     )
-    for run, error in failures.items():
-        Console(stderr=True).print(f"failed: {run.out} ({error.strip().splitlines()[-1]})", markup=False)
-    if failures:
-        total = len(records)
-        Console(stderr=True).print(f"{len(failures)} of {total} runs failed; error.txt in each folder says why")
+    say_failures(failures, len(records))
     return int(bool(failures))
+
+
+def say_failures(failures: Mapping[Run, str], total: int) -> None:
+    """Each thing that went wrong, once, with the first run that it happened to."""
+    console = Console(stderr=True)
+    runs: dict[str, list[Run]] = {}
+    for run, error in failures.items():
+        runs.setdefault(error.strip().splitlines()[-1], []).append(run)
+    for error, failed in runs.items():
+        others = f" and {len(failed) - 1} others" if len(failed) > 1 else ""
+        console.print(f"failed: {failed[0].out}{others}: {error}", markup=False, soft_wrap=True)
+    if failures:
+        console.print(f"{len(failures)} of {total} runs failed; error.txt in the folder of each has the whole account")
 
 
 def write(

@@ -174,7 +174,7 @@ def backend(dask: str | None) -> Iterator[None]:
     except ImportError as error:
         raise InputError("--dask needs the extra 'dask': pip install 'clsunbias[dask]'") from error
     try:
-        client = Client(dask, timeout=10)
+        client = Client(dask, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise InputError(f"there is no Dask scheduler at {dask}: {error}") from error
     with client, parallel_config("dask"):

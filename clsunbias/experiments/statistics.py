@@ -44,24 +44,25 @@ def metrics(sums: Sums) -> dict[str, Floats]:
         class loss), and of the first two classes ``neg_f1``, ``pos_f1``, ``loss_neg``, ``loss_pos``. The F1 of a class
         that is neither there nor predicted is 0; the loss of a class that is not there is NaN.
     """
-    hit, predicted, there, loss = np.moveaxis(sums, -2, 0)
+    # Classes first and contiguous: numpy reduces a short last axis slowly.
+    hit, predicted, there, loss = np.ascontiguousarray(np.moveaxis(sums, (-2, -1), (0, 1)))
     f1 = 2 * hit / np.maximum(predicted + there, 1e-9)
     with np.errstate(invalid="ignore", divide="ignore"):
         recall, class_loss = hit / there, loss / there
     return {
-        "macro_f1": f1.mean(-1),
-        "accuracy": hit.sum(-1) / there.sum(-1),
-        "balanced_accuracy": recall.mean(-1),
-        "loss": loss.sum(-1) / there.sum(-1),
-        "loss_gap": class_loss.max(-1) - class_loss.min(-1),
-        "neg_f1": f1[..., 0],
-        "pos_f1": f1[..., 1],
-        "loss_neg": class_loss[..., 0],
-        "loss_pos": class_loss[..., 1],
+        "macro_f1": f1.mean(0),
+        "accuracy": hit.sum(0) / there.sum(0),
+        "balanced_accuracy": recall.mean(0),
+        "loss": loss.sum(0) / there.sum(0),
+        "loss_gap": class_loss.max(0) - class_loss.min(0),
+        "neg_f1": f1[0],
+        "pos_f1": f1[1],
+        "loss_neg": class_loss[0],
+        "loss_pos": class_loss[1],
     }
 
 
-METRICS = frozenset(metrics(np.zeros((4, 2))))
+METRICS = frozenset(metrics(np.ones((4, 2))))
 """Names of the metrics that an interval can be given for."""
 
 
@@ -87,36 +88,38 @@ class Resampling:
         """The resampling of so many units and runs, drawn once."""
         return Resampling(units, seeds)
 
-    def bootstrap(self, name: str, sums: Sums) -> Floats:
-        """The mean over runs of a metric on resampled units and runs, ``(draws,)``.
+    def bootstrap(self, sums: Sums) -> dict[str, Floats]:
+        """The mean over runs of each metric on resampled units and runs, ``(draws,)``.
 
         Both are drawn anew with replacement, crossed (Owen, Annals of Applied Statistics 1, 2007: the pigeonhole
         bootstrap): over units alone the interval would speak of these very runs, over runs alone of these very
         patients.
 
         Args:
-            name: of the metric.
             sums: of each unit, ``(N, S, 4, C)``.
         """
-        return np.asarray((metrics(totals(self.units, sums))[name] * self.seeds).sum(1))
+        drawn = metrics(totals(self.units, sums))
+        return {name: np.einsum("bs,bs->b", values, self.seeds) for name, values in drawn.items()}
 
-    def permutation_p(self, name: str, ours: Sums, theirs: Sums) -> float:
-        """Two-sided p-value of a paired permutation test over units.
+    def permutation_p(self, ours: Sums, theirs: Sums) -> dict[str, float]:
+        """Two-sided p-value, for each metric, of a paired permutation test over units.
 
         The hypothesis: for each unit it makes no difference which of the two methods scored it. The runs of a unit
         are swapped together, since they are no independent evidence about it.
 
         Args:
-            name: of the metric.
             ours: of one method, ``(N, S, 4, C)``.
             theirs: of the other, on the same units and as many seeds.
         """
-        difference = theirs - ours
-        moved = totals(self.swaps, difference)
-        swapped = metrics(ours.sum(0) + moved)[name].mean(1) - metrics(theirs.sum(0) - moved)[name].mean(1)
-        observed = metrics(ours.sum(0))[name].mean() - metrics(theirs.sum(0))[name].mean()
-        as_extreme = np.abs(swapped) >= abs(observed) - 1e-6  # sums are in float32
-        return float((1 + as_extreme.sum()) / (1 + len(swapped)))
+        moved = totals(self.swaps, theirs - ours)
+        swapped = metrics(ours.sum(0) + moved), metrics(theirs.sum(0) - moved)
+        observed = metrics(ours.sum(0)), metrics(theirs.sum(0))
+        p_values = {}
+        for name in observed[0]:
+            difference = (swapped[0][name] - swapped[1][name]).mean(1)
+            limit = abs((observed[0][name] - observed[1][name]).mean()) - 1e-6  # sums are in float32
+            p_values[name] = float((1 + (np.abs(difference) >= limit).sum()) / (1 + len(difference)))
+        return p_values
 
 
 def totals(weights: npt.NDArray[np.float32], sums: Sums) -> Floats:
