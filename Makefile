@@ -1,7 +1,8 @@
 # Everything runs from here: `make` lists what there is. The first target used sets up .venv by itself.
 PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
-SEEDS ?= 20
+SEEDS ?=
+PROTOCOLS ?=
 DATA ?=
 OUT ?= results
 BIN := .venv/bin
@@ -11,11 +12,12 @@ unexport CLSUNBIAS_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint bench reproduce-table1
+.PHONY: help setup test lint bench reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  settings: PYTHON=python3.12  DATA=folder of the data sets  JOBS=processes  SEEDS=20  OUT=results"
+	@echo "  settings: PYTHON=python3.12  DATA=folder of the data sets  JOBS=processes  SEEDS=10"
+	@echo "            PROTOCOLS=paper,steps,tuned  OUT=results"
 
 setup: .venv/ready ## make the virtual environment .venv, with pinned packages
 
@@ -36,5 +38,16 @@ lint: setup ## check style and types
 bench: setup ## measure what the suite costs beside a plain loop
 	$(BIN)/python -m benchmarks
 
+REPRODUCE = $(BIN)/clsunbias reproduce $(1) --out $(OUT) --jobs $(JOBS) $(if $(SEEDS),--seeds $(SEEDS))
+
 reproduce-table1: setup ## Table 1 and Figures 1 and 2 of the paper: the toy, a few minutes
-	$(BIN)/clsunbias reproduce table1 --out $(OUT) --jobs $(JOBS) --seeds $(SEEDS)
+	$(call REPRODUCE,table1)
+
+reproduce-table2: setup ## Table 2, as printed, by its settings and tuned: hours; PROTOCOLS=paper SEEDS=2 for a first look
+	$(call REPRODUCE,table2) $(if $(PROTOCOLS),--protocols $(PROTOCOLS))
+
+reproduce-table3: setup ## Table 3: the ablation on DAIC-WOZ
+	$(call REPRODUCE,table3)
+
+reproduce-table4: setup ## Table 4 and Figures 3 and 4: RetinaMNIST with 100 training images
+	$(call REPRODUCE,table4)
