@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import help_time, retina_step, table1_time, toy_step
+from benchmarks import grid_time, help_time, report_time, retina_step, table1_time, toy_step
 from benchmarks.timing import Row
 
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
@@ -19,6 +19,8 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "toy_step": toy_step.measure,
     "table1_time": table1_time.measure,
     "help_time": help_time.measure,
+    "report_time": report_time.measure,
+    "grid_time": grid_time.measure,
 }
 
 

@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 import yaml
@@ -65,19 +66,25 @@ def validate(network: nn.Module, val: Split) -> tuple[float, float]:
     return float(loss), float(f1[0] + f1[1]) / 2
 
 
-def plain_loop(network: nn.Module, data: DataModule, objective: BinaryObjective = cls_unbias) -> float:
-    """The same training without Lightning; returns its seconds."""
-    config = yaml.safe_load(CONFIG.read_text())
+def plain_loop(
+    network: nn.Module,
+    data: DataModule,
+    objective: BinaryObjective = cls_unbias,
+    path: Path = CONFIG,
+    epochs: int = EPOCHS,
+) -> float:
+    """The same training, of a config with annealing and a warm-up, without Lightning; returns its seconds."""
+    config = yaml.safe_load(path.read_text())
     lam, tau = (Linear(**config["anneal"][name]["init_args"]) for name in ("lam", "tau"))
     warmup = WarmupCosine(**config["model"]["lr_schedule"]["init_args"])
     train, val = data.splits["train"], data.splits["val"]
     began = time.perf_counter()
     sampler = data.train_sampler(train)
-    total, step = EPOCHS * len(sampler), 0
+    total, step = epochs * len(sampler), 0
     optimizer = torch.optim.Adam(network.parameters(), **config["model"]["optimizer"]["init_args"])
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: warmup(progress(done, total)))
     network.train()
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         sampler.set_epoch(epoch)
         for rows in sampler:
             at = progress(step, total)

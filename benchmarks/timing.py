@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -99,17 +100,17 @@ class Clock(Callback):
         Clock.done.append(Training(seconds, trainer.global_step, self.before, after, data))
 
 
-def fit(*options: str) -> Training:
-    """Trains as ``clsunbias fit`` does, on the CPU, its files in a folder that does not outlive it."""
+def fit(*options: str, out: Path | None = None) -> Training:
+    """Trains as ``clsunbias fit`` does, on the CPU, its files in ``out`` or in a folder that does not outlive it."""
     fixed = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
     fixed += ["--trainer.callbacks+", f"{Clock.__module__}.{Clock.__name__}"]
     silent = io.StringIO()
     with (
-        tempfile.TemporaryDirectory() as out,
+        tempfile.TemporaryDirectory() as temporary,
         contextlib.redirect_stdout(silent),
         contextlib.redirect_stderr(silent),
     ):
-        run(["fit", *options, *fixed, "--out", out])
+        run(["fit", *options, *fixed, "--out", str(out or temporary)])
     return Clock.done.pop()
 
 

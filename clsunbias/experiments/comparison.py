@@ -103,16 +103,15 @@ def score(arm: Arm, records: Mapping[int, Record], splits: Sequence[str]) -> Sco
     Raises:
         InputError: runs of the arm were scored on other units, or a record's figures are not those of its predictions.
     """
-    frames = {seed: record.predictions() for seed, record in records.items()}
+    frames = [record.predictions() for record in records.values()]
     sums, units = {}, {}
     for split in splits:
-        parts = [frame[frame["split"] == split].sort_values("unit", kind="stable") for frame in frames.values()]
-        labels = [part["label"].to_numpy() for part in parts]
-        for record, other in zip(records.values(), labels, strict=True):
-            if not np.array_equal(labels[0], other):
+        tables = [frame.drop(columns="split").to_numpy()[frame["split"].to_numpy() == split] for frame in frames]
+        for record, table in zip(records.values(), tables, strict=True):
+            if not np.array_equal(tables[0][:, :2], table[:, :2]):  # unit and label
                 raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
-        prob = np.stack([part.filter(like="prob_").to_numpy() for part in parts])
-        sums[split], units[split] = unit_sums(prob, labels[0]), labels[0]
+        units[split] = tables[0][:, 1].astype(int)
+        sums[split] = unit_sums(np.stack(tables)[:, :, 2:], units[split])
         for record, f1 in zip(records.values(), metrics(sums[split].sum(0))["macro_f1"], strict=True):
             if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
                 raise InputError(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,14 @@ def nested(dotted: str, value: Any) -> dict[str, Any]:
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """A config file as a mapping."""
-    return dict(yaml.load(path.read_text(), Loader) or {})
+    """A config file as a mapping, not to be changed: a grid reads the same few files for each of its runs."""
+    return parse(path.read_text())
+
+
+@cache
+def parse(text: str) -> dict[str, Any]:
+    """YAML as a mapping."""
+    return dict(yaml.load(text, Loader) or {})
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class Run:
         try:
             result = json.loads(path.read_text())
             check_seal(result)
-            saved = load_yaml(self.out / "config.yaml")
+            saved = dict(yaml.load((self.out / "config.yaml").read_text(), Loader))
             if config_sha256(saved) != result["config_sha256"]:
                 raise InputError("config.yaml beside it is not the config that it was made with")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:

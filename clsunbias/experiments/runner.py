@@ -121,13 +121,15 @@ def execute_all(runs: Sequence[Run], jobs: int, dask: str | None = None) -> dict
         InputError: there is no scheduler at that address, or dask is not installed.
     """
     failures: dict[Run, str] = {}
-    with display(len(runs), jobs) as advance, backend(dask):
-        # A run of several devices needs them all: those go one at a time.
-        for several, workers in ((False, jobs), (True, 1)):
-            group = [run for run in runs if (run.devices > 1) == several]
+    several = [run for run in runs if run.devices > 1]
+    single = [run for run in runs if run.devices <= 1]
+    # One process a run at most: a worker takes seconds to start.
+    with pool(max(1, min(jobs, len(runs))), dask) as (submit, workers), display(len(runs), workers) as advance:
+        # A cluster gets all at once, for its workers come and go. A run of several devices needs them all: one by one.
+        for group, limit in ((single, len(single) if dask else workers), (several, 1)):
             for wait in (False, True):  # those that another grid is at come last, when they are mostly done
                 busy = []
-                for run, error in outcomes(group, workers, wait, dask is not None):
+                for run, error in outcomes(group, limit, partial(submit, wait=wait)):
                     if error == BUSY:
                         busy.append(run)
                         continue
@@ -138,47 +140,74 @@ def execute_all(runs: Sequence[Run], jobs: int, dask: str | None = None) -> dict
     return failures
 
 
-def outcomes(runs: Sequence[Run], jobs: int, wait: bool, cluster: bool) -> Iterator[tuple[Run, str]]:
-    """Outcomes of runs as they come; a killed worker costs only what it was at, which is done again."""
-    todo, lost = list(runs), 0
-    while todo:
-        # One process a run at most: a worker takes seconds to start.
-        workers = Parallel(
-            n_jobs=-1 if cluster else max(1, min(jobs, len(todo))),
-            return_as="generator_unordered",
-            batch_size=1,
-            pre_dispatch="all" if cluster else "2*n_jobs",
-        )
-        try:
-            for run, error in workers(delayed(execute)(run, wait) for run in list(todo)):
-                todo.remove(run)
-                lost = 0
-                yield run, error
-        except TerminatedWorkerError:
-            lost += 1
-            if lost < LOST_WORKERS:
-                continue
-            for run in todo:
-                yield run, f"its worker process was killed {lost} times with no run finished between: out of memory?"
-            return
+def outcomes(runs: Sequence[Run], limit: int, submit: Callable[[Run], Outcome]) -> Iterator[tuple[Run, str]]:
+    """Outcomes of runs as they come; a killed worker costs only what the workers were at, which is done again.
+
+    Args:
+        runs: to do.
+        limit: how many at a time.
+        submit: starts one.
+    """
+    todo, lost = deque(runs), Counter[Run]()
+    under_way: dict[Outcome, Run] = {}
+    suspects = []
+    while todo or under_way:
+        while todo and len(under_way) < limit:
+            under_way[submit(todo[0])] = todo[0]
+            todo.popleft()
+        for outcome in futures.wait(under_way, return_when=futures.FIRST_COMPLETED).done:
+            run = under_way.pop(outcome)
+            try:
+                yield run, outcome.result()
+            except TerminatedWorkerError:  # this run killed its worker, or another one did; each loses all of them
+                lost[run] += 1
+                (suspects if lost[run] == LOST_WORKERS else todo).append(run)
+            except Exception as error:  # it never came to the run's own account: the worker is unfit, or Dask gave up
+                yield run, failed(run, f"{type(error).__name__}: {error}")
+    if limit > 1:  # alone, so that the one that kills its worker costs no other
+        yield from outcomes(suspects, 1, submit)
+    else:
+        for run in suspects:
+            yield run, failed(run, f"its worker process was killed {LOST_WORKERS} times: out of memory?")
 
 
 @contextlib.contextmanager
-def backend(dask: str | None) -> Iterator[None]:
-    """Where joblib runs things: processes of this machine, or a Dask cluster."""
-    if dask is None:
-        yield
+def pool(jobs: int, dask: str | None) -> Iterator[tuple[Callable[..., Outcome], int]]:
+    """What starts a run in a worker, and the number of workers: processes of this machine, or a Dask cluster's.
+
+    Even a single job has a process of its own, for what kills it must not end the grid.
+    """
+    if dask is not None:
+        with cluster(dask) as client:
+            yield partial(client.get_executor(pure=False).submit, execute), len(client.nthreads())
         return
+
+    def submit(run: Run, wait: bool) -> Outcome:
+        while True:
+            with contextlib.suppress(TerminatedWorkerError):  # lost just now: the next one asked for is new
+                workers = get_reusable_executor(max_workers=jobs, timeout=IDLE, env=ONE_THREAD)
+                return workers.submit(execute, run, wait)
+
+    try:
+        yield submit, jobs
+    except BaseException:  # interrupted: what is under way goes on from its checkpoint another time
+        get_reusable_executor(max_workers=jobs, timeout=IDLE, env=ONE_THREAD).shutdown(kill_workers=True)
+        raise
+
+
+@contextlib.contextmanager
+def cluster(address: str) -> Iterator["Client"]:
+    """A client of a Dask scheduler."""
     try:
         from distributed import Client
     except ImportError as error:
         raise InputError("--dask needs the extra 'dask': pip install 'clsunbias[dask]'") from error
     try:
-        client = Client(dask, timeout=10)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=10)
     except (OSError, ValueError) as error:
-        raise InputError(f"there is no Dask scheduler at {dask}: {error}") from error
-    with client, parallel_config("dask"):
-        yield
+        raise InputError(f"there is no Dask scheduler at {address}: {error}") from error
+    with client:
+        yield client
 
 
 @contextlib.contextmanager

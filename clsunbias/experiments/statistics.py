@@ -118,7 +118,8 @@ class Resampling:
         for name in observed[0]:
             difference = (swapped[0][name] - swapped[1][name]).mean(1)
             limit = abs((observed[0][name] - observed[1][name]).mean()) - 1e-6  # sums are in float32
-            p_values[name] = float((1 + (np.abs(difference) >= limit).sum()) / (1 + len(difference)))
+            # NaN, of a class that is not there, is no evidence: p = 1.
+            p_values[name] = float((1 + (~(np.abs(difference) < limit)).sum()) / (1 + len(difference)))
         return p_values
 
 
@@ -145,7 +146,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def effect_size(gains: Floats) -> float:
     """Mean over standard deviation of paired differences (Cohen's d_z); NaN when they are all the same."""
     sd = float(np.std(gains, ddof=1))
-    return float(np.mean(gains)) / sd if sd > 0 else float("nan")
+    return float(np.mean(gains)) / sd if sd > 1e-6 else float("nan")  # metrics are in float32
 
 
 def verdict(low: float, high: float, p_corrected: float, lower_is_better: bool = False) -> Verdict:
@@ -161,6 +162,6 @@ def verdict(low: float, high: float, p_corrected: float, lower_is_better: bool =
         p_corrected: of the permutation test.
         lower_is_better: for losses.
     """
-    if low <= 0 <= high or p_corrected >= 0.05:
+    if not (low > 0 or high < 0) or p_corrected >= 0.05:  # nor does an interval of NaN show one
         return "no difference shown"
     return "better" if (low > 0) != lower_is_better else "worse"

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
-from scipy import stats
+from scipy.special import stdtrit  # Student's quantile; all of scipy.stats takes a second to import
 
 from clsunbias.files import atomic, write_csv
 
@@ -56,8 +56,8 @@ class Cell(NamedTuple):
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float, float]:
     """Mean, standard deviation, and the 95 % Student interval of the mean, over independent runs (two or more)."""
     mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
-    low, high = stats.t.interval(0.95, len(values) - 1, loc=mean, scale=sd / len(values) ** 0.5) if sd else (mean, mean)
-    return mean, sd, float(low), float(high)
+    half = float(stdtrit(len(values) - 1, 0.975)) * sd / len(values) ** 0.5
+    return mean, sd, mean - half, mean + half
 
 
 @dataclass(frozen=True)
