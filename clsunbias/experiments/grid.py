@@ -78,12 +78,14 @@ class Protocol:
         axes: settings to cross. An axis named by a dotted parameter lists its values; any other axis maps the name of
             each of its steps to parameters that change together. A parameter of something that a row's overlay
             switches off (``anneal: {lam: null}``) does not apply to that row.
+        set: dotted parameters on top of every config.
         search: chooses one setting a cell; without it each setting is a row of its own.
     """
 
     label: str
     seeds: int
     first_seed: int = 0
+    set: dict[str, Any] = field(default_factory=dict)
     axes: dict[str, list[Any] | dict[str, dict[str, Any]]] = field(default_factory=dict)
     search: Search | None = None
 
@@ -236,7 +238,7 @@ def arms(grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: P
         if protocol not in grid.columns[column].configs:
             continue
         files = tuple(find(name, where) for name in (grid.columns[column].configs[protocol], grid.rows[row].config))
-        fixed = {**grid.columns[column].set, **grid.rows[row].set}
+        fixed = {**grid.columns[column].set, **grid.protocols[protocol].set, **grid.rows[row].set}
         config = merge(merge({}, load_yaml(files[0])), load_yaml(files[1]))
         for setting, parameters in settings(grid.protocols[protocol]).items():
             applying = {name: value for name, value in parameters.items() if applies(name, config)}

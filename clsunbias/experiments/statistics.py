@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri, stdtrit
 
 Floats = npt.NDArray[np.floating[Any]]
 Sums = Floats
@@ -71,7 +72,7 @@ class Resampling:
 
     Args:
         units: number of units N.
-        seeds: number of runs S.
+        seeds: number of runs S, at least 2.
         draws: how many.
         seed: of the draws.
     """
@@ -79,7 +80,11 @@ class Resampling:
     def __init__(self, units: int, seeds: int, draws: int = DRAWS, seed: int = 0) -> None:
         random = np.random.default_rng(seed)
         self.units = random.multinomial(units, np.full(units, 1 / units), draws).astype(np.float32)
-        self.seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
+        shares = random.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
+        # Percentiles of few runs are too narrow: they lack S/(S − 1) in the variance, and Student's wider tails.
+        # With five runs that differ much, equal methods would be told apart in 15 % of studies instead of 5 %.
+        wider = stdtrit(seeds - 1, 0.975) / ndtri(0.975) * (seeds / (seeds - 1)) ** 0.5
+        self.seeds = 1 / seeds + wider * (shares - 1 / seeds)
         self.swaps = random.integers(0, 2, (draws, units)).astype(np.float32)
 
     @staticmethod
@@ -93,7 +98,7 @@ class Resampling:
 
         Both are drawn anew with replacement, crossed (Owen, Annals of Applied Statistics 1, 2007: the pigeonhole
         bootstrap): over units alone the interval would speak of these very runs, over runs alone of these very
-        patients.
+        patients. The runs' part is widened to Student's quantile for their number.
 
         Args:
             sums: of each unit, ``(N, S, 4, C)``.

@@ -1,0 +1,259 @@
+"""Statistics against scikit-learn and scipy, by hand, and what intervals and verdicts do in simulated studies."""
+
+import itertools
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.stats import bootstrap, norm, permutation_test
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
+
+from clsunbias.experiments.statistics import (
+    METRICS,
+    Floats,
+    Resampling,
+    effect_size,
+    holm,
+    interval,
+    metrics,
+    unit_sums,
+    verdict,
+)
+
+Labels = npt.NDArray[np.int64]
+
+
+def draw(seeds: int, units: int, classes: int = 2, skill: float = 1.0, seed: int = 0) -> tuple[Floats, Labels]:
+    """Probabilities of some seeds ``(S, N, C)``, and labels with every class."""
+    random = np.random.default_rng(seed)
+    label = np.random.default_rng(99).permutation(np.arange(units) % classes)
+    odds = np.exp(random.normal(0, 1.5, (seeds, units, classes)) + skill * np.eye(classes)[label])
+    return odds / odds.sum(2, keepdims=True), label
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_metrics_against_scikit_learn(classes: int) -> None:
+    """Each figure of each seed."""
+    prob, label = draw(4, 60, classes)
+    found = metrics(unit_sums(prob, label).sum(0))
+    for index, one in enumerate(prob):
+        predicted = one.argmax(1)
+        f1 = f1_score(label, predicted, average=None)
+        losses = [log_loss(label[label == c], one[label == c], labels=range(classes)) for c in range(classes)]
+        expected = {
+            "macro_f1": f1_score(label, predicted, average="macro"),
+            "neg_f1": f1[0],
+            "pos_f1": f1[1],
+            "accuracy": accuracy_score(label, predicted),
+            "balanced_accuracy": balanced_accuracy_score(label, predicted),
+            "loss": log_loss(label, one),
+            "loss_neg": losses[0],
+            "loss_pos": losses[1],
+            "loss_gap": max(losses) - min(losses),
+        }
+        assert expected.keys() == METRICS
+        assert {name: values[index] for name, values in found.items()} == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_class_that_is_absent() -> None:
+    """Neither there nor predicted: F1 is 0, its loss NaN, and no resample makes a difference of it."""
+    prob, label = np.array([[[0.9, 0.1], [0.6, 0.4]]]), np.zeros(2, int)
+    found = {name: float(values[0]) for name, values in metrics(unit_sums(prob, label).sum(0)).items()}
+    assert (found["neg_f1"], found["pos_f1"], found["macro_f1"], found["accuracy"]) == (1, 0, 0.5, 1)
+    assert found["loss_neg"] == pytest.approx(-np.log([0.9, 0.6]).mean())
+    assert np.isnan([found["loss_pos"], found["loss_gap"], found["balanced_accuracy"]]).all()
+    p = Resampling(2, 1, draws=50).permutation_p(unit_sums(prob, label), unit_sums(prob[:, ::-1], label))
+    assert (p["loss_pos"], p["loss_gap"], p["balanced_accuracy"]) == (1, 1, 1)
+
+
+def test_a_class_given_no_chance_has_a_finite_loss() -> None:
+    """One sure mistake does not make the loss of a run infinite, but it is dear."""
+    loss = metrics(unit_sums(np.array([[[1.0, 0.0], [1.0, 0.0]]]), np.array([0, 1])).sum(0))
+    assert (float(loss["loss_neg"][0]), float(loss["loss_pos"][0])) == pytest.approx((0, -np.log(1e-12)))
+
+
+def test_a_draw_is_the_mean_over_drawn_seeds_on_drawn_units() -> None:
+    """By repeating units and seeds as often as they were drawn."""
+    prob, label = draw(4, 50, 3)
+    resampling = Resampling(50, 4, draws=6)
+    found = resampling.bootstrap(unit_sums(prob, label))
+    for index in range(6):
+        units = np.repeat(np.arange(50), resampling.units[index].astype(int))
+        assert len(units) == 50
+        f1 = [f1_score(label[units], one[units].argmax(1), average="macro") for one in prob]
+        assert found["macro_f1"][index] == pytest.approx(resampling.seeds[index] @ f1, abs=1e-6)
+    assert resampling.seeds.sum(1) == pytest.approx(np.ones(6))
+    assert len(np.unique(resampling.units, axis=0)) == 6
+    assert len(np.unique(resampling.seeds, axis=0)) > 1
+
+
+def macro_f1(predicted: npt.NDArray[Any], label: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
+    """Plain macro-F1 of two classes."""
+    hits = [((predicted == c) & (label == c)).sum(axis) for c in range(2)]
+    sizes = [(predicted == c).sum(axis) + (label == c).sum(axis) for c in range(2)]
+    return np.asarray((2 * hits[0] / sizes[0] + 2 * hits[1] / sizes[1]) / 2)
+
+
+def test_bootstrap_over_units_against_scipy() -> None:
+    """One run thrice, so that drawing runs changes nothing."""
+    prob, label = draw(1, 400)
+    drawn = Resampling(400, 3, draws=5000).bootstrap(unit_sums(np.repeat(prob, 3, 0), label))
+    loss = -np.log(prob[0, np.arange(400), label])
+    options: dict[str, Any] = {"n_resamples": 5000, "method": "percentile", "rng": np.random.default_rng(1)}
+    of_loss = bootstrap((loss,), np.mean, **options)
+    of_f1 = bootstrap((prob[0].argmax(1), label), macro_f1, paired=True, vectorized=True, **options)
+    for name, expected in {"loss": of_loss, "macro_f1": of_f1}.items():
+        assert interval(drawn[name]) == pytest.approx(expected.confidence_interval, abs=0.2 * expected.standard_error)
+        assert drawn[name].std() == pytest.approx(expected.standard_error, rel=0.06)
+
+
+def difference(ours: Floats, theirs: Floats, axis: int) -> Floats:
+    """Of means."""
+    return np.asarray(ours.mean(axis) - theirs.mean(axis))
+
+
+def test_permutation_test_against_scipy() -> None:
+    """The exact p-values of accuracy with one seed and of loss with three, whose runs are swapped together."""
+    for name, seeds in (("accuracy", 1), ("loss", 3)):
+        (ours, label), (theirs, _) = draw(seeds, 12, skill=2.0), draw(seeds, 12, skill=0.5, seed=1)
+        if name == "accuracy":
+            samples = [(prob.argmax(2) == label).mean(0) for prob in (ours, theirs)]
+        else:
+            samples = [-np.log(prob[:, np.arange(12), label]).mean(0) for prob in (ours, theirs)]
+        exact = permutation_test(samples, difference, permutation_type="samples", n_resamples=2**12, vectorized=True)
+        p = Resampling(12, seeds, draws=5000).permutation_p(unit_sums(ours, label), unit_sums(theirs, label))
+        assert len(exact.null_distribution) == 2**12
+        assert 0.01 < exact.pvalue < 0.9
+        assert p[name] == pytest.approx(exact.pvalue, abs=0.02)
+
+
+def test_permutation_test_against_every_swap() -> None:
+    """All metrics, also those that are no mean over units, with each of the 1024 ways to swap."""
+    (ours, label), (theirs, _) = draw(1, 10, skill=2.0), draw(1, 10, skill=0.0, seed=1)
+    swaps = np.array(list(itertools.product([False, True], repeat=10)))[..., None]
+    one = metrics(unit_sums(np.where(swaps, theirs, ours), label).sum(0))
+    other = metrics(unit_sums(np.where(swaps, ours, theirs), label).sum(0))
+    p = Resampling(10, 1, draws=5000).permutation_p(unit_sums(ours, label), unit_sums(theirs, label))
+    changes = {name: np.abs(one[name] - other[name]) for name in METRICS}
+    expected = {name: float((values >= values[0] - 1e-5).mean()) for name, values in changes.items()}
+    assert len(set(expected.values())) > 4
+    assert p == pytest.approx(expected, abs=0.025)
+
+
+def test_smallest_and_largest_p() -> None:
+    """A method is no different from itself; one that is always right differs from one that is always wrong."""
+    prob, label = draw(3, 60)
+    resampling = Resampling(60, 3, draws=199)
+    sums = unit_sums(prob, label)
+    assert set(resampling.permutation_p(sums, sums).values()) == {1}
+    right = np.repeat(0.8 * np.eye(2)[label][None] + 0.1, 3, 0)
+    for pair in ((right, 1 - right), (1 - right, right)):
+        p = resampling.permutation_p(*(unit_sums(one, label) for one in pair))
+        assert p["accuracy"] == p["macro_f1"] == p["loss"] == 1 / 200
+
+
+def test_holm_by_hand() -> None:
+    """4 × 0.005, 3 × 0.01, 2 × 0.03, and 0.04 no smaller than the one before."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.3, 0.8]) == pytest.approx([1, 0.9, 1])
+    assert holm([0.03]) == [0.03]
+    assert holm([]) == []
+
+
+def test_holm_keeps_the_order() -> None:
+    """It is never below the p-value, never above Bonferroni's or 1, and ranks as the p-values do."""
+    p = np.random.default_rng(0).random(20) ** 4
+    corrected = np.array(holm(list(p)))
+    assert (np.diff(corrected[np.argsort(p)]) >= 0).all()
+    assert ((corrected >= p) & (corrected <= np.minimum(20 * p, 1))).all()
+    assert len(np.unique(corrected)) > 5
+
+
+def test_effect_size() -> None:
+    """Mean over standard deviation with n − 1; of gains that differ by rounding alone, NaN."""
+    assert effect_size(np.array([1.0, 2, 3, 4])) == pytest.approx(2.5 / np.sqrt(5 / 3))
+    assert effect_size(-np.array([0.01, 0.02, 0.03])) == pytest.approx(-2)
+    assert np.isnan(effect_size(np.full(3, 0.1)))
+    assert np.isnan(effect_size(np.array([0.9, 0.8, 0.3], np.float32) - np.array([0.8, 0.7, 0.2], np.float32)))
+
+
+def test_interval_leaves_nan_out() -> None:
+    """2.5 % of the rest lie below it, 2.5 % above."""
+    assert interval(np.append(np.arange(1001.0), [np.nan] * 300)) == pytest.approx((25, 975))
+
+
+def test_verdict() -> None:
+    """Both interval and p-value must show it; of a loss, less is better; NaN shows nothing."""
+    assert (verdict(0.1, 0.2, 0.049), verdict(-0.2, -0.1, 0.049)) == ("better", "worse")
+    assert (verdict(0.1, 0.2, 0.049, True), verdict(-0.2, -0.1, 0.049, True)) == ("worse", "better")
+    unsure = [(0.1, 0.2, 0.05), (-0.2, -0.1, 0.05), (-0.1, 0.2, 0), (0, 0.2, 0), (-0.2, 0, 0), (np.nan, np.nan, 0)]
+    for (low, high, p), lower_is_better in itertools.product(unsure, (False, True)):
+        assert verdict(low, high, p, lower_is_better) == "no difference shown"
+
+
+class Rates(NamedTuple):
+    """Of simulated studies, how often an interval covers the truth and how often a difference is said to be."""
+
+    covers: float
+    covers_units_only: float
+    said_of_same: float
+    test_alone_of_same: float
+    better_of_better: float
+
+
+@cache
+def simulated(seeds: int, seed_sd: float, studies: int = 300, units: int = 160) -> Rates:
+    """Studies in which units are harder or easier for all, and runs come out better or worse on all units.
+
+    With a seed_sd of 0.1 the accuracies of a method's runs have a standard deviation of 0.03, with 0.5 one of 0.12.
+    """
+    random = np.random.default_rng(0)
+    label = np.arange(units) % 2
+    both, units_only = Resampling(units, seeds, draws=1000), Resampling(units, seeds, draws=1000)
+    units_only.seeds[:] = 1 / seeds
+    truth = norm.cdf(1 / np.sqrt(1 + seed_sd**2 + 0.5**2))
+
+    def method(skill: float, ease: Floats) -> Floats:
+        """Sums of a new method's runs: right where skill, the unit's ease, the run's shift and noise exceed 0."""
+        shift, noise = random.normal(0, seed_sd, (seeds, 1)), random.normal(0, 0.5, (seeds, units))
+        right = 1 / (1 + np.exp(-(skill + ease + shift + noise)))
+        return unit_sums(np.where(np.eye(2, dtype=bool)[label], right[..., None], 1 - right[..., None]), label)
+
+    rows = []
+    for _ in range(studies):
+        ease = random.normal(0, 1, units)
+        ours, same, better = method(1, ease), method(1, ease), method(1.4, ease)
+        drawn = both.bootstrap(ours)["accuracy"]
+        said, p_values = [], []
+        for other in (same, better):
+            p_values.append(both.permutation_p(other, ours)["accuracy"])
+            said.append(verdict(*interval(both.bootstrap(other)["accuracy"] - drawn), p_values[-1]))
+        two, one = interval(drawn), interval(units_only.bootstrap(ours)["accuracy"])
+        covers = two[0] <= truth <= two[1], one[0] <= truth <= one[1]
+        rows.append((*covers, said[0] != "no difference shown", p_values[0] < 0.05, said[1] == "better"))
+    return Rates(*np.mean(rows, 0).tolist())
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+@pytest.mark.parametrize("seed_sd", [0.1, 0.5])
+def test_intervals_cover_and_verdicts_hold(seeds: int, seed_sd: float) -> None:
+    """About 95 % of intervals hold the truth; of equal methods at most 7 % are said to differ."""
+    rates = simulated(seeds, seed_sd)
+    assert 0.91 <= rates.covers <= 0.995
+    assert rates.said_of_same <= 0.07
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+def test_verdicts_find_a_difference(seeds: int) -> None:
+    """Six points of accuracy, where runs differ by three."""
+    assert simulated(seeds, 0.1).better_of_better > 0.7
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+def test_neither_units_nor_the_test_alone_would_do(seeds: int) -> None:
+    """Where runs differ much: an interval over units alone misses the truth, the test takes luck for a difference."""
+    rates = simulated(seeds, 0.5)
+    assert rates.covers_units_only < rates.covers - 0.15
+    assert rates.test_alone_of_same > rates.said_of_same + 0.4
