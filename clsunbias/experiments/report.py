@@ -59,9 +59,10 @@ def parts(
     if comparisons:
         made.append(
             f"Paired on the same test units and seeds. Interval: {DRAWS} bootstrap resamples of units and seeds, "
-            f"crossed, the seeds' part widened to Student's quantile. p: permutation test, {DRAWS} times swapping the two methods unit by unit, corrected (Holm) for "
-            "all comparisons of the table under that protocol. d: mean over standard deviation of the seeds' "
-            'differences. A verdict other than "no difference shown" needs both an interval without 0 and p < 0.05.'
+            "crossed, the seeds' part widened to Student's quantile. p: permutation test, "
+            f"{DRAWS} times swapping the two methods unit by unit, corrected (Holm) for all comparisons of the table "
+            "under that protocol. d: mean over standard deviation of the seeds' differences. A verdict other than "
+            '"no difference shown" needs both an interval without 0 and p < 0.05.'
         )
     return made
 

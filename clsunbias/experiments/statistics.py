@@ -72,7 +72,7 @@ class Resampling:
 
     Args:
         units: number of units N.
-        seeds: number of runs S, at least 2.
+        seeds: number of runs S; of one there is nothing to resample.
         draws: how many.
         seed: of the draws.
     """
@@ -83,7 +83,7 @@ class Resampling:
         shares = random.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
         # Percentiles of few runs are too narrow: they lack S/(S − 1) in the variance, and Student's wider tails.
         # With five runs that differ much, equal methods would be told apart in 15 % of studies instead of 5 %.
-        wider = stdtrit(seeds - 1, 0.975) / ndtri(0.975) * (seeds / (seeds - 1)) ** 0.5
+        wider = stdtrit(seeds - 1, 0.975) / ndtri(0.975) * (seeds / (seeds - 1)) ** 0.5 if seeds > 1 else 1.0
         self.seeds = 1 / seeds + wider * (shares - 1 / seeds)
         self.swaps = random.integers(0, 2, (draws, units)).astype(np.float32)
 
