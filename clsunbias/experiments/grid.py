@@ -116,6 +116,7 @@ class Grid:
         also: further metrics, each in a table of its own, compared too.
         baselines: rows that each row is compared with.
         curves: figures of training curves, by file name, drawn from the first protocol.
+        contrasts: claims about several cells, by name: ``column/row`` → its weight in a sum.
     """
 
     title: str
@@ -126,6 +127,7 @@ class Grid:
     also: list[str] = field(default_factory=list)
     baselines: list[str] = field(default_factory=list)
     curves: dict[str, Curves] = field(default_factory=dict)
+    contrasts: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class Parser(RaisesInputError, ArgumentParser):
@@ -136,8 +138,8 @@ def load_grid(path: Path) -> Grid:
     """Reads a grid.
 
     Raises:
-        InputError: the file is missing, is no grid, has a protocol of one seed, or names a row, column, protocol or
-            metric that is not there.
+        InputError: the file is missing, is no grid, has a protocol of one seed or a search of none, or names a row,
+            column, protocol or metric that is not there.
     """
     if not path.is_file():
         raise InputError(f"there is no grid {path}")
@@ -152,6 +154,8 @@ def load_grid(path: Path) -> Grid:
         ("row", grid.rows, [*grid.baselines, *(row for one in grid.curves.values() for row in one.rows)]),
         ("row", grid.rows, [row for column in grid.columns.values() for row in column.published]),
         ("column", grid.columns, [one.column for one in grid.curves.values()]),
+        ("column", grid.columns, [cell.partition("/")[0] for one in grid.contrasts.values() for cell in one]),
+        ("row", grid.rows, [cell.partition("/")[2] for one in grid.contrasts.values() for cell in one]),
     ):
         for name in named:
             if name not in known:
@@ -162,6 +166,8 @@ def load_grid(path: Path) -> Grid:
     for name, protocol in grid.protocols.items():
         if protocol.seeds < 2:
             raise InputError(f"{path}: protocol {name!r} has {protocol.seeds} seed; an interval needs at least 2")
+        if protocol.search and protocol.search.seeds < 1:
+            raise InputError(f"{path}: the search of protocol {name!r} has no seed; it needs at least 1")
     return grid
 
 
@@ -187,8 +193,7 @@ class Arm:
 
     def seed(self, seed: int, withhold_test: bool = False) -> Run:
         """The run with a seed."""
-        overrides = {name: seed for name in ("seed_everything", *self.per_seed)}
-        overrides |= {"withhold_test": True} if withhold_test else {}
+        overrides = {name: seed for name in ("seed_everything", *self.per_seed)} | {"withhold_test": withhold_test}
         return Run(self.run.out / str(seed), self.run.files, (*self.run.overrides, *overrides.items()))
 
 
@@ -231,7 +236,7 @@ def arms(grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: P
         where: folder that the grid's configs are looked for in first, before the suite's own.
 
     Raises:
-        InputError: a config is not there, or a search gives one method more settings than another.
+        InputError: a config is not there, or a search is unfair (see :func:`check_search`).
     """
     made: dict[tuple[str, str, str, str], Arm] = {}
     for protocol, column, row in itertools.product(protocols, columns, grid.rows):
@@ -248,15 +253,27 @@ def arms(grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: P
             # Settings that differ in what does not apply are one.
             made.setdefault((protocol, column, row, repr(overrides)), arm)
     for protocol in protocols:
-        if grid.protocols[protocol].search:
-            budgets = {
-                grid.rows[row].label: sum(arm.row == row and arm.protocol == protocol for arm in made.values())
-                for row in grid.rows
-            }
-            if len(set(budgets.values())) > 1:
-                shown = ", ".join(f"{label} {count}" for label, count in budgets.items())
-                raise InputError(f"the search of protocol {protocol!r} is unequal ({shown} settings in all): mend axes")
+        check_search(grid, protocol, list(made.values()))
     return list(made.values())
+
+
+def check_search(grid: Grid, protocol: str, made: Sequence[Arm]) -> None:
+    """Raises InputError if a search gives one method more settings than another, or looks at the seeds of the table."""
+    search = grid.protocols[protocol].search
+    if search is None:
+        return
+    tried, fresh = (range(one.first_seed, one.first_seed + one.seeds) for one in (search, grid.protocols[protocol]))
+    if set(tried) & set(fresh):
+        raise InputError(
+            f"protocol {protocol!r} reports seeds that its search has seen (both have {max(tried[0], fresh[0])}): "
+            "mend first_seed, or ask for fewer seeds"
+        )
+    budgets = {
+        grid.rows[row].label: sum(arm.row == row and arm.protocol == protocol for arm in made) for row in grid.rows
+    }
+    if len(set(budgets.values())) > 1:
+        shown = ", ".join(f"{label} {count}" for label, count in budgets.items())
+        raise InputError(f"the search of protocol {protocol!r} is unequal ({shown} settings in all): mend axes")
 
 
 def find(name: str, where: Path) -> Path:

@@ -1,7 +1,9 @@
 """A grid from its file to its table: what is missing is run, what is chosen is chosen, what is done is reported."""
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -9,14 +11,15 @@ from rich.console import Console
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.comparison import Comparison, cells, compare, run_lines, score
+from clsunbias.experiments.contrasts import contrast_section
 from clsunbias.experiments.figures import draw_curves, draw_dots
-from clsunbias.experiments.grid import Arm, Column, Grid, arms
+from clsunbias.experiments.grid import Arm, Grid, arms
 from clsunbias.experiments.report import parts, search_section
 from clsunbias.experiments.run import Record, Run
 from clsunbias.experiments.runner import check, execute_all
 from clsunbias.experiments.search import choose, mean_val_macro_f1
 from clsunbias.experiments.tables import Section, write_table
-from clsunbias.files import data_root, write_csv
+from clsunbias.files import atomic, data_root, write_csv
 
 
 def narrowed(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] | None, seeds: int | None) -> Grid:
@@ -44,11 +47,12 @@ def narrowed(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str]
     return dataclasses.replace(grid, columns=shown, protocols=kept)
 
 
-def absent(column: Column) -> bool:
-    """Whether a column's data are not there; the official images are fetched first, where that is possible."""
-    if column.needs is None:
-        return False
-    path = data_root(None) / column.needs
+@cache
+def there(needs: str | None) -> bool:
+    """Whether a column's data are there; the official images are fetched first, where that is possible."""
+    if needs is None:
+        return True
+    path = data_root(None) / needs
     if not path.exists() and path.suffix == ".npz":
         from clsunbias.data.medmnist import official_npz
 
@@ -56,7 +60,7 @@ def absent(column: Column) -> bool:
             official_npz(path.stem, path.parent)
         except InputError as error:
             Console(stderr=True).print(str(error), markup=False)
-    return not path.exists()
+    return path.exists()
 
 
 def finish(runs: Sequence[Run], jobs: int, dask: str | None) -> tuple[dict[Run, Record | None], dict[Run, str]]:
@@ -83,7 +87,8 @@ def reproduce_grid(path: Path, grid: Grid, out: Path, jobs: int, dask: str | Non
     Returns:
         0 if every run is done, else 1. A column without data has no runs.
     """
-    without = [name for name, column in grid.columns.items() if absent(column)]
+    there.cache_clear()  # a column's data may have come since the last call
+    without = [name for name, column in grid.columns.items() if not there(column.needs)]
     present = [name for name in grid.columns if name not in without]
     planned = arms(grid, present, list(grid.protocols), out / "runs" / path.stem, path.parent)
     seeds_of = {
@@ -112,11 +117,24 @@ def reproduce_grid(path: Path, grid: Grid, out: Path, jobs: int, dask: str | Non
         for name in grid.protocols
         if (of_protocol := {arm: value for arm, value in scores.items() if arm.protocol == name})
     ]
+    write_records(out, path.stem, records)
     write(
         path.stem, grid, out, without, {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1}, searched
     )
     say_failures(failures, len(records))
     return int(bool(failures))
+
+
+def write_records(out: Path, name: str, records: Mapping[Run, Record | None]) -> None:
+    """Writes all records, a search's too, as ``<name>_records.jsonl``: a line a run, small enough to be published."""
+    root = out / "runs" / name
+    lines = [
+        json.dumps({"run": str(run.out.relative_to(root)), **record.result})
+        for run, record in records.items()
+        if record
+    ]
+    with atomic(out / f"{name}_records.jsonl") as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines))
 
 
 def say_failures(failures: Mapping[Run, str], total: int) -> None:
@@ -144,7 +162,7 @@ def write(
     splits = list(dict.fromkeys(metric.split("/")[0] for metric in (*grid.metrics, *grid.also)))
     scored = [score(arm, by_seed, splits) for arm, by_seed in finished.items()]
     made, compared = cells(name, grid, scored), compare(name, grid, scored)
-    report = [*parts(grid, list(grid.columns), without, made, compared), *searched]
+    report = [*parts(grid, list(grid.columns), without, made, compared), *contrast_section(grid, scored), *searched]
     write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(compared.values(), columns=Comparison._fields))
     write_table(out, name, grid.title, list(made.values()), run_lines(grid, scored), report)
     if made:
