@@ -1,11 +1,15 @@
-"""Tiny data files in the layouts of the real ones, with something to learn in them."""
+"""Tiny data files in the layouts of the real ones, with something to learn in them, and a tiny grid."""
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import medmnist
 import numpy as np
+import yaml
+
+from clsunbias.experiments.run import merge
 
 SIZES: dict[str, dict[str, int]] = {
     "breastmnist": {"train": 96, "val": 24, "test": 32},
@@ -42,3 +46,27 @@ def write_medmnist(folder: Path, flag: str, sizes: Mapping[str, int]) -> str:
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+SHORT: dict[str, Any] = {"trainer.max_epochs": 3, "selection": "clsunbias.selection.LastStep"}
+"""Makes a toy config a run of a second."""
+
+TOY_GRID: dict[str, Any] = {
+    "title": "A toy grid",
+    "metrics": ["test_1/macro_f1", "test_1/accuracy"],
+    "also": ["test_1/loss_gap"],
+    "baselines": ["erm"],
+    "rows": {
+        "erm": {"label": "ERM", "config": "objectives/erm.yaml", "set": SHORT},
+        "cls_unbias": {"label": "Cls-unbias", "config": "objectives/cls_unbias.yaml", "set": SHORT},
+    },
+    "protocols": {"paper": {"label": "short", "seeds": 2}},
+    "columns": {"balanced": {"label": "Balanced", "configs": {"paper": "toy_balanced.yaml"}}},
+}
+"""Two methods on the toy, two short runs each."""
+
+
+def write_grid(path: Path, changes: Mapping[str, Any] | None = None) -> Path:
+    """Writes the toy grid with changes, composed as configs are; returns the file's path."""
+    path.write_text(yaml.safe_dump(merge(TOY_GRID, changes or {}), sort_keys=False))
+    return path

@@ -101,11 +101,16 @@ def score(arm: Arm, records: Mapping[int, Record], splits: Sequence[str]) -> Sco
     """Reads the predictions of an arm's runs.
 
     Raises:
-        InputError: runs of the arm were scored on other units, or a record's figures are not those of its predictions.
+        InputError: a run has no such split, runs of the arm were scored on other units, or a record's figures are not
+            those of its predictions.
     """
     frames = [record.predictions() for record in records.values()]
     sums, units = {}, {}
     for split in splits:
+        for record in records.values():
+            if split not in record.result["units"]:
+                there = ", ".join(record.result["units"])
+                raise InputError(f"{record.folder} has no split {split!r} to take a metric of; it has {there}")
         tables = [frame.drop(columns="split").to_numpy()[frame["split"].to_numpy() == split] for frame in frames]
         for record, table in zip(records.values(), tables, strict=True):
             if not np.array_equal(tables[0][:, :2], table[:, :2]):  # unit and label

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser
+from jsonargparse.typing import register_type
 
 from clsunbias.errors import InputError, RaisesInputError
 from clsunbias.experiments.run import Run, load_yaml, merge
@@ -14,6 +15,15 @@ from clsunbias.experiments.statistics import METRICS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 """The configs of the source tree that this package was installed from."""
+
+
+class Parameters(dict[str, Any]):
+    """Dotted parameters of the command line and their values, which it checks; classes in them are not made here."""
+
+    __slots__ = ()  # jsonargparse copies what has attributes by these alone
+
+
+register_type(Parameters, dict, Parameters)
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,7 @@ class Row:
 
     label: str
     config: str
-    set: dict[str, Any] = field(default_factory=dict)
+    set: Parameters = field(default_factory=Parameters)
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Column:
     configs: dict[str, str]
     needs: str | None = None
     get: str = ""
-    set: dict[str, Any] = field(default_factory=dict)
+    set: Parameters = field(default_factory=Parameters)
     per_seed: list[str] = field(default_factory=list)
     published: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
 
@@ -85,8 +95,8 @@ class Protocol:
     label: str
     seeds: int
     first_seed: int = 0
-    set: dict[str, Any] = field(default_factory=dict)
-    axes: dict[str, list[Any] | dict[str, dict[str, Any]]] = field(default_factory=dict)
+    set: Parameters = field(default_factory=Parameters)
+    axes: dict[str, list[Any] | dict[str, Parameters]] = field(default_factory=dict)
     search: Search | None = None
 
 
@@ -166,6 +176,9 @@ def load_grid(path: Path) -> Grid:
     for name, protocol in grid.protocols.items():
         if protocol.seeds < 2:
             raise InputError(f"{path}: protocol {name!r} has {protocol.seeds} seed; an interval needs at least 2")
+        for axis, steps in protocol.axes.items():
+            if not all(isinstance(step, str | int | float | list | dict | None) for step in steps):
+                raise InputError(f"{path}: axis {axis!r} lists a class with arguments; give such steps names instead")
         if protocol.search and protocol.search.seeds < 1:
             raise InputError(f"{path}: the search of protocol {name!r} has no seed; it needs at least 1")
     return grid

@@ -1,6 +1,7 @@
 """``clsunbias reproduce``: a table of the paper, or a grid of one's own, run and set beside the published figures."""
 
 import os
+import sys
 from pathlib import Path
 
 import joblib
@@ -45,6 +46,10 @@ def reproduce(options: list[str]) -> int:
     if not path.is_file():
         tables = ", ".join(sorted(one.stem for one in (CONFIGS / "tables").glob("*.yaml")))
         raise InputError(f"there is no table {chosen.table!r} to reproduce; there are {tables}, or the path of a grid")
+    if "" not in sys.path:  # a user's own classes, as for fit; worker processes look there too
+        sys.path.insert(0, "")
     columns, protocols = (named.split(",") if named else None for named in (chosen.columns, chosen.protocols))
     grid = narrowed(load_grid(path), columns, protocols, chosen.seeds)
+    if chosen.dask:  # whose workers were started in folders of their own
+        path, chosen.out = path.absolute(), chosen.out.absolute()
     return reproduce_grid(path, grid, chosen.out, chosen.jobs, chosen.dask)

@@ -117,10 +117,10 @@ def reproduce_grid(path: Path, grid: Grid, out: Path, jobs: int, dask: str | Non
         for name in grid.protocols
         if (of_protocol := {arm: value for arm, value in scores.items() if arm.protocol == name})
     ]
-    write_records(out, path.stem, records)
     write(
         path.stem, grid, out, without, {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1}, searched
     )
+    write_records(out, path.stem, records)  # not before each was found to agree with its predictions
     say_failures(failures, len(records))
     return int(bool(failures))
 

@@ -105,7 +105,8 @@ class Run:
                 raise InputError("config.yaml beside it is not the config that it was made with")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
             raise InputError(f"{path} cannot be used: {error}; {remedy}") from error
-        differing = difference(self.config, saved)
+        # Options such as save_every have no part in the result, and are not saved.
+        differing = difference({name: value for name, value in self.config.items() if name in saved}, saved)
         if differing:
             raise InputError(f"{path} belongs to another config ({differing}); {remedy}")
         return Record(self.out, result)
@@ -130,12 +131,19 @@ def same(asked: Any, found: Any) -> bool:
         found = found["class_path"]
     if asked == found:
         return True
-    if isinstance(asked, str) and isinstance(found, str):
-        return asked.rsplit(".")[-1] == found.rsplit(".")[-1]
+    if isinstance(asked, str) and isinstance(found, str) and same_class(asked, found):
+        return True
     try:
         return float(asked) == float(found)
     except (TypeError, ValueError):
         return False
+
+
+def same_class(asked: str, found: str) -> bool:
+    """Whether two import paths may be of one class: a package may export it, and its name alone may do."""
+    (within, name), (other, other_name) = (path.rpartition(".")[::2] for path in (asked, found))
+    nested = f"{other}.".startswith(f"{within}.") or f"{within}.".startswith(f"{other}.")
+    return name == other_name and name.isidentifier() and (nested or not within)
 
 
 @dataclass(frozen=True)

@@ -2,29 +2,29 @@
 
 import contextlib
 import io
-import os
-import re
 import subprocess
 import sys
+import threading
 import traceback
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
+from concurrent.futures import FIRST_COMPLETED, Future
 from multiprocessing import current_process
-from pathlib import Path
 
 from filelock import FileLock, Timeout
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.run import Run
+from clsunbias.experiments.run import Run, difference, parse
+from clsunbias.experiments.workers import Workers, pin_device, pool
 from clsunbias.files import atomic
 
-LOST_WORKERS = 5
-"""How often in a row a worker may be killed with no run finished in between."""
-
 BUSY = "busy"
+
+IN_THIS_PROCESS = threading.Lock()
+"""Held by a run, which seeds its whole process: a Dask worker may have several threads."""
 
 
 def execute(run: Run, wait: bool) -> tuple[Run, str]:
@@ -41,17 +41,23 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
     """
     run.out.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(run.out / ".lock", timeout=-1 if wait else 0):
+        with FileLock(run.out / ".lock", timeout=-1 if wait else 0), IN_THIS_PROCESS:
+            for half_written in run.out.glob(".*.*.*"):  # by a process that was killed
+                half_written.unlink()
             error = "" if (run.out / "result.json").exists() else fit(run)
     except Timeout:
         return run, BUSY
-    report = run.out / "error.txt"
     if error:
-        with atomic(report) as temporary:
-            temporary.write_text(error)
-    else:
-        report.unlink(missing_ok=True)
+        return run, failed(run, error)
+    (run.out / "error.txt").unlink(missing_ok=True)
     return run, error
+
+
+def failed(run: Run, error: str) -> str:
+    """Leaves the account of what went wrong in the run's folder; returns it."""
+    with atomic(run.out / "error.txt") as temporary:
+        temporary.write_text(error)
+    return error
 
 
 def fit(run: Run) -> str:
@@ -71,7 +77,7 @@ def fit(run: Run) -> str:
             run_command(options)
     except InputError as error:
         return str(error)
-    except Exception:  # a defect in one run must not cost the others
+    except (Exception, SystemExit):  # a defect in one run must not cost the others
         return traceback.format_exc()
     return ""
 
@@ -86,24 +92,14 @@ def check(runs: Sequence[Run]) -> None:
 
     for run in {run.out.parent: run for run in runs}.values():
         try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+            with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.suppress(SystemExit):
                 run_command(["fit", *run.options, "--print_config"])
         except InputError as error:
             raise InputError(f"{run.out} cannot be run: {error}") from error
-
-
-def pin_device(worker: str) -> None:
-    """Shows a worker process one of several GPUs, so that runs share them out; before torch looks for any.
-
-    Args:
-        worker: the process's name, which ends in its number.
-    """
-    visible = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
-    if not visible:
-        visible = [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
-    number = re.search(r"(\d+)$", worker)
-    if len(visible) > 1 and number:
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible[int(number[1]) % len(visible)]
+        # A name that is cut short is taken for the whole one: the record would not be what was asked for.
+        differing = difference(run.config, parse(shown.getvalue()))
+        if differing:
+            raise InputError(f"{run.out} cannot be run: {differing}")
 
 
 def execute_all(runs: Sequence[Run], jobs: int, dask: str | None = None) -> dict[Run, str]:
@@ -124,12 +120,12 @@ def execute_all(runs: Sequence[Run], jobs: int, dask: str | None = None) -> dict
     several = [run for run in runs if run.devices > 1]
     single = [run for run in runs if run.devices <= 1]
     # One process a run at most: a worker takes seconds to start.
-    with pool(max(1, min(jobs, len(runs))), dask) as (submit, workers), display(len(runs), workers) as advance:
+    with pool(max(1, min(jobs, len(runs))), dask) as workers, display(len(runs), workers.size) as advance:
         # A cluster gets all at once, for its workers come and go. A run of several devices needs them all: one by one.
-        for group, limit in ((single, len(single) if dask else workers), (several, 1)):
+        for group, limit in ((single, len(single) if dask else workers.size), (several, 1)):
             for wait in (False, True):  # those that another grid is at come last, when they are mostly done
                 busy = []
-                for run, error in outcomes(group, limit, partial(submit, wait=wait)):
+                for run, error in outcomes(group, limit, wait, workers):
                     if error == BUSY:
                         busy.append(run)
                         continue
@@ -140,74 +136,36 @@ def execute_all(runs: Sequence[Run], jobs: int, dask: str | None = None) -> dict
     return failures
 
 
-def outcomes(runs: Sequence[Run], limit: int, submit: Callable[[Run], Outcome]) -> Iterator[tuple[Run, str]]:
+def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> Iterator[tuple[Run, str]]:
     """Outcomes of runs as they come; a killed worker costs only what the workers were at, which is done again.
 
     Args:
         runs: to do.
         limit: how many at a time.
-        submit: starts one.
+        wait: see :func:`execute`.
+        workers: that do them.
     """
-    todo, lost = deque(runs), Counter[Run]()
-    under_way: dict[Outcome, Run] = {}
-    suspects = []
+    todo, under_way = deque(runs), dict[Future[tuple[Run, str]], Run]()
+    lost, suspects = Counter[Run](), dict[Run, Exception]()
     while todo or under_way:
         while todo and len(under_way) < limit:
-            under_way[submit(todo[0])] = todo[0]
-            todo.popleft()
-        for outcome in futures.wait(under_way, return_when=futures.FIRST_COMPLETED).done:
-            run = under_way.pop(outcome)
+            run = todo.popleft()
+            under_way[workers.submit(execute, run, wait)] = run
+        for future in futures.wait(under_way, return_when=FIRST_COMPLETED).done:
+            run = under_way.pop(future)
             try:
-                yield run, outcome.result()
-            except TerminatedWorkerError:  # this run killed its worker, or another one did; each loses all of them
+                yield future.result()
+            except Exception as error:  # of its worker: the run has killed it, or another run has, or somebody else
                 lost[run] += 1
-                (suspects if lost[run] == LOST_WORKERS else todo).append(run)
-            except Exception as error:  # it never came to the run's own account: the worker is unfit, or Dask gave up
-                yield run, failed(run, f"{type(error).__name__}: {error}")
-    if limit > 1:  # alone, so that the one that kills its worker costs no other
-        yield from outcomes(suspects, 1, submit)
-    else:
-        for run in suspects:
-            yield run, failed(run, f"its worker process was killed {LOST_WORKERS} times: out of memory?")
-
-
-@contextlib.contextmanager
-def pool(jobs: int, dask: str | None) -> Iterator[tuple[Callable[..., Outcome], int]]:
-    """What starts a run in a worker, and the number of workers: processes of this machine, or a Dask cluster's.
-
-    Even a single job has a process of its own, for what kills it must not end the grid.
-    """
-    if dask is not None:
-        with cluster(dask) as client:
-            yield partial(client.get_executor(pure=False).submit, execute), len(client.nthreads())
+                if lost[run] < workers.chances:
+                    todo.append(run)
+                else:
+                    suspects[run] = error
+    if limit > 1:  # alone, so that a run that kills its worker costs no other
+        yield from outcomes(list(suspects), 1, wait, workers)
         return
-
-    def submit(run: Run, wait: bool) -> Outcome:
-        while True:
-            with contextlib.suppress(TerminatedWorkerError):  # lost just now: the next one asked for is new
-                workers = get_reusable_executor(max_workers=jobs, timeout=IDLE, env=ONE_THREAD)
-                return workers.submit(execute, run, wait)
-
-    try:
-        yield submit, jobs
-    except BaseException:  # interrupted: what is under way goes on from its checkpoint another time
-        get_reusable_executor(max_workers=jobs, timeout=IDLE, env=ONE_THREAD).shutdown(kill_workers=True)
-        raise
-
-
-@contextlib.contextmanager
-def cluster(address: str) -> Iterator["Client"]:
-    """A client of a Dask scheduler."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise InputError("--dask needs the extra 'dask': pip install 'clsunbias[dask]'") from error
-    try:
-        client = Client(address, timeout=10)
-    except (OSError, ValueError) as error:
-        raise InputError(f"there is no Dask scheduler at {address}: {error}") from error
-    with client:
-        yield client
+    for run, cause in suspects.items():
+        yield run, failed(run, f"{cause}\nits worker was lost each time, in the end with no other run: out of memory?")
 
 
 @contextlib.contextmanager

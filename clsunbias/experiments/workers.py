@@ -1,0 +1,115 @@
+"""Where runs are done: warm worker processes of this machine, or the workers of a Dask cluster."""
+
+import contextlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from clsunbias.errors import InputError
+from clsunbias.files import data_root
+
+LOST_WORKERS = 3
+"""How often a run may lose its worker process while others are under way, and then again alone, before it has failed.
+
+A worker that is killed takes those of the other runs with it, and does not say which run it was at.
+"""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Workers.
+
+    Attributes:
+        submit: starts ``function(*args)`` in one of them; the future's exception is of the worker if not of function.
+        size: how many there are.
+        chances: how often to submit what lost its worker.
+    """
+
+    submit: Callable[..., Future[Any]]
+    size: int
+    chances: int
+
+
+@contextlib.contextmanager
+def pool(jobs: int, dask: str | None) -> Iterator[Workers]:
+    """Workers on this machine or on a cluster.
+
+    A single job, too, gets a process of its own: what kills it must not end the grid.
+
+    Args:
+        jobs: worker processes on this machine.
+        dask: address of a Dask scheduler whose workers take their place.
+
+    Raises:
+        InputError: there is no scheduler at that address, or dask is not installed.
+    """
+    if dask is not None:
+        with cluster(dask) as client:
+            # Not pure: the same run may have to be done again. Dask tries several workers before it gives a run up.
+            yield Workers(client.get_executor(pure=False).submit, len(client.nthreads()), chances=1)
+        return
+    environment = {"OMP_NUM_THREADS": "1", "CLSUNBIAS_DATA": str(data_root(None))}
+    alike = {"timeout": 300, "env": environment, "initializer": end_with, "initargs": (os.getpid(),)}
+    processes = partial(get_reusable_executor, jobs, **alike)  # those of before, if they are alike
+
+    def submit(function: Callable[..., Any], *args: Any) -> Future[Any]:
+        while True:
+            with contextlib.suppress(TerminatedWorkerError):  # lost just now: the next ones asked for are new
+                future: Future[Any] = processes().submit(function, *args)
+                return future
+
+    try:
+        yield Workers(submit, jobs, LOST_WORKERS)
+    except BaseException:  # interrupted: what is under way goes on from its checkpoint another time
+        processes().shutdown(kill_workers=True)
+        raise
+
+
+@contextlib.contextmanager
+def cluster(address: str) -> Iterator[Any]:
+    """A client of a Dask scheduler."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError("--dask needs the extra 'dask': pip install 'clsunbias[dask]'") from error
+    try:
+        client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise InputError(f"there is no Dask scheduler at {address}: {error}") from error
+    with client:
+        yield client
+
+
+def end_with(parent: int) -> None:
+    """Ends this process soon after the one that started it, which may have been killed with no word to its workers."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def pin_device(worker: str) -> None:
+    """Shows a worker process one of several GPUs, so that runs share them out; before torch looks for any.
+
+    Args:
+        worker: the process's name, which ends in its number.
+    """
+    visible = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
+    if not visible:
+        visible = [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+    number = re.search(r"(\d+)$", worker)
+    if len(visible) > 1 and number:
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[int(number[1]) % len(visible)]

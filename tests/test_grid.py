@@ -1,0 +1,217 @@
+"""Grids as their files declare them: what is read, which runs they come to, what a search may do and chooses."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clsunbias.errors import InputError
+from clsunbias.experiments.grid import CONFIGS, Arm, Grid, Protocol, Search, applies, arms, load_grid, settings
+from clsunbias.experiments.reproduction import narrowed
+from clsunbias.experiments.run import Record, Run
+from clsunbias.experiments.runner import check
+from clsunbias.experiments.search import choose, mean_val_macro_f1
+from tests.fakes import write_grid
+
+SHIPPED = sorted(path for path in (CONFIGS / "tables").glob("*.yaml") if path.stem != "table1")
+LR = "model.optimizer.init_args.lr"
+SEARCH = {"label": "tuned", "seeds": 2, "first_seed": 10, "search": {"seeds": 2, "first_seed": 0}}
+
+
+def planned(grid: Grid, *protocols: str) -> list[Arm]:
+    """Arms of the data sets whose configs are shipped."""
+    shipped = [
+        name
+        for name, column in grid.columns.items()
+        if all((CONFIGS / file).is_file() for file in column.configs.values())
+    ]
+    return arms(grid, shipped, protocols or list(grid.protocols), Path("runs"), CONFIGS)
+
+
+def toy_grid(folder: Path, **changes: Any) -> Grid:
+    """The toy grid with changes, read from its file."""
+    return load_grid(write_grid(folder / "toy.yaml", changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"colums": {"balanced": 1}}, ["colums"]),
+        ({"rows": {"erm": {"labels": "ERM"}}}, ["labels"]),
+        ({"rows": {"erm": {"label": ["ERM"]}}}, ["label"]),
+        ({"baselines": ["dro"]}, ["row 'dro'", "erm, cls_unbias"]),
+        ({"columns": {"balanced": {"published": {"dro": {"test_1/macro_f1": [0.5, 0.1]}}}}}, ["row 'dro'"]),
+        ({"columns": {"balanced": {"configs": {"papers": "toy_balanced.yaml"}}}}, ["protocol 'papers'", "paper"]),
+        ({"curves": {"figure": {"column": "balance", "rows": ["erm"]}}}, ["column 'balance'", "balanced"]),
+        ({"curves": {"figure": {"column": "balanced", "rows": ["dro"]}}}, ["row 'dro'"]),
+        ({"metrics": ["test_1/f1"]}, ["metric 'test_1/f1'", "macro_f1"]),
+        ({"also": ["loss_gap"]}, ["metric 'loss_gap'", "split/metric"]),
+        ({"protocols": {"paper": {"seeds": 1}}}, ["'paper'", "1 seed", "at least 2"]),
+        ({"protocols": {"tuned": {**SEARCH, "search": {"seeds": 0, "first_seed": 0}}}}, ["'tuned'", "at least 1"]),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_a_wrong_grid_is_named(changes: dict[str, Any], parts: list[str], tmp_path: Path) -> None:
+    """Unknown keys, wrong types, names of what is not there, too few seeds: refused, with the file and the name."""
+    with pytest.raises(InputError) as raised:
+        toy_grid(tmp_path, **changes)
+    assert "Traceback" not in str(raised.value)
+    for part in (str(tmp_path / "toy.yaml"), *parts):
+        assert part in str(raised.value)
+
+
+def test_no_grid_at_all(tmp_path: Path) -> None:
+    """A missing file and one that is no mapping are refused."""
+    with pytest.raises(InputError, match="there is no grid"):
+        load_grid(tmp_path / "none.yaml")
+    (tmp_path / "list.yaml").write_text("- 1\n- 2\n")
+    with pytest.raises(InputError, match="is no grid"):
+        load_grid(tmp_path / "list.yaml")
+
+
+def test_settings_cross_the_axes() -> None:
+    """Lists and named steps are crossed, the last axis fastest; names tell them apart and can be folders."""
+    axes: dict[str, Any] = {LR: [0.1, 0.2], "rest": {"low": {"a.b": 1, "c": 2}, "high": {"a.b": 3}}}
+    crossed = settings(Protocol("", 2, axes=axes))
+    assert list(crossed) == ["lr=0.1,low", "lr=0.1,high", "lr=0.2,low", "lr=0.2,high"]
+    assert crossed["lr=0.2,low"] == {LR: 0.2, "a.b": 1, "c": 2}
+    assert settings(Protocol("", 2)) == {"": {}}
+    assert list(settings(Protocol("", 2, axes={"data.file": ["a/b"]}))) == ["file=a-b"]
+
+
+def test_classes_in_parameters_are_left_to_the_command_line(tmp_path: Path) -> None:
+    """A grid names a class and its arguments, in a row's parameters or in a named step, and makes none."""
+    rule = {"class_path": "clsunbias.selection.Best", "init_args": {"over_last": 2}}
+    axes: dict[str, Any] = {"rule": {"best": {"selection": rule}}}
+    grid = toy_grid(tmp_path, rows={"erm": {"set": {"selection": rule}}}, protocols={"paper": {"axes": axes}})
+    assert grid.rows["erm"].set["selection"] == rule
+    assert settings(grid.protocols["paper"]) == {"best": {"selection": rule}}
+    check([arm.seed(0) for arm in planned(grid)])
+    with pytest.raises(InputError, match="'selection' lists a class"):
+        toy_grid(tmp_path, protocols={"paper": {"axes": {"selection": [rule]}}})
+
+
+def test_what_is_switched_off_takes_no_parameter() -> None:
+    """Only below a null; what is not in the config at all is a default that the command line knows."""
+    config = {"anneal": {"lam": None, "tau": {"init_args": {"start": 1}}}}
+    assert not applies("anneal.lam.init_args.start", config)
+    assert applies("anneal.lam", config)
+    assert applies("anneal.tau.init_args.start", config)
+    assert applies("model.optimizer.init_args.lr", config)
+
+
+def test_settings_that_do_not_apply_are_one(tmp_path: Path) -> None:
+    """ERM has no λ to anneal: of two settings that differ in it, one is left, without it."""
+    axes = {"anneal.lam.init_args.end": [1.5, 3.0]}
+    grid = toy_grid(tmp_path, protocols={"paper": {"axes": axes}})
+    found = {(arm.row, arm.setting): dict(arm.run.overrides) for arm in planned(grid)}
+    assert set(found) == {("erm", "end=1.5"), ("cls_unbias", "end=1.5"), ("cls_unbias", "end=3.0")}
+    assert "anneal.lam.init_args.end" not in found["erm", "end=1.5"]
+    assert found["cls_unbias", "end=3.0"]["anneal.lam.init_args.end"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("search", "parts"),
+    [
+        ({"axes": {"anneal.lam.init_args.end": [1.5, 3.0]}}, ["'tuned'", "unequal", "ERM 1", "Cls-unbias 2"]),
+        ({"axes": {LR: [0.1, 0.2]}, "first_seed": 1}, ["'tuned'", "seeds that its search has seen", "have 1)"]),
+    ],
+    ids=["budget", "seeds"],
+)
+def test_an_unfair_search_is_refused(search: dict[str, Any], parts: list[str], tmp_path: Path) -> None:
+    """One method may not have more settings to choose from, and the table's seeds must be new."""
+    column = {"configs": {"tuned": "toy_balanced.yaml"}}
+    grid = toy_grid(tmp_path, protocols={"tuned": {**SEARCH, **search}}, columns={"balanced": column})
+    with pytest.raises(InputError) as raised:
+        planned(grid)
+    assert all(part in str(raised.value) for part in parts), raised.value
+    assert planned(grid, "paper"), "the other protocol can still be run"
+
+
+def test_a_config_that_is_not_there(tmp_path: Path) -> None:
+    """A grid's own configs are looked for beside it first, then among the suite's."""
+    grid = toy_grid(tmp_path, rows={"erm": {"config": "mine.yaml"}})
+    with pytest.raises(InputError, match=r"no config 'mine\.yaml'"):
+        arms(grid, ["balanced"], ["paper"], tmp_path, tmp_path)
+    (tmp_path / "mine.yaml").write_text(
+        "model: {objective: clsunbias.objectives.ERM}\nanneal: {lam: null, tau: null}\n"
+    )
+    mine, theirs = arms(grid, ["balanced"], ["paper"], tmp_path, tmp_path)
+    assert mine.run.files == (CONFIGS / "toy_balanced.yaml", tmp_path / "mine.yaml")
+    assert theirs.run.files[1] == CONFIGS / "objectives" / "cls_unbias.yaml"
+
+
+def test_who_wins_among_parameters(tmp_path: Path) -> None:
+    """A column's parameters give way to the protocol's, those to the row's, and all to the axes."""
+    grid = toy_grid(
+        tmp_path,
+        rows={"erm": {"set": {"a": "row", "b": "row"}}},
+        columns={"balanced": {"set": dict.fromkeys("abcd", "column"), "per_seed": ["data.init_args.train_seed"]}},
+        protocols={"paper": {"set": dict.fromkeys("abc", "protocol"), "axes": {"a": ["axis"]}}},
+    )
+    arm = next(arm for arm in planned(grid) if arm.row == "erm")
+    overrides = dict(arm.run.overrides)
+    assert [overrides[name] for name in "abcd"] == ["axis", "row", "protocol", "column"]
+    seeded = dict(arm.seed(7).overrides)
+    assert (seeded["seed_everything"], seeded["data.init_args.train_seed"]) == (7, 7)
+    assert arm.seed(7).out == Path("runs/paper/balanced/erm/a=axis/7")
+    assert (seeded["withhold_test"], dict(arm.seed(7, True).overrides)["withhold_test"]) == (False, True)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_grids(path: Path) -> None:
+    """Every shipped grid is one; what is published are means in [0, 1] with smaller deviations; a search is fair."""
+    grid = load_grid(path)
+    for column in grid.columns.values():
+        assert (column.needs is None) or column.get, "a data set that may be missing says how to get it"
+        for published in column.published.values():
+            for mean, sd in published.values():
+                assert 0 <= mean <= 1
+                assert 0 <= sd < mean
+    made = planned(grid)
+    assert len({arm.run.out for arm in made}) == len(made), "no two arms share a folder"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_command_line_takes_shipped_grids(path: Path) -> None:
+    """The first and the last setting of every method under every protocol, on one data set: parsed, every objective."""
+    grid = load_grid(path)
+    ends: dict[tuple[str, str], list[Arm]] = {}
+    for arm in planned(grid):
+        ends.setdefault((arm.protocol, arm.row), []).append(arm)
+    check([arm.seed(0) for found in ends.values() for arm in (found[0], found[-1])])
+
+
+def test_narrowed(tmp_path: Path) -> None:
+    """Columns, protocols and seeds can be chosen; what is not there, or a single seed, is refused."""
+    grid = toy_grid(tmp_path, protocols={"tuned": SEARCH}, columns={"other": {"label": "Other", "configs": {}}})
+    part = narrowed(grid, ["other"], ["tuned"], 3)
+    assert (list(part.columns), list(part.protocols), part.protocols["tuned"].seeds) == (["other"], ["tuned"], 3)
+    assert part.protocols["tuned"].search == Search(2, 0), "the search keeps its own number of seeds"
+    assert narrowed(grid, None, None, None) == grid
+    calls: list[tuple[Callable[[], Grid], str]] = [
+        (lambda: narrowed(grid, ["balance"], None, None), "no column 'balance'; it has balanced, other"),
+        (lambda: narrowed(grid, None, ["paper", "x"], None), "no protocol 'x'; it has paper, tuned"),
+        (lambda: narrowed(grid, None, None, 1), "at least 2, got 1"),
+    ]
+    for call, message in calls:
+        with pytest.raises(InputError, match=message):
+            call()
+
+
+def test_a_search_chooses_by_validation(tmp_path: Path) -> None:
+    """The highest mean of each cell, the first of equals; a cell that lacks a run has no choice."""
+
+    def arm(row: str, setting: str) -> Arm:
+        return Arm("tuned", "balanced", row, setting, Run(tmp_path / row / setting, ()))
+
+    def records(*figures: float | None) -> list[Record | None]:
+        return [None if one is None else Record(tmp_path, {"val": {"macro_f1": one}}) for one in figures]
+
+    a, b, c = (arm("erm", setting) for setting in "abc")
+    d, e = (arm("dro", setting) for setting in "de")
+    searched = {a: records(0.5, 0.7), b: records(0.9, 0.5), c: records(0.7, 0.7), d: records(1, None), e: records(0, 0)}
+    scores = mean_val_macro_f1(searched)
+    assert scores == pytest.approx({a: 0.6, b: 0.7, c: 0.7})
+    assert choose({**scores, d: 0.1, e: 0.2}) == [b, e]

@@ -1,0 +1,241 @@
+"""Many runs at once: two grids on one folder, processes killed at any moment, runs that end their process."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from clsunbias.__main__ import main
+from clsunbias.experiments.grid import arms, load_grid
+from clsunbias.experiments.run import Run
+from clsunbias.experiments.runner import execute, execute_all
+from tests.fakes import write_grid
+
+ROOT = Path(__file__).parents[1]
+EPOCHS = 30
+FILES = {"config.yaml", "metrics.csv", "predictions.csv", "result.json", ".lock", "last.ckpt", "selected.ckpt"}
+
+
+def told_grid(folder: Path, rule: dict[str, Any] | None = None, rows: dict[str, Any] | None = None) -> Path:
+    """Writes a grid of four runs that tell of each validation in ``folder/log``, and their rule's module beside it.
+
+    Args:
+        folder: for grid and module.
+        rule: arguments of the rule in each row.
+        rows: row → further parameters.
+    """
+    shutil.copy(ROOT / "tests" / "told.py", folder)
+    made = {}
+    for row in ("erm", "cls_unbias"):
+        arguments = {"log": str(folder / "log"), "name": row, **(rule or {})}
+        selection = {"class_path": "told.Told", "init_args": arguments}
+        made[row] = {"set": {"trainer.max_epochs": EPOCHS, "selection": selection, "save_every": 0}}
+        made[row]["set"] |= (rows or {}).get(row, {})
+    column = {"per_seed": ["selection.init_args.seed"]}
+    return write_grid(folder / "toy.yaml", {"rows": made, "columns": {"balanced": column}})
+
+
+def runs_of(grid: Path, out: Path) -> list[Run]:
+    """The runs of such a grid: each method with both seeds."""
+    found = arms(load_grid(grid), ["balanced"], ["paper"], out / "runs" / "toy", grid.parent)
+    return [arm.seed(seed) for arm in found for seed in (0, 1)]
+
+
+def start(grid: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Starts the grid's command where the grid is; what it says goes to files there."""
+    # -P, as the installed command has it: only the command itself looks for the user's modules here.
+    command = [sys.executable, "-P", "-m", "clsunbias", "reproduce", grid.name, "--out", "out", *options]
+    with (grid.parent / "said").open("ab") as said:
+        return subprocess.Popen(command, cwd=grid.parent, stdout=said, stderr=said)
+
+
+def lines(log: Path) -> list[list[str]]:
+    """What the runs have told: name, seed, number of the validation, process."""
+    return [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 120) -> None:
+    """Waits until something is true; fails if it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def workers_of(pid: int) -> list[int]:
+    """Worker processes that a process has started."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    found = [line.split(None, 2) for line in listed.splitlines()]
+    return [int(child) for child, parent, args in found if int(parent) == pid and "popen_loky" in args]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A grid and a folder with its runs, each done alone by ``fit``."""
+    folder = tmp_path_factory.mktemp("told")
+    grid = told_grid(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        for run in runs_of(grid, folder / "whole"):
+            assert main(["fit", *run.options, "--trainer.enable_progress_bar", "false"]) == 0
+    return grid, folder / "whole"
+
+
+def assert_as_undisturbed(grid: Path, whole: Path) -> None:
+    """Asserts that the runs in ``out`` have the figures, predictions and files of those that nothing disturbed."""
+    for mine, theirs in zip(runs_of(grid, grid.parent / "out"), runs_of(grid, whole), strict=True):
+        assert mine.record() is not None
+        for name in ("result.json", "predictions.csv", "config.yaml"):
+            assert (mine.out / name).read_bytes() == (theirs.out / name).read_bytes(), mine.out / name
+        curves = [pd.read_csv(run.out / "metrics.csv") for run in (mine, theirs)]
+        pd.testing.assert_frame_equal(curves[0][curves[1].columns], curves[1], rtol=1e-6)
+        assert {path.name for path in mine.out.rglob("*") if path.is_file()} == FILES
+
+
+def begin(grid: Path) -> None:
+    """Removes what another test has left beside the grid."""
+    shutil.rmtree(grid.parent / "out", ignore_errors=True)
+    for name in ("log", "said"):
+        (grid.parent / name).unlink(missing_ok=True)
+
+
+@pytest.mark.slow
+def test_two_grids_on_one_folder_do_each_run_once(tmp_path: Path) -> None:
+    """Started together and made to wait for each other, they share the runs out, and both end with the table."""
+    grid = told_grid(tmp_path, {"partners": 2})
+    both = [start(grid, "--jobs", "1") for _ in range(2)]
+    assert [process.wait(timeout=300) for process in both] == [0, 0], (tmp_path / "said").read_text()
+    told = lines(tmp_path / "log")
+    assert Counter((name, seed, number) for name, seed, number, _ in told) == {
+        (name, seed, str(number)): 1
+        for name in ("erm", "cls_unbias")
+        for seed in "01"
+        for number in range(1, EPOCHS + 1)
+    }
+    assert len({process for *_, process in told}) == 2
+    assert len(pd.read_csv(tmp_path / "out" / "toy_runs.csv")) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["runner", "worker"])
+def test_killed_at_random_moments(victim: str, undisturbed: tuple[Path, Path]) -> None:
+    """After kill −9 of the command or of a worker, three times each, the runs are those that nothing disturbed."""
+    grid, whole = undisturbed
+    begin(grid)
+    killed, moments = 0, random.Random(victim)
+    process = start(grid, "--jobs", "2")
+    try:
+        while killed < 3 and process.poll() is None:
+            moment = len(lines(grid.parent / "log")) + moments.randint(1, 25)  # validations from now
+            wait_until(lambda moment=moment: len(lines(grid.parent / "log")) >= moment or process.poll() is not None)
+            victims = [process.pid] if victim == "runner" else workers_of(process.pid)
+            if process.poll() is None and victims:
+                os.kill(moments.choice(victims), signal.SIGKILL)
+                killed += 1
+            if victim == "runner":
+                process.wait()
+                process = start(grid, "--jobs", "2")
+        assert process.wait(timeout=300) == 0, (grid.parent / "said").read_text()
+    finally:
+        process.kill()
+    assert killed == 3
+    assert "failed:" not in (grid.parent / "said").read_text()
+    assert_as_undisturbed(grid, whole)
+
+
+@pytest.mark.slow
+def test_workers_end_with_their_grid(undisturbed: tuple[Path, Path]) -> None:
+    """When the command is killed, no process goes on training in the dark."""
+    grid, _ = undisturbed
+    begin(grid)
+    process = start(grid, "--jobs", "1")
+    wait_until(lambda: len(lines(grid.parent / "log")) > 0)
+    (worker,) = workers_of(process.pid)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not Path(f"/proc/{worker}").exists() if Path("/proc").exists() else worker not in workers_of(1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_kills_its_worker_fails_alone(
+    jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is tried again, in the end by itself, and given up; the others are done, and the grid says what happened."""
+    grid = told_grid(tmp_path, rows={"erm": {"selection.init_args.end": "kill"}})
+    write_grid(grid, {**json.loads("{}"), **{}}) if False else None
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("CLSUNBIAS_DATA", str(tmp_path))  # workers of its own, which have the path
+    monkeypatch.setattr("clsunbias.experiments.workers.LOST_WORKERS", 1)
+    assert main(["reproduce", str(grid), "--out", str(tmp_path / "out"), "--jobs", str(jobs)]) == 1
+    erm, others = runs_of(grid, tmp_path / "out")[:2], runs_of(grid, tmp_path / "out")[2:]
+    assert all(run.record() for run in others)
+    for run in erm:
+        assert run.record() is None
+        report = (run.out / "error.txt").read_text()
+        assert "SIGKILL" in report
+        assert report.endswith("its worker was lost each time, in the end with no other run: out of memory?")
+    starts = Counter((name, seed) for name, seed, number, _ in lines(tmp_path / "log") if number == "1")
+    assert starts["erm", "0"] == starts["erm", "1"] == jobs, "once in company where there was some, once alone"
+    assert "2 of 4 runs failed" in capfd.readouterr().err
+
+
+def test_a_run_that_leaves_its_process_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class that calls ``sys.exit`` ends its run, not the worker: the account of where is in error.txt."""
+    run = runs_of(told_grid(tmp_path, {"end": "exit"}), tmp_path / "out")[0]
+    monkeypatch.syspath_prepend(str(tmp_path))
+    again, error = execute(run, wait=False)
+    assert again == run
+    assert "the rule has had enough" in error
+    assert "told.py" in error
+    assert (run.out / "error.txt").read_text() == error
+
+
+def test_threads_of_one_process_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run seeds its whole process, so a second one there waits until it is done."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    runs = runs_of(told_grid(tmp_path), tmp_path / "out")[:2]
+    with ThreadPoolExecutor(2) as threads:
+        assert [error for _, error in threads.map(execute, runs, [False, False])] == ["", ""]
+    seeds = [seed for _, seed, *_ in lines(tmp_path / "log")]
+    assert seeds in (["0"] * EPOCHS + ["1"] * EPOCHS, ["1"] * EPOCHS + ["0"] * EPOCHS)
+
+
+def test_half_written_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed process was writing is removed when its run is done again."""
+    run = runs_of(told_grid(tmp_path), tmp_path / "out")[0]
+    monkeypatch.syspath_prepend(str(tmp_path))
+    run.out.mkdir(parents=True)
+    (run.out / ".result.json.12345").write_text('{"val"')
+    assert execute(run, wait=False) == (run, "")
+    assert {path.name for path in run.out.rglob("*") if path.is_file()} == FILES
+
+
+@pytest.mark.slow
+def test_runs_of_several_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have processes of their own, beside runs of one device; what they say on failing is the reason given."""
+    devices = {"trainer.devices": 2, "trainer.strategy": "ddp", "trainer.max_epochs": 2}
+    both, wrong, single, _ = runs_of(told_grid(tmp_path, rows={"erm": devices}), tmp_path / "out")
+    wrong = Run(wrong.out, wrong.files, (*wrong.overrides, ("trainer.no_such", 1)))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("CLSUNBIAS_DATA", str(tmp_path))  # workers of its own, which have the path
+    failures = execute_all([both, wrong, single], jobs=1)
+    assert set(failures) == {wrong}, failures
+    assert "no_such" in failures[wrong]
+    assert failures[wrong] == (wrong.out / "error.txt").read_text()
+    assert both.record() is not None
+    assert single.record() is not None
+    processes = {name: {process for row, _, _, process in lines(tmp_path / "log") if row == name} for name in ("erm",)}
+    assert len(processes["erm"]) == 2, "each device had a process"
