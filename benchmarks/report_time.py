@@ -83,7 +83,8 @@ def make_up(arm: Arm, seed: int, saved: dict[str, object], random: np.random.Gen
         part = frame[frame["split"] == split]
         sums = unit_sums(part[["prob_0", "prob_1"]].to_numpy()[None], part["label"].to_numpy()).sum(0)
         figures[split] = {name: float(values[0]) for name, values in metrics(sums).items()}
-    result = {"selection": "Best()", "step": 1, "simulated": True, "config_sha256": config_sha256(config), **figures}
+    result = {"selection": "Best()", "step": 1, "simulated": True, "units": UNITS, **figures}
+    result["config_sha256"] = config_sha256(config)
     write_json(out / "result.json", sealed({**result, "predictions_sha256": sha256_of(out / "predictions.csv")}))
 
 
