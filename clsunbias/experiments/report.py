@@ -1,5 +1,6 @@
 """A grid's results as they are read: the paper's table with ours beside it, differences, what a search chose."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from clsunbias.experiments.comparison import Comparison, row_label
@@ -136,7 +137,7 @@ def line(one: Comparison) -> list[str]:
         f"{one.difference:+.3f}",
         f"{one.low:+.3f} to {one.high:+.3f}",
         f"{one.p_corrected:.4f}",
-        f"{one.effect:+.2f}",
+        "–" if math.isnan(one.effect) else f"{one.effect:+.2f}",
     ]
 
 
