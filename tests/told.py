@@ -35,7 +35,7 @@ class Told(LastStep):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.end == "exit":
             sys.exit("the rule has had enough")
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while len({line.split()[3] for line in Path(self.log).read_text().splitlines()}) < self.partners:
             if time.monotonic() > deadline:
                 raise TimeoutError("the others did not come")

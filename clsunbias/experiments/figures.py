@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from clsunbias.experiments.grid import Arm, Grid
+from clsunbias.experiments.report import metric_label
 from clsunbias.experiments.run import Record
 from clsunbias.experiments.tables import Cell
 from clsunbias.files import atomic
@@ -48,6 +49,8 @@ def draw_curves(path: Path, title: str, runs: Mapping[str, Sequence[Record]]) ->
         frames = [pd.read_csv(record.folder / "metrics.csv").set_index("step") for record in records]
         for axes, (_, curves) in zip(panels, PANELS, strict=True):
             for column, (part, style) in curves.items():
+                if column not in frames[0]:  # of more than two classes, whose losses go by other names
+                    continue
                 by_seed = pd.concat([frame[column] for frame in frames], axis=1)
                 draw_band(axes, by_seed, f"{label} {part}".strip(), colour, style)
     for axes, (name, curves) in zip(panels, PANELS, strict=True):
@@ -87,7 +90,7 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
             if (arm.column, metric) == (column, name):
                 draw_dot(axes, rows.index(cell.row), protocols.index(arm.protocol), len(protocols), cell)
         axes.set_title(grid.columns[column].label)
-        axes.set_xlabel(f"{name.replace('_', ' ')}, 95 % interval")
+        axes.set_xlabel(f"{metric_label(name)}, mean and 95 % interval")
         axes.set_yticks(range(len(rows)), rows)
         axes.grid(axis="x", alpha=0.25)
     figure.axes[0].invert_yaxis()  # shared: the first method comes on top everywhere

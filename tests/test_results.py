@@ -1,0 +1,64 @@
+"""The published results: every record fits its own hash, and every cell follows from the records."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clsunbias.experiments.grid import CONFIGS, load_grid
+from clsunbias.files import check_seal
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+TABLES = sorted(path.name.removesuffix("_records.jsonl") for path in RESULTS.glob("*_records.jsonl"))
+
+Record = dict[str, Any]
+
+
+def records(table: str) -> dict[tuple[str, ...], list[Record]]:
+    """Records with test figures of a table, by protocol, column and row."""
+    found = defaultdict(list)
+    for line in (RESULTS / f"{table}_records.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        place = record.pop("run").split("/")
+        check_seal(record)
+        if "test" in record:
+            found[tuple(place[:3])].append(record)
+    return found
+
+
+def test_there_are_published_results() -> None:
+    """The tables on real images and the case study."""
+    assert {"table2", "table4"} <= set(TABLES)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_cells_follow_from_the_records(table: str) -> None:
+    """Mean, standard deviation and number of runs of each cell; what is published is as the grid has it."""
+    grid = load_grid(CONFIGS / "tables" / f"{table}.yaml")
+    cells = pd.read_csv(RESULTS / f"{table}.csv").set_index(["protocol", "column", "row", "metric"])
+    found = records(table)
+    assert found
+    for (protocol, column, row), runs in found.items():
+        for name in (*grid.metrics, *grid.also):
+            split, short = name.split("/")
+            place = grid.protocols[protocol].label, grid.columns[column].label, grid.rows[row].label, name
+            cell = cells.loc[place]
+            values = [run[split][short] for run in runs]
+            assert cell["n"] == len(values) >= 2
+            assert cell["value"] == pytest.approx(np.mean(values), abs=1e-4)
+            assert cell["sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-4)
+            assert cell["low"] < cell["value"] < cell["high"]
+            published = grid.columns[column].published.get(row, {}).get(name)
+            assert (cell["published"] == published[0]) if published else np.isnan(cell["published"])
+    assert len(cells) == len(found) * len((*grid.metrics, *grid.also))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_nothing_simulated_stands_among_real_results(table: str) -> None:
+    """All published tables are of real data."""
+    assert not pd.read_csv(RESULTS / f"{table}.csv")["simulated"].any()
+    assert not pd.read_csv(RESULTS / f"{table}_runs.csv")["simulated"].any()
