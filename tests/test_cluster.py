@@ -1,4 +1,4 @@
-"""Runs elsewhere than in this machine's worker processes: on a Dask cluster, and on several devices each."""
+"""Runs on a Dask cluster."""
 
 import json
 import os
@@ -12,7 +12,6 @@ import pytest
 
 from clsunbias.__main__ import main
 from clsunbias.errors import InputError
-from clsunbias.experiments.run import Run
 from clsunbias.experiments.runner import execute_all
 from tests.fakes import write_grid
 from tests.test_errors import fails
@@ -99,22 +98,3 @@ def test_dask_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'clsunbias\[dask\]'"):
         execute_all([], jobs=1, dask="tcp://127.0.0.1:9")
-
-
-@pytest.mark.slow
-def test_runs_of_several_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They have processes of their own, beside runs of one device; what they say on failing is the reason given."""
-    devices = {"trainer.devices": 2, "trainer.strategy": "ddp", "trainer.max_steps": 6, "trainer.max_epochs": -1}
-    both, wrong, single, _ = runs_of(told_grid(tmp_path, rows={"erm": devices}), tmp_path / "out")
-    wrong = Run(wrong.out, wrong.files, (*wrong.overrides, ("trainer.no_such", 1)))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("CLSUNBIAS_DATA", str(tmp_path))  # workers of its own, which have the path
-    failures = execute_all([both, wrong, single], jobs=1)
-    assert set(failures) == {wrong}, failures
-    assert "no_such" in failures[wrong]
-    assert failures[wrong] == (wrong.out / "error.txt").read_text()
-    assert both.record() is not None
-    assert single.record() is not None
-    processes = {process for row, _, _, process in lines(tmp_path / "log") if row == "erm"}
-    assert len(processes) == 2, "each device had a process"

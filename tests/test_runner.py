@@ -1,4 +1,4 @@
-"""Many runs at once: two grids on one folder, processes killed at any moment, runs that end their process."""
+"""Many runs at once: two grids on one folder, and processes killed at any moment."""
 
 import os
 import random
@@ -9,7 +9,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import pytest
 from clsunbias.__main__ import main
 from clsunbias.experiments.grid import arms, load_grid
 from clsunbias.experiments.run import Run
-from clsunbias.experiments.runner import execute, execute_all
 from tests.fakes import write_grid
 
 ROOT = Path(__file__).parents[1]
@@ -168,53 +166,3 @@ def test_workers_end_with_their_grid(undisturbed: tuple[Path, Path]) -> None:
     process.kill()
     process.wait()
     wait_until(lambda: not Path(f"/proc/{worker}").exists() if Path("/proc").exists() else worker not in workers_of(1))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_run_that_kills_its_worker_fails_alone(jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is tried again, by itself where there were others, and given up with an account; the others are done."""
-    grid = told_grid(tmp_path, rows={"erm": {"selection.init_args.end": "kill"}})
-    killer, _, *others = runs_of(grid, tmp_path / "out")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("CLSUNBIAS_DATA", str(tmp_path))  # workers of its own, which have the path
-    monkeypatch.setattr("clsunbias.experiments.workers.LOST_WORKERS", 1)
-    failures = execute_all([killer, *others], jobs)
-    assert set(failures) == {killer}
-    assert "SIGKILL" in failures[killer]
-    assert failures[killer].endswith("its worker was lost each time, in the end with no other run: out of memory?")
-    assert (killer.out / "error.txt").read_text() == failures[killer]
-    assert killer.record() is None
-    assert all(run.record() for run in others)
-    assert len([name for name, *_ in lines(tmp_path / "log") if name == "erm"]) == jobs, "once with others, once alone"
-
-
-def test_a_run_that_leaves_its_process_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A class that calls ``sys.exit`` ends its run, not the worker: the account of where is in error.txt."""
-    run = runs_of(told_grid(tmp_path, {"end": "exit"}), tmp_path / "out")[0]
-    monkeypatch.syspath_prepend(str(tmp_path))
-    again, error = execute(run, wait=False)
-    assert again == run
-    assert "the rule has had enough" in error
-    assert "told.py" in error
-    assert (run.out / "error.txt").read_text() == error
-
-
-def test_threads_of_one_process_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run seeds its whole process, so a second one there waits until it is done."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    runs = runs_of(told_grid(tmp_path), tmp_path / "out")[:2]
-    with ThreadPoolExecutor(2) as threads:
-        assert [error for _, error in threads.map(execute, runs, [False, False])] == ["", ""]
-    seeds = [seed for _, seed, *_ in lines(tmp_path / "log")]
-    assert seeds in (["0"] * VALIDATIONS + ["1"] * VALIDATIONS, ["1"] * VALIDATIONS + ["0"] * VALIDATIONS)
-
-
-def test_half_written_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a killed process was writing is removed when its run is done again."""
-    run = runs_of(told_grid(tmp_path), tmp_path / "out")[0]
-    monkeypatch.syspath_prepend(str(tmp_path))
-    run.out.mkdir(parents=True)
-    (run.out / ".result.json.12345").write_text('{"val"')
-    assert execute(run, wait=False) == (run, "")
-    assert {path.name for path in run.out.rglob("*") if path.is_file()} == FILES

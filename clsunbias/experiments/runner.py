@@ -146,7 +146,7 @@ def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> I
         workers: that do them.
     """
     todo, under_way = deque(runs), dict[Future[tuple[Run, str]], Run]()
-    lost, suspects = Counter[Run](), dict[Run, Exception]()
+    lost, suspects = Counter[tuple[Run, float]](), dict[Run, Exception]()
     while todo or under_way:
         while todo and len(under_way) < limit:
             run = todo.popleft()
@@ -156,8 +156,9 @@ def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> I
             try:
                 yield future.result()
             except Exception as error:  # of its worker: the run has killed it, or another run has, or somebody else
-                lost[run] += 1
-                if lost[run] < workers.chances:
+                so_far = (run, saved_at(run))
+                lost[so_far] += 1
+                if lost[so_far] < workers.chances:
                     todo.append(run)
                 else:
                     suspects[run] = error
@@ -166,6 +167,12 @@ def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> I
         return
     for run, cause in suspects.items():
         yield run, failed(run, f"{cause}\nits worker was lost each time, in the end with no other run: out of memory?")
+
+
+def saved_at(run: Run) -> float:
+    """When the run has saved how far it is; what gets further each time is not to blame for the loss of its workers."""
+    path = run.out / "checkpoints" / "last.ckpt"
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from clsunbias.errors import InputError
 from clsunbias.files import data_root
 
 LOST_WORKERS = 3
-"""How often a run may lose its worker process while others are under way, and then again alone, before it has failed.
+"""How often a run may lose its worker process and get no further, among others and then alone, before it has failed.
 
 A worker that is killed takes those of the other runs with it, and does not say which run it was at.
 """
@@ -32,7 +32,7 @@ class Workers:
     Attributes:
         submit: starts ``function(*args)`` in one of them; the future's exception is of the worker if not of function.
         size: how many there are.
-        chances: how often to submit what lost its worker.
+        chances: how often to submit what gets no further.
     """
 
     submit: Callable[..., Future[Any]]
