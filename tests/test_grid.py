@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import CONFIGS, Arm, Grid, Protocol, Search, applies, arms, load_grid, settings
+from clsunbias.experiments.arms import Arm, applies, arms, settings
+from clsunbias.experiments.grid import CONFIGS, Grid, Protocol, Search, load_grid
 from clsunbias.experiments.reproduction import narrowed
 from clsunbias.experiments.run import Record, Run
 from clsunbias.experiments.runner import check

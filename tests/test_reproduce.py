@@ -85,21 +85,21 @@ def test_cells_are_means_over_the_runs(out: Path) -> None:
     assert list(cells) == COLUMNS
     assert len(cells) == 2 * 2 * 3, "methods × protocols × metrics"
     assert not cells.duplicated(["row", "column", "metric", "protocol"]).any()
-    for cell in cells.itertuples():
+    for cell in cells.to_dict("records"):
         row, protocol = (
-            {"ERM": "erm", "Cls-unbias": "cls_unbias"}[cell.row],
-            {"short": "paper"}.get(cell.protocol, "tuned"),
+            {"ERM": "erm", "Cls-unbias": "cls_unbias"}[cell["row"]],
+            {"short": "paper"}.get(cell["protocol"], "tuned"),
         )
-        split, metric = cell.metric.split("/")
+        split, metric = cell["metric"].split("/")
         values = [
             result[split][metric]
             for name, result in found.items()
             if name.startswith(f"{protocol}/balanced/{row}/") and split in result
         ]
-        assert len(values) == cell.n == 2
-        assert cell.value == pytest.approx(np.mean(values), abs=1e-5)
-        assert cell.sd == pytest.approx(np.std(values, ddof=1), abs=1e-5)
-        assert cell.low <= cell.value <= cell.high
+        assert len(values) == cell["n"] == 2
+        assert cell["value"] == pytest.approx(np.mean(values), abs=1e-5)
+        assert cell["sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-5)
+        assert cell["low"] <= cell["value"] <= cell["high"]
     assert (cells["column"] == "Balanced").all()
     assert (cells["selection"] == "LastStep()").all()
     published = cells[cells["published"].notna()]
@@ -114,8 +114,8 @@ def test_a_line_a_run_and_a_line_a_record(out: Path) -> None:
     """Reported runs with all their figures; records of the search's runs, too, without the seal's being broken."""
     runs, found = pd.read_csv(out / "toy_runs.csv"), results(out / "runs" / "toy")
     named = [
-        f"{r.protocol}/{r.column}/{r.row}{'' if pd.isna(r.setting) else f'/{r.setting}'}/{r.seed}"
-        for r in runs.itertuples()
+        "/".join(str(r[name]) for name in ("protocol", "column", "row", "setting", "seed") if not pd.isna(r[name]))
+        for r in runs.to_dict("records")
     ]
     assert len(set(named)) == len(runs) == 2 * 2 * 2
     for name, line in zip(named, runs.to_dict("records"), strict=True):
@@ -142,10 +142,10 @@ def test_the_report(out: Path) -> None:
     assert len(comparisons) == 2 * 2, "protocols × metrics, Cls-unbias against ERM"
     assert (comparisons["baseline"] == "ERM").all()
     means = cells.set_index(["protocol", "metric", "row"])["value"]
-    for one in comparisons.itertuples():
-        gain = means[one.protocol, one.metric, "Cls-unbias"] - means[one.protocol, one.metric, "ERM"]
-        assert one.difference == pytest.approx(gain, abs=1e-6)
-        assert one.p <= one.p_corrected <= 1
+    for one in comparisons.to_dict("records"):
+        gain = means[one["protocol"], one["metric"], "Cls-unbias"] - means[one["protocol"], one["metric"], "ERM"]
+        assert one["difference"] == pytest.approx(gain, abs=1e-6)
+        assert one["p"] <= one["p_corrected"] <= 1
 
 
 @pytest.mark.slow

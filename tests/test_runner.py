@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 from clsunbias.__main__ import main
-from clsunbias.experiments.grid import arms, load_grid
+from clsunbias.experiments.arms import arms
+from clsunbias.experiments.grid import load_grid
 from clsunbias.experiments.run import Run
 from tests.fakes import write_grid
 

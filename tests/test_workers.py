@@ -1,6 +1,7 @@
 """Runs that end or lose their worker, share it with others, or need more than one."""
 
 import os
+import subprocess
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from clsunbias.experiments.run import Run
 from clsunbias.experiments.runner import execute, execute_all, outcomes
-from clsunbias.experiments.workers import Workers
+from clsunbias.experiments.workers import Workers, pin_device
 from tests.test_runner import FILES, VALIDATIONS, lines, runs_of, told_grid
 
 
@@ -86,6 +87,24 @@ def test_half_written_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (run.out / ".result.json.12345").write_text('{"val"')
     assert execute(run, wait=False) == (run, "")
     assert {path.name for path in run.out.rglob("*") if path.is_file()} == FILES
+
+
+def test_devices_are_shared_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker shows its runs one device, by its number; a run of several sees them all."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    for name, shown in (("MainProcess", "4,5,6"), ("LokyProcess-4", "5"), ("LokyProcess-5", "5")):
+        pin_device(name)
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == shown, "once shown, it stays"
+    seen: dict[str, str | None] = {}
+
+    def command(_: object, env: dict[str, str], **__: object) -> subprocess.CompletedProcess[str]:
+        seen.update(env)
+        return subprocess.CompletedProcess([], 0)
+
+    monkeypatch.setattr(subprocess, "run", command)
+    run = runs_of(told_grid(tmp_path, rows={"erm": {"trainer.devices": 2}}), tmp_path / "out")[0]
+    assert execute(run, wait=False) == (run, "")
+    assert seen.get("CUDA_VISIBLE_DEVICES") != "5"
 
 
 @pytest.mark.slow

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from clsunbias.experiments.comparison import Scored
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.report import metric_label
+from clsunbias.experiments.scored import Scored
 from clsunbias.experiments.statistics import interval
 from clsunbias.experiments.tables import Section
 

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from clsunbias.experiments.grid import Arm, Grid
+from clsunbias.experiments.arms import Arm
+from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.report import metric_label
 from clsunbias.experiments.run import Record
 from clsunbias.experiments.tables import Cell

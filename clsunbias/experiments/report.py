@@ -3,8 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from clsunbias.experiments.arms import Arm
 from clsunbias.experiments.comparison import Comparison, row_label
-from clsunbias.experiments.grid import Arm, Grid
+from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.statistics import DRAWS
 from clsunbias.experiments.tables import Cell, Section
 

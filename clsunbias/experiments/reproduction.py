@@ -10,13 +10,15 @@ import pandas as pd
 from rich.console import Console
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.comparison import Comparison, cells, compare, run_lines, score
+from clsunbias.experiments.arms import Arm, arms
+from clsunbias.experiments.comparison import Comparison, cells, compare
 from clsunbias.experiments.contrasts import contrast_section
 from clsunbias.experiments.figures import draw_curves, draw_dots
-from clsunbias.experiments.grid import Arm, Grid, arms
+from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.report import parts, search_section
 from clsunbias.experiments.run import Record, Run
 from clsunbias.experiments.runner import check, execute_all
+from clsunbias.experiments.scored import run_lines, score
 from clsunbias.experiments.search import choose, mean_val_macro_f1
 from clsunbias.experiments.tables import Section, write_table
 from clsunbias.files import atomic, data_root, write_csv

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.run import Run, difference, parse
-from clsunbias.experiments.workers import Workers, pin_device, pool
+from clsunbias.experiments.workers import UNPINNED, Workers, pin_device, pool
 from clsunbias.files import atomic
 
 BUSY = "busy"
@@ -64,7 +64,8 @@ def fit(run: Run) -> str:
     """Trains and tests one run; returns what went wrong, or nothing."""
     options = ["fit", *run.options, "--trainer.enable_progress_bar", "false"]
     if run.devices > 1:  # Lightning starts the other processes with this one's command line: it must be the run's own
-        done = subprocess.run([sys.executable, "-m", "clsunbias", *options], capture_output=True, text=True)
+        command = [sys.executable, "-m", "clsunbias", *options]
+        done = subprocess.run(command, capture_output=True, text=True, env=UNPINNED)
         return "" if done.returncode == 0 else done.stderr or f"exit status {done.returncode}"
     pin_device(current_process().name)
     import torch

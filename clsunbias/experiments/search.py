@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from clsunbias.experiments.grid import Arm
+from clsunbias.experiments.arms import Arm
 from clsunbias.experiments.run import Record
 
 

@@ -25,6 +25,10 @@ A worker that is killed takes those of the other runs with it, and does not say 
 """
 
 
+UNPINNED = dict(os.environ)
+"""The environment as this process found it, with all devices."""
+
+
 @dataclass(frozen=True)
 class Workers:
     """Workers.
