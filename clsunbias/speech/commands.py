@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 from jsonargparse import ArgumentParser
 
@@ -56,8 +57,9 @@ def simulate(options: list[str]) -> int:
     from clsunbias.speech.simulated import simulate as write
 
     parser = Parser(prog="clsunbias simulate", description="Write made-up recordings in a corpus's raw layout.")
-    parser.add_function_arguments(write, as_positional=True)
+    parser.add_argument("corpus", type=Literal["daic_woz", "modma", "adress"], help="whose layout")
+    settings = parser.add_function_arguments(write, skip={"corpus"})
     chosen = parser.parse_args(options)
-    write(**{name: value for name, value in chosen.items() if name != "config"})
+    write(chosen.corpus, **{setting: chosen[setting] for setting in settings})
     print(f"recordings in {chosen.out}; next: clsunbias prepare {chosen.corpus} --raw {chosen.out} --out DIR")
     return 0
