@@ -18,7 +18,7 @@ from clsunbias.errors import InputError
 from clsunbias.metrics import classification_metrics
 from clsunbias.module import Classifier
 
-PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist")
+PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist", "librosa")
 
 
 def finished(out: Path, sha256: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clsunbias.errors import InputError
+from clsunbias.files import sha256_of
 
 COLUMNS = ("speaker", "label", "split", "path", "start", "end", "sample_rate")
 SPLITS = ("train", "val", "test")
@@ -91,24 +92,26 @@ class Manifest:
             prepare: the command that would write it, for the error message.
 
         Raises:
-            InputError: it or its summary is absent, or is not what ``prepare`` writes.
+            InputError: it or its summary is absent, or is not what ``prepare`` wrote.
         """
         summary = path.with_name("summary.json")
         for file in (path, summary):
             if not file.is_file():
                 raise InputError(f"{file} is missing; write it with: {prepare}")
         try:
-            rows = pd.read_csv(path, dtype={"speaker": str, "split": str, "path": str})
+            # A speaker may be called NA, and every cell is filled.
+            rows = pd.read_csv(path, dtype={"speaker": str, "split": str, "path": str}, keep_default_na=False)
             about: dict[str, Any] = json.loads(summary.read_text())
             class_names, simulated = tuple(about["class_names"]), bool(about["simulated"])
+            written = about["manifest_sha256"]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{path} and {summary.name} cannot be read ({error}); write them with: {prepare}"
             ) from error
-        missing = [column for column in COLUMNS if column not in rows]
-        if missing:
-            raise InputError(f"{path} has no column {missing[0]!r}; write it with: {prepare}")
-        check_speakers(rows)
-        check_classes(rows, class_names)
+        if sha256_of(path) != written:
+            raise InputError(
+                f"{path} was changed after it was written, or {summary.name} is another's (its manifest_sha256 differs); "
+                f"write both again with: {prepare}"
+            )
         rows["path"] = [str(path.parent / name) for name in rows["path"]]  # an absolute path stays as it is
         return cls(rows, class_names, simulated, path)
