@@ -25,6 +25,12 @@ def fit(config: str, out: Path, *options: str, objective: str = "cls_unbias") ->
     return main(["fit", *files, "--out", str(out), "--trainer.enable_progress_bar", "false", *options])
 
 
+SPEECH: dict[str, tuple[str, ...]] = {
+    "daic_woz": ("--data.front_end", "clsunbias.speech.LogMel", "--model.encoder.features", "80"),  # needs no weights
+    **dict.fromkeys(("modma", "adress", "voiced"), ()),
+}
+"""Speech configs, and what lets them run here."""
+
 SHORT = ("--trainer.max_epochs", "3")  # of the image configs
 SHORT_TOY = ("--trainer.max_steps", "41", "--selection", "clsunbias.selection.LastStep")
 
@@ -112,10 +118,15 @@ def test_seeds_give_different_weights(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("config", EXPERIMENTS)
-def test_every_config_takes_every_overlay(config: str, objective: str, medmnist_root: Path, tmp_path: Path) -> None:
+def test_every_config_takes_every_overlay(
+    config: str, objective: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     """Each shipped config runs a step of training and validation with each objective, and leaves no folder."""
-    root = [] if config.startswith("toy") else ["--data.root", str(medmnist_root)]
-    assert fit(config, tmp_path / "run", "--trainer.fast_dev_run", "true", *root, objective=objective) == 0
+    options = []
+    if not config.startswith("toy"):
+        root = request.getfixturevalue("speech_root" if config in SPEECH else "medmnist_root")
+        options = ["--data.root", str(root), *SPEECH.get(config, ())]
+    assert fit(config, tmp_path / "run", "--trainer.fast_dev_run", "true", *options, objective=objective) == 0
     assert not (tmp_path / "run").exists()
 
 

@@ -18,7 +18,7 @@ from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
 from clsunbias.speech.features import Features, features
-from clsunbias.speech.frontends import FrontEnd, LogMel
+from clsunbias.speech.frontends import FrontEnd, LogMel, Wav2Vec
 from clsunbias.speech.manifest import SPLITS, Manifest
 from clsunbias.speech.recordings import inspect
 from clsunbias.speech.segments import cut
@@ -137,6 +137,8 @@ class Speech(DataModule):
             raise InputError(f"{path} holds no files; give a recording or a folder of them")
         frames, of_row = [], []
         for index, file in enumerate(files):
+            if file.suffix == ".npy" and isinstance(self.front_end, LogMel | Wav2Vec):
+                raise InputError(f"{file} holds features; {type(self.front_end).__name__} takes audio")
             end = inspect(file, self.front_end.rate).seconds
             rows = pd.DataFrame({"path": [str(file)], "start": [0.0], "end": [end]})
             segments = cut(rows, self.front_end.rate, self.seconds)

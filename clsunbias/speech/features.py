@@ -86,6 +86,7 @@ def features(manifest: Manifest, front_end: FrontEnd, seconds: float) -> Feature
     size = round(seconds * front_end.rate)
     if size < 1 or front_end.frames(size) < 2:
         raise InputError(f"{seconds} s hold fewer than 2 frames of {type(front_end).__name__}; ask for longer segments")
+    check_rates(manifest, front_end)
     speakers = {str(name): rows for name, rows in manifest.rows.groupby("speaker", sort=False)}
     counts = [segment_count(rows, front_end.rate, seconds) for rows in speakers.values()]
     shape = (sum(counts), front_end.frames(size), front_end.dimensions)
@@ -103,8 +104,9 @@ def features(manifest: Manifest, front_end: FrontEnd, seconds: float) -> Feature
             write_json(index, settings)
             for marker in markers:
                 marker.unlink()
-    if path.stat().st_size != 2 * np.prod(shape):
-        raise InputError(f"{path} is not as it was written ({path.stat().st_size} bytes); delete {folder}")
+    size_there = path.stat().st_size if path.exists() else 0
+    if size_there != 2 * np.prod(shape):
+        raise InputError(f"{path} is not as it was written ({size_there} bytes); delete {folder}")
     return Features(path, shape, pd.Series(np.repeat(list(speakers), counts)))
 
 
@@ -112,15 +114,27 @@ def extract_all(
     tasks: list[SpeakerTask], front_end: FrontEnd, seconds: float, path: Path, shape: tuple[int, int, int]
 ) -> None:
     """Extracts the speakers that have no marker, on all cores, with a progress bar."""
-    if not path.exists():
+    fresh = not path.exists()
+    if fresh:
         np.memmap(path, np.float16, "w+", shape=shape)
-    left = [task for task in tasks if not task.marker.exists()]
+    left = [task for task in tasks if fresh or not task.marker.exists()]
     done = Parallel(n_jobs=-1, return_as="generator_unordered")(
         delayed(task.extract)(front_end, seconds, path, shape) for task in left
     )
     label = f"{type(front_end).__name__} features of {len(left)} speakers"
     for _ in track(done, label, total=len(left), console=Console(stderr=True), transient=True):
         pass
+
+
+def check_rates(manifest: Manifest, front_end: FrontEnd) -> None:
+    """Raises InputError for ready features of another rate than the front end takes: they are not resampled."""
+    ready = manifest.rows["path"].str.endswith(".npy")
+    for path, rate in manifest.rows.loc[ready, ["path", "sample_rate"]].itertuples(index=False, name=None):
+        if rate != front_end.rate:
+            raise InputError(
+                f"{path} was prepared as {rate:g} rows a second, {type(front_end).__name__} takes {front_end.rate:g}; "
+                "ready features need the front end Precomputed, with the frame_rate that prepare was given"
+            )
 
 
 def recordings_hash(manifest: Manifest) -> str:

@@ -164,7 +164,14 @@ class Wav2Vec(FrontEnd):
         model = load_once(self.checkpoint, self.layer)
         with torch.inference_mode():
             parts = [model(part.float()) for part in torch.split(torch.from_numpy(segments), 8)]
-            return torch.cat(parts).numpy()
+            frames = torch.cat(parts).numpy()
+        if frames.shape[1:] != (self.frames(segments.shape[1]), self.dimensions):
+            raise InputError(
+                f"{self.checkpoint} makes {frames.shape[1]} frames of {frames.shape[2]} numbers from "
+                f"{segments.shape[1]} samples, the published wav2vec_large.pt would make "
+                f"{self.frames(segments.shape[1])} of {self.dimensions}"
+            )
+        return frames
 
 
 @cache

@@ -51,7 +51,7 @@ def check_speakers(rows: pd.DataFrame) -> None:
         values = rows.groupby("speaker", sort=False)[column].unique()
         several = values[values.map(len) > 1]
         if len(several):
-            what = ", ".join(f"{value!r}" for value in several.iloc[0])
+            what = ", ".join(f"{value!r}" for value in several.iloc[0].tolist())
             raise InputError(
                 f"speaker {several.index[0]} has more than one {column}: {what} ({len(several)} such speakers); "
                 "a speaker has one label and stays in one split"
@@ -110,7 +110,7 @@ class Manifest:
             ) from error
         if sha256_of(path) != written:
             raise InputError(
-                f"{path} was changed after it was written, or {summary.name} is another's (its manifest_sha256 differs); "
+                f"{path} was changed after it was written, or {summary.name} (manifest_sha256) is another's; "
                 f"write both again with: {prepare}"
             )
         rows["path"] = [str(path.parent / name) for name in rows["path"]]  # an absolute path stays as it is

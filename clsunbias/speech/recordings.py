@@ -75,22 +75,22 @@ def inspect_audio(path: Path) -> Recording:
     """:func:`inspect` for audio."""
     import soundfile
 
-    peak, finite = 0.0, True
+    peak, finite, there = 0.0, True, 0
     try:
         with soundfile.SoundFile(path) as file:
-            for block in file.blocks(blocksize=1 << 18, dtype="float32"):
+            # Not file.blocks, which goes on to the promised length with what happens to lie in memory.
+            while len(block := file.read(1 << 18, dtype="float32")):
                 finite &= bool(np.isfinite(block).all())
-                peak = max(peak, float(np.abs(block).max(initial=0)))
+                peak = max(peak, float(np.abs(block).max()))
+                there += len(block)
             rate, length, channels = file.samplerate, file.frames, file.channels
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise InputError(f"{path} is no audio that can be read: {error}") from error
     if not length:
         raise InputError(f"{path} is empty: its header promises audio, there is none")
-    promised = promised_bytes(path)
-    if promised is not None and promised[0] > promised[1]:
-        raise InputError(
-            f"{path} is truncated: its header promises {promised[0]} bytes of audio, {promised[1]} are there"
-        )
+    for promised, found, what in ((length, there, "samples"), (*(promised_bytes(path) or (0, 0)), "bytes")):
+        if promised > found:
+            raise InputError(f"{path} is truncated: its header promises {promised} {what} of audio, {found} are there")
     if not finite:
         raise InputError(f"{path} holds NaN or infinite samples")
     if peak < SILENCE:
