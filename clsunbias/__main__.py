@@ -22,6 +22,9 @@ experiments, each from one complete config (configs/*.yaml) and overlays (config
 
 reproduction of the paper (arXiv 2508.06943)
   reproduce   a table of the paper, ours beside the published one: clsunbias reproduce table1 [--out DIR]
+
+results
+  report      what a folder of runs shows, as a page to open in a browser: clsunbias report RUNS_DIR --html FILE
 """
 
 
@@ -50,6 +53,10 @@ def main(args: Sequence[str] | None = None) -> int:
             from clsunbias.experiments.reproduce import reproduce
 
             return reproduce(options)
+        elif command == "report":
+            from clsunbias.experiments.html.command import report
+
+            return report(options)
         else:
             raise InputError(f"there is no command {command!r}; see clsunbias --help")
     except InputError as error:

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, TypedDict
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
@@ -68,6 +70,9 @@ class DataModule(LightningDataModule, ABC):
     simulated: ClassVar[bool] = False
     """Whether the data are made up rather than measured; results say so."""
 
+    licence: ClassVar[str] = ""
+    """Under which the data may be used, as a report shows it."""
+
     def __init__(self, batch_size: int = 64) -> None:
         super().__init__()
         if batch_size < 2:
@@ -83,6 +88,18 @@ class DataModule(LightningDataModule, ABC):
     def read(self, path: Path) -> tuple[list[str], Tensor]:
         """Reads new inputs for ``predict``: their names and rows ``(N, …)``, prepared as in training."""
         raise InputError(f"{type(self).__name__} cannot read new inputs from {path}")
+
+    def unit_names(self, split: str) -> list[str] | None:
+        """What a report calls the units of a split, in order; None: by their number."""
+        return None
+
+    def pictures(self, split: str) -> npt.NDArray[np.uint8] | None:
+        """The units of a split as a report shows them: pixels ``(U, H, W)`` or ``(U, H, W, 3)``; None: no images.
+
+        Raises:
+            InputError: the images are not here.
+        """
+        return None
 
     def setup(self, stage: str) -> None:
         if self.splits:

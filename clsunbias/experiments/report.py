@@ -113,7 +113,8 @@ def text(grid: Grid, arm: Arm | None, name: str, cells: Cells, comparisons: Comp
         if (ours, metric) == (arm, name) and baseline.row == grid.baselines[0]
     ]
     mark = MARKS[first[0]] if first else ""
-    return f"{cell.value:.3f} ± {cell.sd:.3f}{difference}{mark}{', simulated' if cell.simulated else ''}"
+    sd = "" if cell.sd is None else f" ± {cell.sd:.3f}"
+    return f"{cell.value:.3f}{sd}{difference}{mark}{', simulated' if cell.simulated else ''}"
 
 
 def legend(grid: Grid, cells: Cells) -> str:
@@ -139,6 +140,16 @@ def line(one: Comparison) -> list[str]:
         f"{one.low:+.3f} to {one.high:+.3f}",
         f"{one.p_corrected:.4f}",
         "–" if math.isnan(one.effect) else f"{one.effect:+.2f}",
+    ]
+
+
+def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> list[Section]:
+    """What each protocol's search saw and chose; see :func:`search_section`."""
+    searched = dict.fromkeys(arm.protocol for arm in scores)
+    return [
+        search_section(grid, name, {arm: score for arm, score in scores.items() if arm.protocol == name}, chosen)
+        for name in grid.protocols
+        if name in searched
     ]
 
 

@@ -1,0 +1,143 @@
+"""What the page's script works on: predictions exactly as they were written, curves over seeds, pictures once each."""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clsunbias.data.base import DataModule
+from clsunbias.errors import InputError
+from clsunbias.experiments.arms import Arm
+from clsunbias.experiments.comparison import row_label
+from clsunbias.experiments.html.datasets import Card, card, module_of, pictures
+from clsunbias.experiments.html.tables import Judged
+from clsunbias.experiments.run import Record
+
+POINTS = 200
+"""Points of a curve at most: as many as can be told apart on a page."""
+
+
+def pack(parts: Sequence[Judged]) -> tuple[dict[str, Any], list[Card]]:
+    """All arms of some studies, and the card of each data set.
+
+    Returns:
+        ``datasets``, ``arms`` and ``pictures`` (data URIs, each once) for the script; the cards.
+    """
+    datasets: list[dict[str, Any]] = []
+    arms: list[dict[str, Any]] = []
+    cards: list[Card] = []
+    uris: dict[str, int] = {}
+    for judged in parts:
+        grid = judged.study.grid
+        for column in judged.study.columns:
+            ours = {arm: found for arm, found in judged.study.finished.items() if arm.column == column}
+            if not ours:
+                continue
+            frames = {arm: [record.predictions() for record in found.values()] for arm, found in ours.items()}
+            one, shown = dataset(grid.columns[column].label, ours, frames, uris)
+            arms += [
+                {
+                    "dataset": len(datasets),
+                    "protocol": grid.protocols[arm.protocol].label,
+                    "method": row_label(grid, arm),
+                    "seeds": list(found),
+                    "steps": [record.result["step"] for record in found.values()],
+                    "curves": curves(list(found.values()), one["losses"]),
+                    "scores": {split: scores(frames[arm], split) for split in one["splits"]},
+                }
+                for arm, found in ours.items()
+            ]
+            datasets.append(one)
+            cards.append(shown)
+    return {"datasets": datasets, "arms": arms, "pictures": list(uris)}, cards
+
+
+def dataset(
+    label: str,
+    ours: Mapping[Arm, Mapping[int, Record]],
+    frames: Mapping[Arm, Sequence[pd.DataFrame]],
+    uris: dict[str, int],
+) -> tuple[dict[str, Any], Card]:
+    """A data set for the script, and its card; pictures go into uris, each once."""
+    record = next(record for found in ours.values() for record in found.values())
+    frame = next(iter(frames.values()))[0]
+    module: DataModule | None = None
+    notes: list[str] = []
+    try:
+        module = module_of(record)
+    except InputError as error:
+        notes.append(str(error))
+    shown = card(label, record, module, notes)
+    splits = {}
+    for split in dict.fromkeys(frame["split"]):
+        if split == "train":
+            continue
+        labels = frame.loc[frame["split"] == split, "label"].to_list()
+        found: dict[int, str] = {}
+        if module and split != "val":
+            wrong = misclassified([one for several in frames.values() for one in several], split)
+            try:
+                found = pictures(module, split, wrong, len(labels))
+            except InputError as error:
+                notes.append(str(error))
+        at = {unit: uris.setdefault(uri, len(uris)) for unit, uri in found.items()}
+        splits[split] = {"labels": labels, "names": shown.names.get(split), "pictures": at}
+    losses = (
+        {"loss_pos": f"L₊ ({shown.classes[1]})", "loss_neg": f"L₋ ({shown.classes[0]})"}
+        if len(shown.classes) == 2
+        else {f"loss/{name}": f"L of {name}" for name in shown.classes}
+    )
+    return {
+        "label": label,
+        "simulated": shown.simulated,
+        "classes": shown.classes,
+        "losses": {**losses, "loss_gap": "Gap |L₊ − L₋|" if len(shown.classes) == 2 else "Gap, largest − smallest"},
+        "splits": splits,
+    }, shown
+
+
+def misclassified(frames: Sequence[pd.DataFrame], split: str) -> list[int]:
+    """Units that some run puts into another class than theirs."""
+    units: set[int] = set()
+    for frame in frames:
+        rows = frame[frame["split"] == split]
+        wrong = rows.filter(like="prob_").to_numpy().argmax(1) != rows["label"].to_numpy()
+        units.update(int(unit) for unit in rows["unit"][wrong])
+    return sorted(units)
+
+
+def scores(frames: Sequence[pd.DataFrame], split: str) -> str:
+    """Scores of a split: base64 of little-endian float32 ``(S, N)``, p(positive); of C > 2 classes ``(S, N, C)``."""
+    tables = [frame[frame["split"] == split].filter(like="prob_").to_numpy() for frame in frames]
+    stacked = np.stack(tables).astype("<f4")
+    return base64.b64encode((stacked[:, :, 1] if stacked.shape[2] == 2 else stacked).tobytes()).decode()
+
+
+def curves(records: Sequence[Record], losses: Mapping[str, str]) -> dict[str, Any]:
+    """Class losses and their gap against the step: mean and standard deviation over seeds, three digits each."""
+    frames = [pd.read_csv(record.folder / "metrics.csv").set_index("step") for record in records]
+    packed: dict[str, Any] = {"seeds": len(frames)}
+    for phase in ("train", "val"):
+        for loss in losses:
+            name = f"{phase}/{loss}"
+            if name not in frames[0]:
+                continue
+            by_seed = pd.concat([frame[name] for frame in frames], axis=1).dropna(how="all")
+            by_seed = thinned(by_seed)
+            packed.setdefault("steps", {})[phase] = [int(step) for step in by_seed.index]
+            packed[name] = [digits(by_seed.mean(axis=1)), digits(by_seed.std(axis=1).fillna(0))]
+    return packed
+
+
+def thinned(by_seed: pd.DataFrame) -> pd.DataFrame:
+    """Every k-th row, at most POINTS, and the last."""
+    every = math.ceil(len(by_seed) / POINTS)
+    return by_seed.iloc[sorted({*range(0, len(by_seed), every), len(by_seed) - 1})]
+
+
+def digits(values: "pd.Series[float]") -> list[float]:
+    """Values to three significant digits."""
+    return [float(f"{value:.3g}") for value in values]
