@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -180,9 +181,10 @@ def test_what_the_page_says(html: Path, labels: Labels) -> None:
     assert "CC BY 4.0" in text
     assert "LastStep()" in text
     assert "torch 2" in text
-    assert "Of the 1 differences between published means, our runs show" in text
-    assert f"clsunbias reproduce {html.parent / 'toy.yaml'} --out results --columns retina" in text
-    assert "clsunbias report out --html page.html" in text
+    assert "Differences between published means: 1, of which our runs show" in text
+    assert "clsunbias reproduce toy.yaml --out results --columns retina\n" in text
+    assert "clsunbias report results/runs/toy --grid toy.yaml --html page.html<" in text
+    assert str(html.parent) not in text, "paths of this machine"
     assert "get it" in text
     assert "SIMULATED.</strong>" not in text
 
@@ -244,6 +246,17 @@ def test_what_is_missing_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[st
     fails(["report", str(tmp_path / "empty")], capfd, "no finished run", "clsunbias fit")
     fails(["report", str(tmp_path / "none")], capfd, "there is no folder")
     assert not (tmp_path / "no.html").exists()
+
+
+def test_an_unfinished_search_chooses_nothing(grid: Path, tmp_path: Path) -> None:
+    """The cell is left out as a whole, and the trial is named."""
+    shutil.copytree(grid.parent / "out", tmp_path / "out")
+    trial = tmp_path / "out" / "runs" / "toy" / "tuned" / "retina" / "erm" / "lr=0.1" / "10"
+    (trial / "result.json").unlink()
+    assert report(tmp_path / "out", tmp_path / "page.html", "--grid", str(grid)) == 1
+    arms = [(arm["method"], arm["protocol"]) for arm in records(tmp_path / "page.html")["arms"]]
+    assert arms == [("ERM", "short"), ("Cls-unbias", "short"), ("Cls-unbias", "tuned")]
+    assert "<li>tuned/retina/erm/lr=0.1: seeds 10</li>" in (tmp_path / "page.html").read_text()
 
 
 def test_records_that_do_not_belong_or_were_altered(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

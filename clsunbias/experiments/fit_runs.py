@@ -115,7 +115,7 @@ def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]], missi
         baselines=["erm"] if "erm" in rows else [],
     )
     finished = {}
-    commands = []
+    commands = ["# in the folder of the runs"]
     for name, by_seed in rows.items():
         first = by_seed[min(by_seed)].record.folder
         arm = Arm("fit", "data", name, "", Run(first, ()))
@@ -125,4 +125,4 @@ def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]], missi
             f"--out again/{record.folder.relative_to(folder)}"
             for record in finished[arm].values()
         ]
-    return Study(label, grid, ["data"], [], finished, {}, missing, commands)
+    return Study(label, grid, ["data"], [], finished, {}, missing, commands, "clsunbias report again")

@@ -27,6 +27,7 @@ class Study:
         scores: what a search went by.
         missing: what is not there: a line for each arm with runs to be done, and for each column that was not begun.
         commands: that make the runs again.
+        report: the command that reports them then.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Study:
     scores: Mapping[Arm, float]
     missing: Sequence[str]
     commands: Sequence[str]
+    report: str
 
 
 def locate(folder: Path, asked: str | None) -> tuple[Path, Path] | None:
@@ -97,7 +99,8 @@ def grid_study(path: Path, root: Path, seeds: int | None) -> Study:
         *(undone(root, runs, tried[arm]) for arm, runs in trials.items()),
         *(undone(root, list(wanted[arm].values()), list(records[arm].values())) for arm in wanted),
     ]
-    reproduce = f"clsunbias reproduce {path.stem if path.parent == CONFIGS / 'tables' else path}"
+    shipped = path.parent == CONFIGS / "tables"
+    reproduce = f"clsunbias reproduce {path.stem if shipped else path.name}"
     if not any(finished.values()):
         raise InputError(
             f"{root} holds no finished run of {path.name}, nothing to report"
@@ -105,11 +108,11 @@ def grid_study(path: Path, root: Path, seeds: int | None) -> Study:
             + f"\nmake them with: {reproduce} --out DIR"
         )
     without = [name for name in grid.columns if name not in present]
-    absent = [name for name in without if not there(grid, name)]
+    absent = [name for name in without if not has_data(grid, name)]
     not_begun = [f"{grid.columns[name].label}: not begun" for name in without if name not in absent]
     parts = "" if present == list(whole.columns) else f" --columns {','.join(present)}"
     parts += "" if begun == list(whole.protocols) else f" --protocols {','.join(begun)}"
-    parts += "" if seeds is None else f" --seeds {seeds}"
+    fewer = "" if seeds is None else f" --seeds {seeds}"
     gets = dict.fromkeys(grid.columns[name].get for name in present if grid.columns[name].get)
     return Study(
         path.stem,
@@ -119,11 +122,12 @@ def grid_study(path: Path, root: Path, seeds: int | None) -> Study:
         {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1},
         scores,
         [*filter(None, unfinished), *not_begun],
-        [*gets, f"{reproduce} --out results{parts}"],
+        [*gets, f"{reproduce} --out results{parts}{fewer}"],
+        f"clsunbias report results/runs/{path.stem}{'' if shipped else f' --grid {path.name}'}{fewer}",
     )
 
 
-def there(grid: Grid, column: str) -> bool:
+def has_data(grid: Grid, column: str) -> bool:
     """Whether a column's data are there, as far as can be seen without fetching them."""
     needs = grid.columns[column].needs
     return needs is None or (data_root(None) / needs).exists()

@@ -1,6 +1,6 @@
 /* Curves as SVG: a line a method, told apart by colour and dashes, and a band of a standard deviation. */
 
-const DASHES = ["", "6 3", "2 3", "9 3 2 3", "1 2", "12 4"];
+const DASHES = ["", "6 3", "2 3", "9 3 2 3", "14 3", "4 2"];
 const BOX = { left: 38, top: 8, width: 314, height: 166 };
 
 function svg(name, attributes, ...children) {

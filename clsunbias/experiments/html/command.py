@@ -43,7 +43,7 @@ def report(options: list[str]) -> int:
     studies = [grid_study(*located, chosen.seeds)] if located else fit_studies(chosen.runs)
     missing = [line for study in studies for line in study.missing]
     if chosen.html:
-        content = page(studies, chosen.runs, chosen.html.name)
+        content = page(studies, chosen.html.name)
         with atomic(chosen.html) as temporary:
             temporary.write_text(content)
         size = f"{len(content.encode()) / 1e6:.2f} MB"

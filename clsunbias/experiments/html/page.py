@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,12 +22,11 @@ SCRIPTS = ("theme.js", "scores.js", "charts.js", "views.js", "explorer.js")
 MARKS = {"▲": "better", "▼": "worse", "◀": "chosen"}
 
 
-def page(studies: Sequence[Study], folder: Path, name: str) -> str:
+def page(studies: Sequence[Study], name: str) -> str:
     """The whole page.
 
     Args:
         studies: to show.
-        folder: that they were read from, as it was asked for.
         name: of the page's file.
     """
     parts = [judged for study in studies for judged in judged_parts(study)]
@@ -52,7 +50,7 @@ def page(studies: Sequence[Study], folder: Path, name: str) -> str:
         all_simulated=kinds == {True},
         missing=[line for study in studies for line in study.missing],
         commands=list(dict.fromkeys(line for study in studies for line in study.commands)),
-        report=f"clsunbias report {folder.name or '.'} --html {name}",
+        report=f"{studies[-1].report} --html {name}",
         selections=distinct(parts, "selection"),
         versions=distinct(parts, "versions"),
         cards=cards,

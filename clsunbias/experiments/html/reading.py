@@ -38,7 +38,7 @@ def differences(found: Sequence[Comparison], metric: str) -> str:
     different = [one for one in found if one.verdict != "no difference shown"]
     if not different:
         return (
-            f"no difference in {metric} is shown in any of {len(found)} comparisons. "
+            f"no difference in {metric} is shown (comparisons: {len(found)}). "
             "That is no proof that the methods are equal."
         )
     listed = "; ".join(
@@ -47,7 +47,7 @@ def differences(found: Sequence[Comparison], metric: str) -> str:
         for one in different
     )
     left = len(found) - len(different)
-    rest = f" In the other {left} comparisons no difference is shown, which is no proof that there is none."
+    rest = f" No difference is shown in the others ({left}), which is no proof that there is none."
     return f"{listed}.{rest if left else ''}"
 
 
@@ -65,7 +65,7 @@ def published_order(judged: Judged, protocol: str) -> list[str]:
     if not total:
         return []
     return [
-        f"Of the {total} differences between published means, our runs show {counts['better']}, "
+        f"Differences between published means: {total}, of which our runs show {counts['better']}, "
         f"contradict {counts['worse']}, and leave {counts['no difference shown']} open."
     ]
 
@@ -80,4 +80,4 @@ def nearness(judged: Judged, protocol: str) -> list[str]:
     ]
     if not near:
         return []
-    return [f"{sum(near)} of {len(near)} means lie within one published standard deviation of the published mean."]
+    return [f"Means within one published standard deviation of the published mean: {sum(near)} of {len(near)}."]
