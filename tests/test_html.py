@@ -97,13 +97,15 @@ def grid(tmp_path_factory: pytest.TempPathFactory, labels: Labels) -> Path:
 def html(grid: Path, medmnist_root: Path) -> Path:
     """Its page, made where the data are."""
     path = grid.parent / "page.html"
-    assert report(grid.parent / "out", path, "--grid", str(grid), "--data-root", str(medmnist_root)) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLSUNBIAS_DATA", "")  # the option sets it: put back afterwards
+        assert report(grid.parent / "out", path, "--grid", str(grid), "--data-root", str(medmnist_root)) == 0
     return path
 
 
 @pytest.fixture(autouse=True)
-def data_root_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The option sets the variable."""
+def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report finds no data but where it is told to look."""
     monkeypatch.setenv("CLSUNBIAS_DATA", "nowhere")
 
 
@@ -238,6 +240,13 @@ def test_what_is_missing_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[st
     assert all(one in text and one in err for one in said)
     assert "All data behind this page are made up" in text
     assert [one["seeds"] for one in records(tmp_path / "page.html")["arms"]] == [[0, 1], [0, 2]]
+    (runs / "erm" / "2" / "result.json").write_text("{}")  # not read
+    (runs / "cls_unbias" / "2" / "result.json").unlink()
+    write = ["report", str(tmp_path / "out"), "--grid", str(grid), "--html", str(tmp_path / "page.html")]
+    assert main([*write, "--seeds", "2"]) == 1
+    err = capfd.readouterr().err
+    assert err == "missing: paper/toy/cls_unbias: seeds 1\nleft out: paper/toy/erm: seeds 2\n"
+    assert "<li>paper/toy/erm: seeds 2</li>" in (tmp_path / "page.html").read_text().partition('id="extra"')[2]
     options = ["report", str(tmp_path / "out"), "--grid", str(grid), "--html", str(tmp_path / "no.html")]
     for path in runs.rglob("result.json"):
         path.unlink()

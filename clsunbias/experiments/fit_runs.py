@@ -100,6 +100,7 @@ def leaves(config: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]
 
 def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]], missing: Sequence[str]) -> Study:
     """The runs on one data set as a study."""
+    rows = dict(sorted(rows.items(), key=lambda row: row[0] != "erm"))  # what the others are compared with comes first
     results = [fit.record.result for by_seed in rows.values() for fit in by_seed.values()]
     splits = [split for split in results[0]["units"] if split not in {"train", "val"}]
     if not splits:
@@ -125,4 +126,4 @@ def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]], missi
             f"--out again/{record.folder.relative_to(folder)}"
             for record in finished[arm].values()
         ]
-    return Study(label, grid, ["data"], [], finished, {}, missing, commands, "clsunbias report again")
+    return Study(label, grid, ["data"], [], finished, {}, missing, [], commands, "clsunbias report again")

@@ -125,7 +125,9 @@ def legend(grid: Grid, cells: Cells) -> str:
     for cell in cells.values():
         counts.setdefault(cell.protocol, set()).add(cell.n)
     seeds = "; ".join(f"{label}: {' or '.join(map(str, sorted(found)))}" for label, found in counts.items())
-    said = f"Mean ± standard deviation over seeds ({seeds}); in brackets the difference from the published mean."
+    published = any(cell.difference is not None for cell in cells.values())
+    said = f"Mean ± standard deviation over seeds ({seeds})"
+    said += "; in brackets the difference from the published mean." if published else "."
     if grid.baselines:
         said += f" ▲ better, ▼ worse than {grid.rows[grid.baselines[0]].label}; no mark, no difference shown."
     return said

@@ -26,6 +26,7 @@ class Study:
         finished: arm → seed → its record.
         scores: what a search went by.
         missing: what is not there: a line for each arm with runs to be done, and for each column that was not begun.
+        extra: finished runs that take no part, for their seeds are not those asked for: a line for each arm.
         commands: that make the runs again.
         report: the command that reports them then.
     """
@@ -37,6 +38,7 @@ class Study:
     finished: Mapping[Arm, Mapping[int, Record]]
     scores: Mapping[Arm, float]
     missing: Sequence[str]
+    extra: Sequence[str]
     commands: Sequence[str]
     report: str
 
@@ -88,7 +90,7 @@ def grid_study(path: Path, root: Path, seeds: int | None) -> Study:
     present = [name for name in grid.columns if any((root / protocol / name).is_dir() for protocol in begun)]
     planned = arms(grid, present, begun, root, path.parent)
     trials = {arm: runs for arm in planned if (runs := trials_of(grid, arm))}
-    check_strangers(root, path, [*trials.values(), *(list(runs_of(grid, arm).values()) for arm in planned)])
+    extra = left_out(root, path, [*trials.values(), *(list(runs_of(grid, arm).values()) for arm in planned)])
     tried = {arm: [run.record() for run in runs] for arm, runs in trials.items()}
     scores = mean_val_macro_f1(tried)
     wanted = {arm: runs_of(grid, arm) for arm in planned if arm not in trials}
@@ -122,6 +124,7 @@ def grid_study(path: Path, root: Path, seeds: int | None) -> Study:
         {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1},
         scores,
         [*filter(None, unfinished), *not_begun],
+        extra,
         [*gets, f"{reproduce} --out results{parts}{fewer}"],
         f"clsunbias report results/runs/{path.stem}{'' if shipped else f' --grid {path.name}'}{fewer}",
     )
@@ -133,15 +136,25 @@ def has_data(grid: Grid, column: str) -> bool:
     return needs is None or (data_root(None) / needs).exists()
 
 
-def check_strangers(root: Path, grid: Path, planned: Sequence[Sequence[Run]]) -> None:
-    """Raises InputError if a finished run below a folder is none of the grid's."""
+def left_out(root: Path, grid: Path, planned: Sequence[Sequence[Run]]) -> list[str]:
+    """Finished runs of a grid's arms with seeds that were not asked for, a line for each arm.
+
+    Raises:
+        InputError: a finished run below the folder is of no arm of the grid.
+    """
     known = {run.out for runs in planned for run in runs}
-    strangers = sorted({path.parent for path in root.rglob("result.json")} - known)
+    others = sorted({path.parent for path in root.rglob("result.json")} - known)
+    arms_there = {out.parent for out in known}
+    strangers = [out for out in others if out.parent not in arms_there]
     if strangers:
         raise InputError(
             f"{strangers[0]}{f' and {len(strangers) - 1} others' if strangers[1:] else ''} hold finished runs that are "
-            f"none of {grid}: runs of different grids are not mixed; move them away, or mend --grid or --seeds"
+            f"none of {grid}: runs of different grids are not mixed; move them away, or give their --grid"
         )
+    seeds = {arm: [out.name for out in others if out.parent == arm] for arm in arms_there}
+    return [
+        f"{arm.relative_to(root)}: seeds {', '.join(sorted(found))}" for arm, found in sorted(seeds.items()) if found
+    ]
 
 
 def undone(root: Path, runs: Sequence[Run], records: Sequence[Record | None]) -> str:

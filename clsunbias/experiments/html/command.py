@@ -54,4 +54,6 @@ def report(options: list[str]) -> int:
                 show(study.grid.title, parts)
     for line in missing:
         Console(stderr=True).print(f"missing: {line}", markup=False, highlight=False, soft_wrap=True)
+    for line in (line for study in studies for line in study.extra):
+        Console(stderr=True).print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
     return int(bool(missing))

@@ -49,6 +49,7 @@ def page(studies: Sequence[Study], name: str) -> str:
         anything_simulated=True in kinds,
         all_simulated=kinds == {True},
         missing=[line for study in studies for line in study.missing],
+        extra=[line for study in studies for line in study.extra],
         commands=list(dict.fromkeys(line for study in studies for line in study.commands)),
         report=f"{studies[-1].report} --html {name}",
         selections=distinct(parts, "selection"),
