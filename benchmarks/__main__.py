@@ -11,7 +11,16 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import grid_time, help_time, report_time, retina_step, table1_time, toy_step
+from benchmarks import (
+    grid_time,
+    help_time,
+    report_time,
+    retina_step,
+    speech_features,
+    speech_training,
+    table1_time,
+    toy_step,
+)
 from benchmarks.timing import Row
 
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
@@ -19,6 +28,8 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "toy_step": toy_step.measure,
     "table1_time": table1_time.measure,
     "help_time": help_time.measure,
+    "speech_features": speech_features.measure,
+    "speech_training": speech_training.measure,
     "report_time": report_time.measure,
     "grid_time": grid_time.measure,
 }

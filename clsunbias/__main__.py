@@ -20,6 +20,10 @@ experiments, each from one complete config (configs/*.yaml) and overlays (config
   clsunbias fit --config configs/NAME.yaml [--config configs/objectives/OBJ.yaml] [--out DIR]
                 [--data.root DIR] [--seed_everything N] [--SECTION.OPTION VALUE ...]
 
+speech corpora, from the files as they come to a manifest of who speaks where
+  prepare     check a corpus and write its manifest: clsunbias prepare CORPUS --raw DIR --out DIR
+  simulate    write made-up recordings in a corpus's layout: clsunbias simulate CORPUS --out DIR --speakers N --hours H
+
 reproduction of the paper (arXiv 2508.06943)
   reproduce   a table of the paper, ours beside the published one: clsunbias reproduce table1 [--out DIR]
 
@@ -49,6 +53,10 @@ def main(args: Sequence[str] | None = None) -> int:
             if "" not in sys.path:  # a user's own classes, by their import path from where the command is run
                 sys.path.insert(0, "")
             run([command, *options])
+        elif command in {"prepare", "simulate"}:
+            from clsunbias.speech import commands
+
+            return commands.prepare(options) if command == "prepare" else commands.simulate(options)
         elif command == "reproduce":
             from clsunbias.experiments.reproduce import reproduce
 

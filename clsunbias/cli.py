@@ -15,8 +15,7 @@ from rich.console import Console
 
 from clsunbias.callbacks import Anneal, Checkpoints
 from clsunbias.checkpoints import load_weights
-from clsunbias.data import DataModule, Split
-from clsunbias.data.base import evaluation_loader
+from clsunbias.data import DataModule
 from clsunbias.errors import InputError, RaisesInputError
 from clsunbias.files import atomic, config_sha256, sealed, sha256_of, write_csv, write_json
 from clsunbias.module import Classifier
@@ -114,7 +113,8 @@ class ExperimentCLI(LightningCLI):
         if self.option("withhold_test"):
             self.datamodule.splits = {split: self.datamodule.splits[split] for split in ("train", "val")}
         self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
-        scored = scored_units(self.model)
+        names = [units.name for units in self.datamodule.splits["train"].units]
+        scored, *others = (scored_units(self.model, level) for level in range(len(names)))
         if self.trainer.is_global_zero:
             metrics, frame = split_metrics(scored, self.datamodule.class_names), predictions(scored)
             write_csv(self.out / "predictions.csv", frame)
@@ -125,8 +125,13 @@ class ExperimentCLI(LightningCLI):
                 "seed": self.option("seed_everything"),
                 "selection": repr(self.checkpoints.rule),
                 "step": self.checkpoints.best_step,
+                "unit": names[0],
                 "units": frame.groupby("split", sort=False).size().to_dict(),
                 **metrics,
+                **{
+                    name: split_metrics(other, self.datamodule.class_names)
+                    for name, other in zip(names[1:], others, strict=True)
+                },
                 "versions": versions(),
                 "config_sha256": sha256,
                 "predictions_sha256": sha256_of(self.out / "predictions.csv"),
@@ -182,14 +187,14 @@ class ExperimentCLI(LightningCLI):
             raise InputError("predict needs --input (an image, a folder of images or an npz) and --out (a folder)")
         if (Path(out) / "result.json").exists():
             raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
-        names, rows = self.datamodule.read(Path(source))
-        self.model.check(self.datamodule, rows)
+        split = self.datamodule.read(Path(source))
+        self.model.check(self.datamodule, split.x)
         self.load_checkpoint()
-        split = Split(rows, torch.zeros(len(rows), dtype=torch.int64))
-        batches = self.trainer.predict(self.model, dataloaders=evaluation_loader(split))
-        prob = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
+        batches = self.trainer.predict(self.model, dataloaders=self.datamodule.evaluation_loader(split))
+        rows = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
+        prob, _ = split.units[0].merge(rows, torch.zeros(len(rows)))
         frame = pd.DataFrame(prob.numpy(), columns=[f"prob_{index}" for index in range(prob.shape[1])])
-        frame.insert(0, "unit", names)
+        frame.insert(0, "unit", list(split.units[0].names or range(len(frame))))
         frame["prediction"] = [self.datamodule.class_names[index] for index in prob.argmax(1)]
         write_csv(Path(out) / "predictions.csv", frame)
         Console().print(f"{len(frame)} predictions in {Path(out) / 'predictions.csv'}")

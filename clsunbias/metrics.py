@@ -18,47 +18,50 @@ def class_loss_names(class_names: Sequence[str]) -> tuple[str, ...]:
     return ("loss_neg", "loss_pos") if len(class_names) == 2 else tuple(f"loss/{name}" for name in class_names)
 
 
-class UnitScores:
-    """Sums of probability and loss per unit, from which every metric follows.
+class RowScores:
+    """Probabilities and losses of every row of a split, from which every metric follows.
 
-    A unit may be scored in several rows (a speaker's segments): its probability is their mean. The sums are dense over
-    the split's units and added up over processes, so uneven shards and batch sizes change nothing.
+    They are dense over the split's rows and added up over processes, so uneven shards and batch sizes change nothing.
 
     Args:
-        target: int64 ``(U,)``, the class of each unit of the split.
+        rows: N, of the split.
         num_classes: C.
+        device: where rows are scored.
     """
 
-    def __init__(self, target: Tensor, num_classes: int) -> None:
-        self.target = target
-        self._sums = torch.zeros(len(target), num_classes + 2, device=target.device)  # probabilities, loss, rows
+    def __init__(self, rows: int, num_classes: int, device: torch.device | str = "cpu") -> None:
+        self._sums = torch.zeros(rows, num_classes + 2, device=device)  # probabilities, loss, times scored
+        self._reduced = False
 
-    def update(self, unit: Tensor, prob: Tensor, loss: Tensor) -> None:
+    def update(self, row: Tensor, prob: Tensor, loss: Tensor) -> None:
         """Adds one batch.
 
         Args:
-            unit: int64 ``(B,)``, index of each row's unit in [0, U).
+            row: int64 ``(B,)``, index of each row in the split.
             prob: float ``(B, C)``, class probabilities.
             loss: float ``(B,)``, loss of each row.
         """
-        rows = torch.cat([prob.float(), loss.float().unsqueeze(1), torch.ones_like(loss).unsqueeze(1)], 1)
-        self._sums.index_add_(0, unit, rows)
+        scores = torch.cat([prob.float(), loss.float().unsqueeze(1), torch.ones_like(loss).unsqueeze(1)], 1)
+        self._sums.index_add_(0, row, scores)
 
     def compute(self) -> tuple[Tensor, Tensor]:
-        """Mean probability float32 ``(U, C)`` and mean loss ``(U,)`` of each unit, on the CPU.
+        """Probabilities float32 ``(N, C)`` and losses ``(N,)`` of the rows, on the CPU.
 
         Raises:
-            RuntimeError: a unit was never scored.
+            RuntimeError: a row was never scored, or more than once.
         """
-        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        if not self._reduced and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
             dist.all_reduce(self._sums)
+        self._reduced = True
         sums = self._sums.cpu()
-        missed = (sums[:, -1] == 0).nonzero().flatten()
-        if len(missed):
-            raise RuntimeError(f"{len(missed)} of {len(sums)} units were not scored, first unit {int(missed[0])}")
-        means = sums[:, :-1] / sums[:, -1:]
-        # A mean of ones may round to above 1, which torchmetrics would take for a logit.
-        return means[:, :-1].clamp(max=1), means[:, -1]
+        wrong = (sums[:, -1] != 1).nonzero().flatten()
+        if len(wrong):
+            times = int(sums[wrong[0], -1])
+            raise RuntimeError(
+                f"{len(wrong)} of {len(sums)} rows were not scored once; row {int(wrong[0])}: {times} times"
+            )
+        # A softmax may round to just above 1, which torchmetrics would take for a logit.
+        return sums[:, :-2].clamp(max=1), sums[:, -2]
 
 
 def calibration_error(prob: Tensor, target: Tensor, bins: int = 15) -> Tensor:

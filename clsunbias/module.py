@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clsunbias.errors import InputError
-from clsunbias.metrics import UnitScores, class_loss_names, classification_metrics
+from clsunbias.metrics import RowScores, class_loss_names, classification_metrics
 from clsunbias.objectives import Objective
 from clsunbias.schedules import Schedule, progress
 
 if TYPE_CHECKING:
     from clsunbias.data import Batch, DataModule
+    from clsunbias.data.base import Rows
 
 
 def widen(logits: Tensor) -> Tensor:
@@ -45,7 +46,7 @@ class Classifier(LightningModule):
         self.objective = objective
         self.optimizer = optimizer
         self.lr_schedule = lr_schedule
-        self.scores: dict[str, UnitScores] = {}  # by split, filled by validation and test
+        self.scores: dict[str, RowScores] = {}  # by split, filled by validation and test
         self._train: list[tuple[Tensor, Tensor, Tensor]] = []  # a step since validation: class sums, counts, objective
 
     @property
@@ -57,7 +58,7 @@ class Classifier(LightningModule):
         """Logits ``(B, C)`` with C ≥ 2."""
         return widen(self.encoder(x))
 
-    def check(self, data: "DataModule", rows: Tensor) -> None:
+    def check(self, data: "DataModule", rows: "Rows") -> None:
         """Runs the encoder on two rows, so that a model that does not fit the data fails before training.
 
         Args:
@@ -67,21 +68,21 @@ class Classifier(LightningModule):
         Raises:
             InputError: the encoder cannot take the rows, or gives another number of classes.
         """
-        rows = rows[:2]
+        two = rows[:2]
         self.eval()  # a trial must not touch running statistics or draw dropout's random numbers
         try:
             with torch.no_grad():
-                logits = self(rows)
+                logits = self(two)
         except RuntimeError as error:
-            shape = tuple(rows.shape[1:])
+            shape = tuple(two.shape[1:])
             raise InputError(
                 f"{type(self.encoder).__name__} cannot take {data.name}'s rows of shape {shape}: {error}"
             ) from error
         finally:
             self.train()
-        if logits.shape != (len(rows), len(data.class_names)):
+        if logits.shape != (len(two), len(data.class_names)):
             raise InputError(
-                f"{type(self.encoder).__name__} gives logits of shape {tuple(logits.shape)} for {len(rows)} rows, "
+                f"{type(self.encoder).__name__} gives logits of shape {tuple(logits.shape)} for {len(two)} rows, "
                 f"{data.name} has {len(data.class_names)} classes"
             )
 
@@ -149,16 +150,15 @@ class Classifier(LightningModule):
 
     def metrics(self, split: str) -> dict[str, float]:
         """Metrics of a split that has been scored."""
-        scores = self.scores[split]
-        prob, loss = scores.compute()
-        return classification_metrics(prob, scores.target.cpu(), loss, self.data.class_names)
+        units = self.data.splits[split].units[0]
+        prob, loss = units.merge(*self.scores[split].compute())
+        return classification_metrics(prob, units.target, loss, self.data.class_names)
 
     def _start(self, *splits: str) -> None:
         classes = len(self.data.class_names)
-        targets = {split: self.data.splits[split].unit_target.to(self.device) for split in splits}
-        self.scores = {split: UnitScores(target, classes) for split, target in targets.items()}
+        self.scores = {split: RowScores(len(self.data.splits[split]), classes, self.device) for split in splits}
 
     def _score(self, split: str, batch: Any) -> None:
         logits = self(batch["x"]).float()
         loss = F.cross_entropy(logits, batch["target"], reduction="none")
-        self.scores[split].update(batch["unit"], logits.softmax(1), loss)
+        self.scores[split].update(batch["row"], logits.softmax(1), loss)

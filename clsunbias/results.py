@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -12,11 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.metrics import classification_metrics
 from clsunbias.module import Classifier
 
-PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist")
+PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist", "librosa")
 
 
 def finished(out: Path, sha256: str) -> bool:
@@ -45,33 +47,44 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
-Scored = Mapping[str, tuple[Tensor, Tensor, Tensor]]
-"""Probabilities, losses and targets of the units of each split, on the CPU."""
+class Scored(NamedTuple):
+    """Probabilities ``(U, C)`` and losses ``(U,)`` of the units of one split, on the CPU."""
+
+    units: Units
+    prob: Tensor
+    loss: Tensor
 
 
-def scored_units(model: Classifier) -> Scored:
-    """What the last evaluation scored, summed over processes."""
-    return {split: (*scores.compute(), scores.target.cpu()) for split, scores in model.scores.items()}
+def scored_units(model: Classifier, level: int = 0) -> dict[str, Scored]:
+    """What the last evaluation scored, summed over processes: the headline's units, or those of another level."""
+    splits = {split: model.data.splits[split].units[level] for split in model.scores}
+    return {split: Scored(units, *units.merge(*model.scores[split].compute())) for split, units in splits.items()}
 
 
-def predictions(scored: Scored) -> pd.DataFrame:
+def predictions(scored: Mapping[str, Scored]) -> pd.DataFrame:
     """Split, unit, label and class probabilities of every scored unit."""
     frames = []
-    for split, (prob, _, target) in scored.items():
-        columns = {"split": split, "unit": range(len(prob)), "label": target.numpy()}
+    for split, (units, prob, _) in scored.items():
+        columns = {"split": split, "unit": units.names or range(len(prob)), "label": units.target.numpy()}
         columns |= {f"prob_{index}": prob[:, index].numpy() for index in range(prob.shape[1])}
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames)
 
 
-def split_metrics(scored: Scored, class_names: Sequence[str]) -> dict[str, dict[str, float]]:
+def split_metrics(scored: Mapping[str, Scored], class_names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Metrics of every scored split; ``test`` takes several test splits together."""
-    tests = [units for split, units in scored.items() if split not in {"train", "val"}]
-    if len(tests) > 1:
-        prob, loss, target = (torch.cat(parts) for parts in zip(*tests, strict=True))
-        scored = {**scored, "test": (prob, loss, target)}
+    parts = {split: [part] for split, part in scored.items()}
+    tests = [part for split, part in scored.items() if split not in {"train", "val"}]
+    if tests:
+        parts["test"] = tests
     return {
-        split: classification_metrics(prob, target, loss, class_names) for split, (prob, loss, target) in scored.items()
+        split: classification_metrics(
+            torch.cat([part.prob for part in several]),
+            torch.cat([part.units.target for part in several]),
+            torch.cat([part.loss for part in several]),
+            class_names,
+        )
+        for split, several in parts.items()
     }
 
 

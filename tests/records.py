@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from clsunbias.experiments.arms import arms, runs_of, trials_of
-from clsunbias.experiments.grid import load_grid
+from clsunbias.experiments.grid import Grid, load_grid
 from clsunbias.experiments.run import Run
 from clsunbias.files import config_sha256, sealed, sha256_of, write_csv, write_json
 from clsunbias.metrics import classification_metrics
@@ -33,6 +33,7 @@ def write_record(
     simulated: bool = False,
     skill: float = 1.0,
     classes: int = 2,
+    unit: str = "",
 ) -> None:
     """Writes a finished run.
 
@@ -45,6 +46,7 @@ def write_record(
         simulated: whether the record says so.
         skill: how far the scores of the classes are apart.
         classes: C.
+        unit: what names of units begin with; without it they are numbers.
     """
     seed = int(config["seed_everything"])
     random = np.random.default_rng(int(config_sha256(config)[:8], 16))  # of each setting and seed its own
@@ -58,7 +60,8 @@ def write_record(
         loss = -prob[torch.arange(len(label)), target].log()
         figures[split] = classification_metrics(prob, target, loss, [f"class {index}" for index in range(classes)])
         columns = {f"prob_{index}": prob[:, index].numpy() for index in range(classes)}
-        frames.append(pd.DataFrame({"split": split, "unit": range(len(label)), "label": label, **columns}))
+        units = [f"{unit}{at}" if unit else at for at in range(len(label))]
+        frames.append(pd.DataFrame({"split": split, "unit": units, "label": label, **columns}))
     write_csv(folder / "predictions.csv", pd.concat(frames))
     steps = np.arange(10, 60, 10)
     losses = {
@@ -116,19 +119,31 @@ def write_made_up_grid(folder: Path, columns: Mapping[str, Any], labels: Mapping
     content = yaml.safe_load(path.read_text())
     content["columns"] = dict(columns)
     path.write_text(yaml.safe_dump(content, sort_keys=False))
-    grid = load_grid(path)
-    for arm in arms(grid, list(labels), list(grid.protocols), folder / "out" / "runs" / "toy", folder):
+    write_runs(load_grid(path), folder / "out" / "runs" / "toy", folder, labels)
+    return path
+
+
+def write_runs(grid: Grid, root: Path, where: Path, labels: Mapping[str, Labels], simulated: bool = False) -> None:
+    """Writes all runs of a grid, a search's too.
+
+    Args:
+        grid: the grid.
+        root: folder of the runs.
+        where: folder that the grid's configs are looked for in first.
+        labels: of each column that has runs.
+        simulated: whether all records say so; else those on the toy.
+    """
+    for arm in arms(grid, list(labels), list(grid.protocols), root, where):
         final: list[Run] = list(runs_of(grid, arm).values())
         for run in (*final, *trials_of(grid, arm)):
             withheld = bool(run.config.get("withhold_test"))
-            toy = "toy" in str(run.config["data"]).lower()
+            toy = "toy" in str(run.config["data"]["class_path"]).lower()
             write_record(
                 run.out,
                 run.config,
                 {split: one for split, one in labels[arm.column].items() if not (withheld and split == "test")},
                 dataset="toy" if toy else "retinamnist",
                 objective=arm.row,
-                simulated=toy,
+                simulated=toy or simulated,
                 skill=1.5 if arm.row == "cls_unbias" else 0.5,
             )
-    return path

@@ -56,7 +56,7 @@ def test_toy_rows_are_the_authors_draw(split: str, blocks: list[tuple[int, int, 
         random.shuffle(rows)
         expected.append(rows)
     found = Toy().load()[split]
-    np.testing.assert_array_equal(found.x.numpy(), np.concatenate(expected).astype(np.float32))
+    np.testing.assert_array_equal(found.x[:].numpy(), np.concatenate(expected).astype(np.float32))
     assert found.target.tolist() == sorted(found.target.tolist())
 
 
@@ -91,7 +91,7 @@ def test_images_keep_their_pixels(
     data.setup("fit")
     with np.load(medmnist_root / f"{kind.flag}.npz") as arrays:
         pixels, labels = arrays["test_images"], arrays["train_labels"].reshape(-1)
-    x = data.splits["test"].x
+    x = data.splits["test"].x[:]
     assert x.shape[1:] == (channels, 28, 28)
     restored = ((x + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
     np.testing.assert_array_equal(restored.numpy(), pixels.reshape(-1, 28, 28, channels))

@@ -16,9 +16,11 @@ import yaml
 from PIL import Image
 
 from clsunbias.__main__ import main
+from clsunbias.experiments.grid import CONFIGS, load_grid
+from clsunbias.experiments.simulation import simulated_part
 from clsunbias.files import sealed
 from tests.fakes import TOY_GRID
-from tests.records import RETINA, SPEAKERS, Labels, retina_labels, write_made_up_grid, write_record
+from tests.records import RETINA, SPEAKERS, Labels, retina_labels, write_made_up_grid, write_record, write_runs
 from tests.test_errors import fails
 
 TOY_COLUMN = {**TOY_GRID["columns"]["balanced"], "label": "Made up"}
@@ -227,6 +229,25 @@ def test_simulated_data_stand_apart(tmp_path: Path, labels: Labels, capfd: pytes
     assert "A toy grid" in capfd.readouterr().out
 
 
+def test_a_table_on_simulated_recordings(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The runs of ``reproduce cue --simulated`` are found by their folder; nothing published, stamped throughout."""
+    grid = simulated_part(load_grid(CONFIGS / "tables" / "cue.yaml"))
+    columns = dict.fromkeys(grid.columns, SPEAKERS)
+    write_runs(grid, tmp_path / "out" / "runs" / "cue_simulated", CONFIGS / "tables", columns, simulated=True)
+    assert report(tmp_path / "out", tmp_path / "page.html") == 0
+    text = (tmp_path / "page.html").read_text()
+    assert "<title>SIMULATED, says nothing about patients: A planted class-specific cue" in text
+    assert "All data behind this page are made up" in text
+    assert text.count("<article") == len(re.findall(r'<article class="(?:card )?simulated"', text)) == 1 + 2
+    assert 'class="published' not in text
+    assert "clsunbias reproduce cue --out results --simulated\n" in text
+    assert "clsunbias report results/runs/cue_simulated --html page.html" in text
+    assert "manifest.csv" in text, "what is not here"
+    assert [one["classes"] for one in records(tmp_path / "page.html")["datasets"]] == [["negative", "positive"]] * 2
+    (tmp_path / "out" / "runs" / "cue").mkdir()
+    fails(["report", str(tmp_path / "out")], capfd, "several grids (cue, cue_simulated)")
+
+
 def test_what_is_missing_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Of a half-finished folder status 1, on the page and on stderr which runs; of an empty one status 2."""
     grid = write_made_up_grid(tmp_path, {"toy": TOY_COLUMN}, {"toy": SPEAKERS}, protocols={"paper": {"seeds": 3}})
@@ -290,6 +311,13 @@ def test_records_that_do_not_belong_or_were_altered(tmp_path: Path, capfd: pytes
     fails(options, capfd, str(path.parent), "predictions give")
     path.write_text(honest)
 
+    curves = runs / "erm" / "0" / "metrics.csv"
+    kept = curves.read_bytes()
+    for content in (None, b"", b"a,b\n1,2\n"):
+        curves.unlink() if content is None else curves.write_bytes(content)
+        fails(options, capfd, str(curves), "cannot be read", "delete")
+    curves.write_bytes(kept)
+
     changed = yaml.safe_load(grid.read_text())
     changed["rows"]["erm"]["set"]["trainer.max_epochs"] = 4
     grid.write_text(yaml.safe_dump(changed))
@@ -347,7 +375,9 @@ def test_a_data_set_that_cannot_be_loaded_and_more_classes(tmp_path: Path) -> No
     for seed in (0, 1):
         config = fitted("erm", seed)
         config["data"] = {"class_path": "not_there.Corpus"}
-        write_record(tmp_path / "runs" / str(seed), config, three, dataset="</script><b>", objective="erm", classes=3)
+        write_record(
+            tmp_path / "runs" / str(seed), config, three, dataset="</script><b>", objective="erm", classes=3, unit="S"
+        )
     html = tmp_path / "page.html"
     assert report(tmp_path / "runs", html) == 0
     text = html.read_text()
@@ -356,4 +386,5 @@ def test_a_data_set_that_cannot_be_loaded_and_more_classes(tmp_path: Path) -> No
     assert packed["datasets"][0]["classes"] == ["class 0", "class 1", "class 2"]
     assert packed["datasets"][0]["label"] == "</script><b>"
     assert len(base64.b64decode(packed["arms"][0]["scores"]["test"])) == 2 * 30 * 3 * 4
-    assert "not_there.Corpus cannot be loaded here" in text
+    assert packed["datasets"][0]["splits"]["test"]["names"] == [f"S{at}" for at in range(30)]
+    assert "not_there.Corpus cannot say more" in text

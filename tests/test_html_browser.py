@@ -351,7 +351,9 @@ def test_three_classes(browser: Any, tmp_path: Path) -> None:
     three = {split: np.arange(30) % 3 for split in ("train", "val", "test")}
     for seed in (0, 1):
         config = {**fitted("erm", seed), "data": {"class_path": "not_there.Corpus"}}
-        write_record(tmp_path / "runs" / str(seed), config, three, dataset="three", objective="erm", classes=3)
+        write_record(
+            tmp_path / "runs" / str(seed), config, three, dataset="three", objective="erm", classes=3, unit="S"
+        )
     assert main(["report", str(tmp_path / "runs"), "--html", str(tmp_path / "page.html")]) == 0
     page, complaints = open_page(browser, tmp_path / "page.html")
     assert not page.is_visible("#threshold")
@@ -361,4 +363,6 @@ def test_three_classes(browser: Any, tmp_path: Path) -> None:
     assert found[:2] == [f"{figures['macro_f1']:.3f}", f"{figures['accuracy']:.3f}"]
     recall = [figures[f"recall/class {label}"] for label in range(3)]
     assert [float(found[at]) for at in (3, 6, 9)] == pytest.approx(recall, abs=1e-3)
+    assert page.locator("#gallery > li strong").first.inner_text().startswith("S")
+    assert page.locator("#gallery .blank").count() == page.locator("#gallery > li").count() > 0
     assert complaints == []

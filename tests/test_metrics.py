@@ -15,7 +15,8 @@ from sklearn.metrics import (
 )
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from clsunbias.metrics import UnitScores, classification_metrics
+from clsunbias.data import Units
+from clsunbias.metrics import RowScores, classification_metrics
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -123,40 +124,75 @@ def test_calibration_error_by_hand(kind: str, classes: int) -> None:
             assert found == pytest.approx(float(multiclass_calibration_error(*tensors, classes, n_bins=15)), abs=2e-6)
 
 
-def unit_scores(rows: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor, UnitScores]:
-    """Scores of the rows of 7 units given in an order and a batch size; 20 rows in all, each unit at least one."""
+def score_rows(order: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor, RowScores]:
+    """Probabilities and losses of 20 rows, and their scores, given in an order and a batch size."""
     generator = torch.Generator().manual_seed(0)
-    unit = torch.cat([torch.arange(7), torch.randint(7, (13,), generator=generator)])
     prob, loss = torch.rand(20, 3, generator=generator).softmax(1), torch.rand(20, generator=generator)
-    scores = UnitScores(torch.arange(7) % 3, num_classes=3)
-    for part in torch.split(rows, size):
-        scores.update(unit[part], prob[part], loss[part])
-    mean_prob = torch.stack([prob[unit == index].mean(0) for index in range(7)])
-    mean_loss = torch.stack([loss[unit == index].mean() for index in range(7)])
-    return mean_prob, mean_loss, scores
+    scores = RowScores(20, num_classes=3)
+    for part in torch.split(order, size):
+        scores.update(part, prob[part], loss[part])
+    return prob, loss, scores
 
 
 @pytest.mark.parametrize("size", [1, 6, 20])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_unit_scores_the_mean_of_its_rows(size: int, seed: int) -> None:
-    """Whatever the order of the rows and however they are split into batches."""
-    rows = torch.randperm(20, generator=torch.Generator().manual_seed(seed))
-    mean_prob, mean_loss, scores = unit_scores(rows, size)
-    prob, loss = scores.compute()
-    torch.testing.assert_close(prob, mean_prob)
-    torch.testing.assert_close(loss, mean_loss)
-    assert prob.dtype == torch.float32
+def test_rows_are_scored_in_any_order(size: int, seed: int) -> None:
+    """And however they are split into batches."""
+    order = torch.randperm(20, generator=torch.Generator().manual_seed(seed))
+    prob, loss, scores = score_rows(order, size)
+    found = scores.compute()
+    torch.testing.assert_close(found[0], prob, rtol=0, atol=0)
+    torch.testing.assert_close(found[1], loss, rtol=0, atol=0)
+    assert found[0].dtype == torch.float32
 
 
-def test_a_unit_that_was_not_scored_is_an_error() -> None:
-    """Rather than a row of zeros or NaN in the figures: the first one missed is named."""
-    _, _, scores = unit_scores(torch.arange(3), 2)
-    with pytest.raises(RuntimeError, match="4 of 7 units were not scored, first unit 3"):
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        (torch.arange(3), "17 of 20 rows were not scored once; row 3: 0 times"),
+        (torch.cat([torch.arange(20), torch.tensor([4])]), "1 of 20 rows were not scored once; row 4: 2 times"),
+    ],
+)
+def test_a_row_that_was_not_scored_once_is_an_error(order: torch.Tensor, said: str) -> None:
+    """Rather than a row of zeros, NaN or twice the score in the figures: the first one is named."""
+    _, _, scores = score_rows(order, 2)
+    with pytest.raises(RuntimeError, match=said):
         scores.compute()
 
 
 def test_probabilities_stay_probabilities() -> None:
     """A softmax may round to just above 1; the score may not, or it would be taken for a logit."""
-    scores = UnitScores(torch.tensor([0]), num_classes=2)
+    scores = RowScores(1, num_classes=2)
     scores.update(torch.tensor([0]), torch.tensor([[1 + 2**-23, 0.0]]), torch.tensor([0.0]))
     assert scores.compute()[0].tolist() == [[1.0, 0.0]]
+
+
+PROB = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.45, 0.55], [0.3, 0.7]])
+LOSS = torch.tensor([1.0, 2.0, 3.0, 4.0, 6.0])
+
+
+def test_a_unit_scores_the_mean_of_its_rows() -> None:
+    """By hand: unit 0 is rows 0, 2 and 3, unit 1 is rows 1 and 4."""
+    prob, loss = Units(torch.tensor([0, 1]), torch.tensor([0, 1, 0, 0, 1])).merge(PROB, LOSS)
+    torch.testing.assert_close(prob, torch.tensor([[1.75 / 3, 1.25 / 3], [0.25, 0.75]]))
+    torch.testing.assert_close(loss, torch.tensor([8 / 3, 4.0]))
+
+
+def test_a_vote_counts_rows() -> None:
+    """Two of unit 0's three rows are for class 1, though their mean is for class 0."""
+    prob, loss = Units(torch.tensor([0, 1]), torch.tensor([0, 1, 0, 0, 1]), vote=True).merge(PROB, LOSS)
+    torch.testing.assert_close(prob, torch.tensor([[1 / 3, 2 / 3], [0.0, 1.0]]))
+    torch.testing.assert_close(loss, torch.tensor([8 / 3, 4.0]))
+
+
+def test_rows_may_be_the_units() -> None:
+    """Then nothing is merged."""
+    assert Units(torch.tensor([0, 1, 0, 0, 1])).merge(PROB, LOSS) == (PROB, LOSS)
+
+
+def test_a_mean_of_ones_stays_a_probability() -> None:
+    """However many there are."""
+    prob, _ = Units(torch.tensor([0]), torch.zeros(7, dtype=torch.int64)).merge(
+        torch.tensor([[0.0, 1.0]] * 7), torch.zeros(7)
+    )
+    assert float(prob.max()) <= 1

@@ -12,7 +12,7 @@ import pytest
 from clsunbias.__main__ import main
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import CONFIGS
-from clsunbias.experiments.run import Run, difference, merge, nested, same
+from clsunbias.experiments.run import Run, difference, merge, nested, read_predictions, same
 from clsunbias.files import sealed
 from tests.fakes import SHORT
 
@@ -112,7 +112,7 @@ def test_a_finished_run_has_a_record(finished: Run, tmp_path: Path) -> None:
     record = finished.record()
     assert record is not None
     assert record.result["objective"] == "erm"
-    assert record.predictions()["split"].unique().tolist() == ["train", "val", "test_1", "test_2"]
+    assert read_predictions([record])[0]["split"].unique().tolist() == ["train", "val", "test_1", "test_2"]
     assert Run(tmp_path / "none", FILES, ASKED).record() is None
 
 

@@ -1,8 +1,9 @@
 """What every data set shares: splits held in memory, checked once, fetched a batch at a time by index."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, Protocol, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -12,43 +13,45 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
+from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 
 
 class Batch(TypedDict):
-    """Rows as the model gets them: x float ``(B, …)``, target int64 ``(B,)``, unit int64 ``(B,)`` within the split."""
+    """Rows as the model gets them: x float ``(B, …)``, target int64 ``(B,)``, row int64 ``(B,)`` within the split."""
 
     x: Tensor
     target: Tensor
-    unit: Tensor
+    row: Tensor
+
+
+class Rows(Protocol):
+    """Inputs fetched by index: a tensor ``(N, …)``, or a file that is read as asked."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Tensor: ...
 
 
 class Split(Dataset[Batch]):
-    """One split in memory.
+    """One split.
 
     Args:
         x: float ``(N, …)``, one row each.
         target: int64 ``(N,)``, the class of each row.
-        unit: int64 ``(N,)``, the scored unit of each row, counted from 0; by default each row is a unit of its own.
+        units: what is scored, at one level or several, that of the headline first; by default the rows themselves.
     """
 
-    def __init__(self, x: Tensor, target: Tensor, unit: Tensor | None = None) -> None:
+    def __init__(self, x: Rows, target: Tensor, units: Sequence[Units] = ()) -> None:
         self.x = x
         self.target = target
-        self.unit = torch.arange(len(target)) if unit is None else unit
-
-    @property
-    def unit_target(self) -> Tensor:
-        """The class of each unit, int64 ``(U,)``."""
-        target = self.target.new_empty(int(self.unit.max()) + 1)
-        target[self.unit] = self.target
-        return target
+        self.units = tuple(units) or (Units(target),)
 
     def __len__(self) -> int:
         return len(self.target)
 
     def __getitem__(self, rows: Tensor) -> Batch:
-        return {"x": self.x[rows], "target": self.target[rows], "unit": self.unit[rows]}
+        return {"x": self.x[rows], "target": self.target[rows], "row": rows}
 
 
 class DataModule(LightningDataModule, ABC):
@@ -67,11 +70,14 @@ class DataModule(LightningDataModule, ABC):
     class_names: tuple[str, ...]
     """Name of each class, in the order of its number; with two, the first is the negative one."""
 
-    simulated: ClassVar[bool] = False
+    simulated: bool = False
     """Whether the data are made up rather than measured; results say so."""
 
     licence: ClassVar[str] = ""
     """Under which the data may be used, as a report shows it."""
+
+    evaluation_rows: int = 512
+    """Rows in a batch of an evaluation, whose result does not depend on it."""
 
     def __init__(self, batch_size: int = 64) -> None:
         super().__init__()
@@ -85,13 +91,16 @@ class DataModule(LightningDataModule, ABC):
     def load(self) -> dict[str, Split]:
         """Reads all splits: ``train``, ``val`` and at least one test split."""
 
-    def read(self, path: Path) -> tuple[list[str], Tensor]:
-        """Reads new inputs for ``predict``: their names and rows ``(N, …)``, prepared as in training."""
+    def read(self, path: Path) -> Split:
+        """Reads new inputs for ``predict``, prepared as in training; their units have names, their classes are 0."""
         raise InputError(f"{type(self).__name__} cannot read new inputs from {path}")
 
-    def unit_names(self, split: str) -> list[str] | None:
-        """What a report calls the units of a split, in order; None: by their number."""
-        return None
+    def describe(self) -> None:
+        """Finds out what a report says of the data, :attr:`class_names` above all, without loading them.
+
+        Raises:
+            InputError: the data are not here.
+        """
 
     def pictures(self, split: str) -> npt.NDArray[np.uint8] | None:
         """The units of a split as a report shows them: pixels ``(U, H, W)`` or ``(U, H, W, 3)``; None: no images.
@@ -106,7 +115,7 @@ class DataModule(LightningDataModule, ABC):
             return
         splits = self.load()
         for split, rows in splits.items():
-            counts = torch.bincount(rows.unit_target, minlength=len(self.class_names))
+            counts = torch.bincount(rows.units[0].target, minlength=len(self.class_names))
             for name, count in zip(self.class_names, counts.tolist(), strict=True):
                 if count == 0:
                     raise InputError(f"{self.name}: the {split} split has no sample of class {name!r}")
@@ -126,11 +135,15 @@ class DataModule(LightningDataModule, ABC):
         return loader(train, self.train_sampler(train))
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        return evaluation_loader(self.splits["val"])
+        return self.evaluation_loader(self.splits["val"])
 
     def test_dataloader(self) -> list[DataLoader[Batch]]:
         """Every split, in order: a run is tested once, and training and validation figures come from the same pass."""
-        return [evaluation_loader(split) for split in self.splits.values()]
+        return [self.evaluation_loader(split) for split in self.splits.values()]
+
+    def evaluation_loader(self, split: Split) -> DataLoader[Batch]:
+        """All rows of a split in order."""
+        return loader(split, SequentialBatches(split, self.evaluation_rows))
 
 
 def loader(split: Split, sampler: BatchSampler) -> DataLoader[Batch]:
@@ -141,8 +154,3 @@ def loader(split: Split, sampler: BatchSampler) -> DataLoader[Batch]:
 def as_it_is(batch: Any) -> Any:
     """The batch, which :class:`Split` gives whole."""
     return batch
-
-
-def evaluation_loader(split: Split) -> DataLoader[Batch]:
-    """All rows of a split in order, 512 at a time (an evaluation's result does not depend on it)."""
-    return loader(split, SequentialBatches(split, 512))

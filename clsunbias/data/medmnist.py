@@ -14,6 +14,7 @@ from clsunbias.data.augmentation import Jitter
 from clsunbias.data.base import Batch, DataModule, Split
 from clsunbias.data.images import read_images
 from clsunbias.data.resampling import Resample
+from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
 
@@ -99,9 +100,10 @@ class MedMNIST(DataModule):
             splits["train"] = self.resample(splits["train"])
         return splits
 
-    def read(self, path: Path) -> tuple[list[str], Tensor]:
+    def read(self, path: Path) -> Split:
         names, pixels = read_images(path, self.size, self.channels)
-        return names, self.rows(pixels)
+        target = torch.zeros(len(names), dtype=torch.int64)
+        return Split(self.rows(pixels), target, [Units(target, name="image", names=names)])
 
     def pictures(self, split: str) -> Array:
         path = self.root / f"{self.flag}.npz"

@@ -31,6 +31,10 @@ class BatchSampler(DistributedSampler[Tensor]):
     def __len__(self) -> int:
         return -(-self.size // self.batch_size)
 
+    def expected_rows(self) -> Tensor:
+        """How often each row is expected in an epoch, float ``(N,)``."""
+        return torch.ones(self.size)
+
     def share(self, order: Tensor) -> Iterator[Tensor]:
         """This process's part of each global batch of the order."""
         for batch in torch.split(order, self.batch_size):
@@ -38,7 +42,15 @@ class BatchSampler(DistributedSampler[Tensor]):
 
 
 class ShuffledBatches(BatchSampler):
-    """Every row once an epoch, in random order; the last batch may be smaller."""
+    """Every row once an epoch, in random order; the last batch may be smaller.
+
+    Args:
+        rows: the split, of which only the length is taken.
+        batch_size: rows in a batch, over all processes together.
+    """
+
+    def __init__(self, rows: Sized, batch_size: int = 64) -> None:
+        super().__init__(rows, batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)

@@ -34,6 +34,7 @@ def save(figure: Figure, path: Path) -> None:
     for suffix, metadata in (("png", {}), ("svg", {"Date": None})):
         with atomic(path.with_suffix(f".{suffix}")) as temporary, mpl.rc_context({"svg.hashsalt": path.name}):
             figure.savefig(temporary, format=suffix, dpi=150, metadata=metadata)
+        figure.set_layout_engine("none")  # done: to arrange it again would take half of the time
 
 
 def draw_curves(path: Path, title: str, runs: Mapping[str, Sequence[Record]]) -> None:
@@ -102,6 +103,8 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
     handles.append(Line2D([], [], color="grey", marker="D", markerfacecolor="none", linestyle="", label="published"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     figure.suptitle(grid.title)
+    if any(cell.simulated for cell in cells.values()):
+        figure.text(0.5, 0.5, "SIMULATED", fontsize=48, color="grey", alpha=0.25, rotation=20, ha="center", va="center")
     save(figure, path)
 
 

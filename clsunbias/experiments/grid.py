@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jsonargparse import ArgumentParser
 from jsonargparse.typing import register_type
@@ -40,6 +40,27 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Simulated:
+    """Made-up recordings in place of a corpus, for ``--simulated``.
+
+    Attributes:
+        corpus: whose raw layout.
+        speakers: number of speakers.
+        hours: of their speech.
+        seed: of the recordings.
+        test_cue: who of the test has the planted cue that informs about one class only.
+        set: dotted parameters on top of the column's.
+    """
+
+    corpus: Literal["daic_woz", "modma", "adress"]
+    speakers: int
+    hours: float
+    seed: int = 0
+    test_cue: Literal["as_in_train", "none", "all"] = "as_in_train"
+    set: Parameters = field(default_factory=Parameters)
+
+
+@dataclass(frozen=True)
 class Column:
     """A data set.
 
@@ -51,6 +72,7 @@ class Column:
         set: dotted parameters on top of the config.
         per_seed: dotted parameters that take the value of the run's seed.
         published: row → metric → the paper's (mean, standard deviation).
+        simulated: what takes its place in a table of simulated results.
     """
 
     label: str
@@ -60,6 +82,7 @@ class Column:
     set: Parameters = field(default_factory=Parameters)
     per_seed: list[str] = field(default_factory=list)
     published: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    simulated: Simulated | None = None
 
 
 @dataclass(frozen=True)

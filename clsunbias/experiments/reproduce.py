@@ -26,6 +26,7 @@ def reproduce(options: list[str]) -> int:
     parser.add_argument("--columns", type=str | None, help="data sets to run, of the grid's, separated by commas")
     parser.add_argument("--protocols", type=str | None, help="protocols to run, of the grid's, separated by commas")
     parser.add_argument("--dask", type=str | None, help="address of a Dask scheduler whose workers do the runs")
+    parser.add_argument("--simulated", action="store_true", help="closed corpora on made-up recordings, a table apart")
     chosen = parser.parse_args(options)
     if chosen.jobs < 1:
         raise InputError("--jobs must be at least 1")
@@ -40,6 +41,7 @@ def reproduce(options: list[str]) -> int:
         return reproduce_table1(chosen.out, chosen.jobs, seeds)
     from clsunbias.experiments.grid import load_grid
     from clsunbias.experiments.reproduction import narrowed, reproduce_grid
+    from clsunbias.experiments.simulation import refuse_simulated, simulated_grid
 
     shipped = CONFIGS / "tables" / f"{chosen.table}.yaml"
     path = shipped if shipped.is_file() else Path(chosen.table)
@@ -49,7 +51,16 @@ def reproduce(options: list[str]) -> int:
     if "" not in sys.path:  # a user's own classes, as for fit; worker processes look there too
         sys.path.insert(0, "")
     columns, protocols = (named.split(",") if named else None for named in (chosen.columns, chosen.protocols))
-    grid = narrowed(load_grid(path), columns, protocols, chosen.seeds)
+    grid, name = load_grid(path), path.stem
+    if chosen.simulated and protocols is None:
+        protocols = [next(iter(grid.protocols))]  # a first look
+    grid = narrowed(grid, columns, protocols, chosen.seeds)
     if chosen.dask:  # whose workers were started in folders of their own
         path, chosen.out = path.absolute(), chosen.out.absolute()
-    return reproduce_grid(path, grid, chosen.out, chosen.jobs, chosen.dask)
+    if chosen.simulated:
+        root = (chosen.out / "simulated").resolve()
+        grid, name = simulated_grid(grid, root), f"{name}_simulated"
+        os.environ["CLSUNBIAS_DATA"] = str(root)
+    else:
+        refuse_simulated(grid)
+    return reproduce_grid(name, path, grid, chosen.out, chosen.jobs, chosen.dask)

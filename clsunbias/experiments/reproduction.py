@@ -76,11 +76,12 @@ def finish(runs: Sequence[Run], jobs: int, dask: str | None) -> tuple[dict[Run, 
     return records | {run: run.record() for run in missing}, failures
 
 
-def reproduce_grid(path: Path, grid: Grid, out: Path, jobs: int, dask: str | None = None) -> int:
+def reproduce_grid(name: str, path: Path, grid: Grid, out: Path, jobs: int, dask: str | None = None) -> int:
     """Runs what is missing of a grid and writes its table.
 
     Args:
-        path: the grid's file, whose name the table gets.
+        name: of the table.
+        path: the grid's file, to which its configs are relative.
         grid: what to run of it.
         out: folder for table, figures and runs.
         jobs: worker processes.
@@ -92,7 +93,7 @@ def reproduce_grid(path: Path, grid: Grid, out: Path, jobs: int, dask: str | Non
     there.cache_clear()  # a column's data may have come since the last call
     without = [name for name, column in grid.columns.items() if not there(column.needs)]
     present = [name for name in grid.columns if name not in without]
-    planned = arms(grid, present, list(grid.protocols), out / "runs" / path.stem, path.parent)
+    planned = arms(grid, present, list(grid.protocols), out / "runs" / name, path.parent)
     trials = {arm: runs for arm in planned if (runs := trials_of(grid, arm))}
     plain = {arm: runs_of(grid, arm) for arm in planned if arm not in trials}
     first = [run for by_seed in plain.values() for run in by_seed.values()]
@@ -106,10 +107,8 @@ def reproduce_grid(path: Path, grid: Grid, out: Path, jobs: int, dask: str | Non
         for arm, by_seed in (plain | chosen).items()
     }
     searched = search_sections(grid, scores, list(chosen))
-    write(
-        path.stem, grid, out, without, {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1}, searched
-    )
-    write_records(out, path.stem, records)  # not before each was found to agree with its predictions
+    write(name, grid, out, without, {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1}, searched)
+    write_records(out, name, records)  # not before each was found to agree with its predictions
     say_failures(failures, len(records))
     return int(bool(failures))
 

@@ -10,7 +10,7 @@ import pandas as pd
 from clsunbias.errors import InputError
 from clsunbias.experiments.arms import Arm
 from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.run import Record
+from clsunbias.experiments.run import Record, read_predictions
 from clsunbias.experiments.statistics import Floats, Resampling, metrics, unit_sums
 
 
@@ -56,19 +56,20 @@ def score(arm: Arm, records: Mapping[int, Record], splits: Sequence[str]) -> Sco
         InputError: a run has no such split, runs of the arm were scored on other units, or a record's figures are not
             those of its predictions.
     """
-    frames = [record.predictions() for record in records.values()]
+    frames = read_predictions(list(records.values()))
     sums, units = {}, {}
     for split in splits:
         for record in records.values():
             if split not in record.result["units"]:
                 there = ", ".join(record.result["units"])
                 raise InputError(f"{record.folder} has no split {split!r} to take a metric of; it has {there}")
-        tables = [frame.drop(columns="split").to_numpy()[frame["split"].to_numpy() == split] for frame in frames]
-        for record, table in zip(records.values(), tables, strict=True):
-            if not np.array_equal(tables[0][:, :2], table[:, :2]):  # unit and label
+        parts = [frame[frame["split"] == split] for frame in frames]
+        scored_units = [(part["unit"].to_numpy(), part["label"].to_numpy()) for part in parts]
+        for record, (unit, label) in zip(records.values(), scored_units, strict=True):
+            if not (np.array_equal(scored_units[0][0], unit) and np.array_equal(scored_units[0][1], label)):
                 raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
-        units[split] = tables[0][:, 1].astype(int)
-        sums[split] = unit_sums(np.stack(tables)[:, :, 2:], units[split])
+        units[split] = scored_units[0][1].astype(int)
+        sums[split] = unit_sums(np.stack([part.iloc[:, 3:].to_numpy(float) for part in parts]), units[split])
         for record, f1 in zip(records.values(), metrics(sums[split].sum(0))["macro_f1"], strict=True):
             if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
                 raise InputError(

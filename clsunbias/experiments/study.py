@@ -11,7 +11,11 @@ from clsunbias.experiments.grid import CONFIGS, Grid, load_grid
 from clsunbias.experiments.reproduction import narrowed
 from clsunbias.experiments.run import Record, Run
 from clsunbias.experiments.search import choose, mean_val_macro_f1
+from clsunbias.experiments.simulation import simulated_part
 from clsunbias.files import data_root
+
+SIMULATED = "_simulated"
+"""What ``reproduce --simulated`` adds to a table's name."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,10 @@ def locate(folder: Path, asked: str | None) -> tuple[Path, Path] | None:
     shipped = {path.stem: path for path in (CONFIGS / "tables").glob("*.yaml")}
     if asked is not None:
         grid = shipped.get(asked, Path(asked))
-        inside = [folder / "runs" / grid.stem, folder / grid.stem]
+        names = (grid.stem, f"{grid.stem}{SIMULATED}")
+        inside = [parent / name for name in names for parent in (folder / "runs", folder)]
         return grid, next((path for path in inside if path.is_dir()), folder)
+    shipped |= {f"{name}{SIMULATED}": path for name, path in shipped.items()}
     parent = folder / "runs" if (folder / "runs").is_dir() else folder
     several = sorted(path.name for path in parent.iterdir() if path.is_dir())
     known = [name for name in several if name in shipped]
@@ -73,6 +79,11 @@ def locate(folder: Path, asked: str | None) -> tuple[Path, Path] | None:
     return (shipped[name], folder) if name in shipped else None
 
 
+def is_simulated(path: Path, root: Path) -> bool:
+    """Whether a folder holds the runs of a grid on simulated recordings, as ``reproduce --simulated`` makes them."""
+    return root.resolve().name == f"{path.stem}{SIMULATED}"
+
+
 def grid_study(path: Path, root: Path, seeds: int | None) -> Study:
     """A grid's runs below a folder, by the same rules as ``clsunbias reproduce``, but nothing is run.
 
@@ -84,7 +95,8 @@ def grid_study(path: Path, root: Path, seeds: int | None) -> Study:
     Raises:
         InputError: there is no finished run, one that is no run of the grid, or one that cannot be trusted.
     """
-    whole = load_grid(path)
+    simulated = is_simulated(path, root)
+    whole = simulated_part(load_grid(path)) if simulated else load_grid(path)
     begun = [name for name in whole.protocols if (root / name).is_dir()]
     grid = narrowed(whole, None, begun, seeds)
     present = [name for name in grid.columns if any((root / protocol / name).is_dir() for protocol in begun)]
@@ -114,10 +126,12 @@ def grid_study(path: Path, root: Path, seeds: int | None) -> Study:
     not_begun = [f"{grid.columns[name].label}: not begun" for name in without if name not in absent]
     parts = "" if present == list(whole.columns) else f" --columns {','.join(present)}"
     parts += "" if begun == list(whole.protocols) else f" --protocols {','.join(begun)}"
+    parts += " --simulated" if simulated else ""
     fewer = "" if seeds is None else f" --seeds {seeds}"
-    gets = dict.fromkeys(grid.columns[name].get for name in present if grid.columns[name].get)
+    gets = dict.fromkeys(grid.columns[name].get for name in present if grid.columns[name].get and not simulated)
+    name = f"{path.stem}{SIMULATED if simulated else ''}"
     return Study(
-        path.stem,
+        name,
         grid,
         list(grid.columns),
         absent,
@@ -126,7 +140,7 @@ def grid_study(path: Path, root: Path, seeds: int | None) -> Study:
         [*filter(None, unfinished), *not_begun],
         extra,
         [*gets, f"{reproduce} --out results{parts}{fewer}"],
-        f"clsunbias report results/runs/{path.stem}{'' if shipped else f' --grid {path.name}'}{fewer}",
+        f"clsunbias report results/runs/{name}{'' if shipped else f' --grid {path.name}'}{fewer}",
     )
 
 

@@ -11,7 +11,7 @@ from clsunbias.errors import InputError, RaisesInputError
 from clsunbias.experiments.fit_runs import fit_studies
 from clsunbias.experiments.html.page import page
 from clsunbias.experiments.html.tables import report_parts
-from clsunbias.experiments.study import grid_study, locate
+from clsunbias.experiments.study import grid_study, is_simulated, locate
 from clsunbias.experiments.tables import show
 from clsunbias.files import atomic
 
@@ -40,6 +40,8 @@ def report(options: list[str]) -> int:
     located = locate(chosen.runs, chosen.grid)
     if located is None and chosen.seeds is not None:
         raise InputError(f"--seeds is for runs of a grid; {chosen.runs} is not named after one: give --grid")
+    if located and is_simulated(*located) and not chosen.data_root:
+        os.environ["CLSUNBIAS_DATA"] = str(located[1].resolve().parents[1] / "simulated")
     studies = [grid_study(*located, chosen.seeds)] if located else fit_studies(chosen.runs)
     missing = [line for study in studies for line in study.missing]
     if chosen.html:

@@ -34,7 +34,6 @@ class Card:
         parameters: that it was loaded with.
         classes: name of each class, the negative one first.
         counts: split → units of each class.
-        names: split → name of each unit; of splits whose units have names.
         notes: what could not be found out, and why.
     """
 
@@ -46,15 +45,14 @@ class Card:
     parameters: Mapping[str, Any]
     classes: list[str]
     counts: Mapping[str, list[int]]
-    names: Mapping[str, list[str]]
     notes: list[str]
 
 
 def module_of(record: Record) -> DataModule:
-    """The data set of a run, as its config says; nothing is loaded.
+    """The data set of a run, as its config says; its rows are not loaded.
 
     Raises:
-        InputError: its class cannot be imported, or does not take the parameters.
+        InputError: its class cannot be imported, does not take the parameters, or needs data that are not here.
     """
     parser = Parser()
     parser.add_subclass_arguments(DataModule, "data")
@@ -64,21 +62,32 @@ def module_of(record: Record) -> DataModule:
     section = {**section, "init_args": {name: value for name, value in given.items() if name != "root"}}
     try:
         made = parser.instantiate_classes(parser.parse_object({"data": section})).data
+        assert isinstance(made, DataModule)
+        made.describe()
     except Exception as error:  # a user's own class may fail in any way at all
         reason = str(error).strip().splitlines()[-1]
-        raise InputError(f"{section.get('class_path')} cannot be loaded here: {reason}") from error
-    assert isinstance(made, DataModule)
+        raise InputError(f"{section.get('class_path')} cannot say more: {reason}") from error
     return made
 
 
-def card(label: str, record: Record, module: DataModule | None, notes: list[str]) -> Card:
-    """The data card of a run's data set."""
-    frame = record.predictions()
+def card(label: str, record: Record, frame: pd.DataFrame, module: DataModule | None, notes: list[str]) -> Card:
+    """The data card of a run's data set.
+
+    Args:
+        label: as tables show it.
+        record: of the run.
+        frame: its predictions.
+        module: the data set; None if it cannot be had.
+        notes: why not.
+    """
     classes = frame.filter(like="prob_").shape[1]
-    names = list(getattr(module, "class_names", [f"class {index}" for index in range(classes)]))
+    names = list(module.class_names) if module else []
+    if module and len(names) != classes:
+        notes = [*notes, f"{module.name} has {len(names)} classes here, the runs scored {classes}"]
+    if len(names) != classes:
+        names = ["negative", "positive"] if classes == 2 else [f"class {index}" for index in range(classes)]
     counts = pd.crosstab(frame["split"], frame["label"]).reindex(index=frame["split"].unique(), columns=range(classes))
     given = load_yaml(record.folder / "config.yaml")["data"].get("init_args", {})
-    named = {split: module.unit_names(split) for split in counts.index} if module else {}
     return Card(
         label,
         record.result["dataset"],
@@ -88,7 +97,6 @@ def card(label: str, record: Record, module: DataModule | None, notes: list[str]
         {name: value for name, value in given.items() if value is not None and name != "root"},
         names,
         {str(split): [int(count) for count in row] for split, row in counts.fillna(0).iterrows()},
-        {split: units for split, units in named.items() if units},
         notes,
     )
 

@@ -14,7 +14,7 @@ from clsunbias.experiments.arms import Arm
 from clsunbias.experiments.comparison import row_label
 from clsunbias.experiments.html.datasets import Card, card, module_of, pictures
 from clsunbias.experiments.html.tables import Judged
-from clsunbias.experiments.run import Record
+from clsunbias.experiments.run import Record, read_predictions, remedy
 
 POINTS = 200
 """Points of a curve at most: as many as can be told apart on a page."""
@@ -36,7 +36,7 @@ def pack(parts: Sequence[Judged]) -> tuple[dict[str, Any], list[Card]]:
             ours = {arm: found for arm, found in judged.study.finished.items() if arm.column == column}
             if not ours:
                 continue
-            frames = {arm: [record.predictions() for record in found.values()] for arm, found in ours.items()}
+            frames = {arm: read_predictions(list(found.values())) for arm, found in ours.items()}
             one, shown = dataset(grid.columns[column].label, ours, frames, uris)
             arms += [
                 {
@@ -70,21 +70,22 @@ def dataset(
         module = module_of(record)
     except InputError as error:
         notes.append(str(error))
-    shown = card(label, record, module, notes)
+    shown = card(label, record, frame, module, notes)
     splits = {}
     for split in dict.fromkeys(frame["split"]):
         if split == "train":
             continue
-        labels = frame.loc[frame["split"] == split, "label"].to_list()
+        units, labels = (frame.loc[frame["split"] == split, name].to_list() for name in ("unit", "label"))
+        names = None if units == list(range(len(units))) else [str(unit) for unit in units]
         found: dict[int, str] = {}
         if module and split != "val":
             wrong = misclassified([one for several in frames.values() for one in several], split)
             try:
                 found = pictures(module, split, wrong, len(labels))
             except InputError as error:
-                notes.append(str(error))
+                shown.notes.append(str(error))
         at = {unit: uris.setdefault(uri, len(uris)) for unit, uri in found.items()}
-        splits[split] = {"labels": labels, "names": shown.names.get(split), "pictures": at}
+        splits[split] = {"labels": labels, "names": names, "pictures": at}
     losses = (
         {"loss_pos": f"L₊ ({shown.classes[1]})", "loss_neg": f"L₋ ({shown.classes[0]})"}
         if len(shown.classes) == 2
@@ -105,7 +106,7 @@ def misclassified(frames: Sequence[pd.DataFrame], split: str) -> list[int]:
     for frame in frames:
         rows = frame[frame["split"] == split]
         wrong = rows.filter(like="prob_").to_numpy().argmax(1) != rows["label"].to_numpy()
-        units.update(int(unit) for unit in rows["unit"][wrong])
+        units.update(int(unit) for unit in wrong.nonzero()[0])
     return sorted(units)
 
 
@@ -118,7 +119,7 @@ def scores(frames: Sequence[pd.DataFrame], split: str) -> str:
 
 def curves(records: Sequence[Record], losses: Mapping[str, str]) -> dict[str, Any]:
     """Class losses and their gap against the step: mean and standard deviation over seeds, three digits each."""
-    frames = [pd.read_csv(record.folder / "metrics.csv").set_index("step") for record in records]
+    frames = [logged(record) for record in records]
     packed: dict[str, Any] = {"seeds": len(frames)}
     for phase in ("train", "val"):
         for loss in losses:
@@ -130,6 +131,19 @@ def curves(records: Sequence[Record], losses: Mapping[str, str]) -> dict[str, An
             packed.setdefault("steps", {})[phase] = [int(step) for step in by_seed.index]
             packed[name] = [digits(by_seed.mean(axis=1)), digits(by_seed.std(axis=1).fillna(0))]
     return packed
+
+
+def logged(record: Record) -> pd.DataFrame:
+    """What a run logged, by step.
+
+    Raises:
+        InputError: its ``metrics.csv`` is missing or no such table.
+    """
+    path = record.folder / "metrics.csv"
+    try:
+        return pd.read_csv(path).set_index("step")
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read ({error}); {remedy(record.folder)}") from error
 
 
 def thinned(by_seed: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,160 @@
+"""Speech corpora as a LightningDataModule: segments of prepared recordings, scored per speaker."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from clsunbias.data.balanced import SpeakerBalanced
+from clsunbias.data.base import DataModule, Split
+from clsunbias.data.samplers import BatchSampler
+from clsunbias.data.units import Units
+from clsunbias.errors import InputError
+from clsunbias.files import data_root
+from clsunbias.speech.features import Features, features
+from clsunbias.speech.frontends import FrontEnd, LogMel
+from clsunbias.speech.manifest import SPLITS, Manifest
+from clsunbias.speech.recordings import inspect
+from clsunbias.speech.segments import cut
+
+
+@dataclass(frozen=True)
+class MappedRows:
+    """Segments in a file, fetched by row.
+
+    Attributes:
+        features: of the corpus.
+        at: which of its segments these are, in order.
+    """
+
+    features: Features
+    at: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+        """Segments float16 ``(B, T, D)``."""
+        at = self.at[rows] if isinstance(rows, slice) else self.at[rows.numpy()]
+        # Mapped anew for each batch: pages once touched would count as this process's memory until it ends.
+        mapped = np.memmap(self.features.path, np.float16, "r", shape=self.features.shape)
+        return torch.from_numpy(np.take(mapped, at, axis=0))
+
+
+class Speech(DataModule):
+    """A corpus that ``clsunbias prepare`` made a manifest of.
+
+    Participants' speech is joined per speaker and cut into segments, of which the front end makes frames, once (they
+    are kept beside the manifest). A row is a segment, float16 ``(T, D)``; frames of padding are NaN.
+
+    Args:
+        corpus: name of the corpus, and of its folder under root.
+        root: folder that holds the corpus's; default $CLSUNBIAS_DATA, else ``data``.
+        front_end: what makes frames of speech.
+        seconds: length of a segment.
+        sampler: order of training segments, made from the training split.
+        headline: what the main figures count, ``speaker`` or ``segment``; the others stand beside them.
+        merge: a speaker's probability: ``mean`` of the segments', or share of their ``vote``.
+    """
+
+    evaluation_rows = 64
+    licence = "the corpus's own"
+
+    def __init__(
+        self,
+        corpus: str,
+        root: Path | None = None,
+        front_end: FrontEnd | None = None,
+        seconds: float = 3.84,
+        sampler: Callable[[Split], BatchSampler] = SpeakerBalanced,
+        headline: Literal["speaker", "segment"] = "speaker",
+        merge: Literal["mean", "vote"] = "mean",
+    ) -> None:
+        super().__init__()
+        self.name = corpus
+        self.folder = data_root(root) / corpus
+        self.front_end = front_end or LogMel()
+        self.seconds = seconds
+        self.sampler = sampler
+        self.headline = headline
+        self.vote = merge == "vote"
+
+    def manifest(self) -> Manifest:
+        """The corpus's manifest; what it says of classes and of simulation becomes this data set's."""
+        command = f"clsunbias prepare {self.name} --raw DIR --out {self.folder}"
+        manifest = Manifest.read(self.folder / "manifest.csv", command)
+        self.class_names, self.simulated = manifest.class_names, manifest.simulated
+        return manifest
+
+    def describe(self) -> None:
+        self.manifest()
+
+    def prepare_data(self) -> None:
+        """Extracts features, if they are not there."""
+        features(self.manifest(), self.front_end, self.seconds)
+
+    def load(self) -> dict[str, Split]:
+        manifest = self.manifest()
+        segments = features(manifest, self.front_end, self.seconds)
+        about = manifest.rows.drop_duplicates("speaker").set_index("speaker")
+        return {name: self.split(segments, about[about["split"] == name]["label"]) for name in SPLITS}
+
+    def split(self, segments: Features, labels: pd.Series) -> Split:
+        """The segments of the speakers that labels name, scored both ways, the headline first."""
+        kept = np.flatnonzero(segments.speaker.isin(labels.index))
+        names = segments.speaker.iloc[kept]
+        of_row = torch.from_numpy(pd.Categorical(names, labels.index).codes.astype(np.int64))
+        unit_target = torch.tensor(labels.to_numpy(np.int64))
+        target = unit_target[of_row]
+        numbers = names.groupby(names, sort=False).cumcount()
+        units = [
+            Units(unit_target, of_row, "speaker", list(labels.index), self.vote),
+            Units(target, None, "segment", [f"{name}/{number}" for name, number in zip(names, numbers, strict=True)]),
+        ]
+        return Split(MappedRows(segments, kept), target, units if self.headline == "speaker" else units[::-1])
+
+    def train_sampler(self, train: Split) -> BatchSampler:
+        return self.sampler(train)
+
+    @property
+    def class_counts(self) -> Tensor:
+        """Training rows of each class that an epoch of the sampler is expected to hold, float32 ``(C,)``."""
+        train = self.splits["train"]
+        counts = torch.zeros(len(self.class_names))
+        return counts.index_add_(0, train.target, self.sampler(train).expected_rows().float())
+
+    def read(self, path: Path) -> Split:
+        """New recordings, one or a folder of them, each scored as a speaker of its own.
+
+        Raises:
+            InputError: nothing there, or a recording that cannot be used.
+        """
+        self.manifest()
+        files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+        if not files:
+            raise InputError(f"{path} holds no files; give a recording or a folder of them")
+        frames, of_row = [], []
+        for index, file in enumerate(files):
+            end = inspect(file, self.front_end.rate).seconds
+            rows = pd.DataFrame({"path": [str(file)], "start": [0.0], "end": [end]})
+            segments = cut(rows, self.front_end.rate, self.seconds)
+            size = self.front_end.frames(round(self.seconds * self.front_end.rate))
+            made = torch.from_numpy(self.front_end(segments))
+            padded = made.new_full((len(made), size, made.shape[2]), torch.nan)
+            padded[:, : made.shape[1]] = made
+            frames.append(padded)
+            of_row += [index] * len(padded)
+        units = Units(
+            torch.zeros(len(files), dtype=torch.int64),
+            torch.tensor(of_row),
+            "recording",
+            [file.name for file in files],
+            self.vote,
+        )
+        return Split(torch.cat(frames), torch.zeros(len(of_row), dtype=torch.int64), [units])

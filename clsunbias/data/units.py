@@ -1,0 +1,42 @@
+"""What a score stands for: an image, a segment of speech, or a speaker with all of its segments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of a split: the rows themselves, or groups of rows.
+
+    Attributes:
+        target: int64 ``(U,)``, the class of each unit.
+        of_row: int64 ``(N,)``, the unit of each row; None where each row is a unit of its own.
+        name: of one unit, such as ``speaker``.
+        names: of each unit; None to count them from 0.
+        vote: a unit's probabilities are the shares of its rows that are for each class, rather than the rows' mean.
+    """
+
+    target: Tensor
+    of_row: Tensor | None = None
+    name: str = "unit"
+    names: Sequence[str] | None = None
+    vote: bool = False
+
+    def merge(self, prob: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities ``(U, C)`` and losses ``(U,)`` of the units, from those of the rows ``(N, C)``, ``(N,)``.
+
+        A unit's loss is the mean of its rows' losses.
+        """
+        if self.of_row is None:
+            return prob, loss
+        if self.vote:
+            prob = F.one_hot(prob.argmax(1), prob.shape[1]).float()
+        rows = torch.cat([prob, loss.unsqueeze(1), torch.ones_like(loss).unsqueeze(1)], 1)
+        sums = rows.new_zeros(len(self.target), rows.shape[1]).index_add_(0, self.of_row, rows)
+        means = sums[:, :-1] / sums[:, -1:]
+        # A mean of ones may round to above 1, which torchmetrics would take for a logit.
+        return means[:, :-1].clamp(max=1), means[:, -1]

@@ -1,0 +1,91 @@
+"""Tables of simulated results: made-up recordings in the layouts of corpora that are behind licences."""
+
+import dataclasses
+import json
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+from rich.console import Console
+
+from clsunbias.errors import InputError
+from clsunbias.experiments.grid import Column, Grid, Parameters, Simulated
+from clsunbias.files import data_root, write_json
+from clsunbias.speech.prepare import prepare
+from clsunbias.speech.simulated import simulate
+
+
+def simulated_grid(grid: Grid, root: Path) -> Grid:
+    """The part of a grid that has a simulation, on recordings that are made if they are not there.
+
+    Args:
+        grid: the grid.
+        root: data root of the recordings.
+
+    Raises:
+        InputError: no column has a simulation.
+    """
+    for name, column in grid.columns.items():
+        if column.simulated:
+            make(column.simulated, root, name)
+    return simulated_part(grid)
+
+
+def simulated_part(grid: Grid) -> Grid:
+    """The part of a grid that has a simulation, as it is run on that; nothing is made.
+
+    Nothing published stands beside simulated results, and the title and each column say what they are.
+
+    Raises:
+        InputError: no column has a simulation.
+    """
+    columns = {
+        name: of_simulation(name, column, column.simulated) for name, column in grid.columns.items() if column.simulated
+    }
+    if not columns:
+        raise InputError(f"no column of this grid can be simulated; there are {', '.join(grid.columns)}")
+    contrasts = {
+        claim: weights
+        for claim, weights in grid.contrasts.items()
+        if {cell.partition("/")[0] for cell in weights} <= set(columns)
+    }
+    title = f"SIMULATED, says nothing about patients: {grid.title}"
+    return dataclasses.replace(grid, title=title, columns=columns, contrasts=contrasts, curves={})
+
+
+def of_simulation(name: str, column: Column, simulated: Simulated) -> Column:
+    """A column with the simulation in place of its data."""
+    settings = {**column.set, "data.init_args.corpus": name, **simulated.set}
+    label = f"{column.label} (simulated)"
+    return dataclasses.replace(column, label=label, needs=None, set=Parameters(settings), published={})
+
+
+def make(simulated: Simulated, root: Path, name: str) -> None:
+    """Writes a raw tree and its manifest below root, unless the manifest is there; it is written last.
+
+    Raises:
+        InputError: another simulation is there.
+    """
+    home = root / name
+    made, asked = home / "simulation.json", {**dataclasses.asdict(simulated), "set": None}
+    if (home / "manifest.csv").exists():
+        if not made.exists() or json.loads(made.read_text()) != asked:
+            raise InputError(f"{home} holds another simulation than this grid's; delete it, or give another --out")
+        return
+    Console(stderr=True).print(f"simulating {name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
+    shutil.rmtree(home, ignore_errors=True)  # what a killed run left
+    simulate(simulated.corpus, home / "raw", simulated.speakers, simulated.hours, simulated.seed, simulated.test_cue)
+    write_json(made, asked)
+    prepare(import_module(f"clsunbias.speech.{simulated.corpus}").read(home / "raw"), home)
+
+
+def refuse_simulated(grid: Grid) -> None:
+    """Raises InputError if a column's recordings are simulated: they never stand where real results belong."""
+    for column in grid.columns.values():
+        manifest = data_root(None) / (column.needs or "")
+        summary = manifest.with_name("summary.json")
+        if manifest.name == "manifest.csv" and summary.is_file() and json.loads(summary.read_text())["simulated"]:
+            raise InputError(
+                f"{manifest.parent} holds simulated recordings, which have no place in a table of real results; "
+                "put the corpus there, or run with --simulated"
+            )

@@ -1,0 +1,135 @@
+"""Extracted features: one file a corpus and front end, to be mapped into memory, made in parallel, once.
+
+Nothing here needs torch: the worker processes start in a second.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from joblib import Parallel, delayed
+from rich.console import Console
+from rich.progress import track
+
+from clsunbias.errors import InputError
+from clsunbias.files import write_json
+from clsunbias.speech.frontends import FrontEnd
+from clsunbias.speech.manifest import Manifest
+from clsunbias.speech.segments import cut, segment_count
+
+
+@dataclass(frozen=True)
+class Features:
+    """All segments of a corpus.
+
+    Attributes:
+        path: of a float16 array ``(N, T, D)``; frames of padding are NaN.
+        shape: of that array.
+        speaker: of each segment, ``(N,)``; a speaker's segments follow each other.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    speaker: pd.Series
+
+
+@dataclass(frozen=True)
+class SpeakerTask:
+    """One speaker's part of the file.
+
+    Attributes:
+        rows: of the manifest.
+        first: row of the file where the speaker's segments begin.
+        count: their number.
+        marker: a file that says that they are there.
+    """
+
+    rows: pd.DataFrame
+    first: int
+    count: int
+    marker: Path
+
+    def extract(self, front_end: FrontEnd, seconds: float, path: Path, shape: tuple[int, int, int]) -> None:
+        """Writes the speaker's segments, then the marker."""
+        frames = np.full((self.count, *shape[1:]), np.nan, np.float16)
+        made = front_end(cut(self.rows, front_end.rate, seconds))
+        frames[:, : made.shape[1]] = made
+        if not np.isfinite(frames[:, : made.shape[1]]).all():
+            raise InputError(f"features of speaker {self.rows['speaker'].iloc[0]} are not finite in float16")
+        mapped = np.memmap(path, np.float16, "r+", shape=shape)
+        mapped[self.first : self.first + self.count] = frames
+        mapped.flush()
+        self.marker.touch()
+
+
+def features(manifest: Manifest, front_end: FrontEnd, seconds: float) -> Features:
+    """The features of all segments of a corpus, extracted if they are not there.
+
+    They lie beside the manifest in ``features/KEY``, where the key is a hash of all that they depend on: recordings
+    and times of the manifest, settings of the front end, length of a segment. Interrupted, it goes on with the speakers
+    that are not done; started twice at once, the second waits for the first.
+
+    Args:
+        manifest: the corpus.
+        front_end: what makes frames.
+        seconds: length of a segment.
+
+    Raises:
+        InputError: a segment of fewer than two frames, a recording that the front end cannot take, or a file of
+            features that is not as it was written.
+    """
+    size = round(seconds * front_end.rate)
+    if size < 1 or front_end.frames(size) < 2:
+        raise InputError(f"{seconds} s hold fewer than 2 frames of {type(front_end).__name__}; ask for longer segments")
+    speakers = {str(name): rows for name, rows in manifest.rows.groupby("speaker", sort=False)}
+    counts = [segment_count(rows, front_end.rate, seconds) for rows in speakers.values()]
+    shape = (sum(counts), front_end.frames(size), front_end.dimensions)
+    settings = {**front_end.settings(), "seconds": seconds, "recordings": recordings_hash(manifest), "shape": shape}
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    folder = manifest.path.parent / "features" / key
+    folder.mkdir(parents=True, exist_ok=True)
+    path, index = folder / "features.f16", folder / "index.json"
+    with FileLock(folder / ".lock"):
+        if not index.exists():
+            firsts = np.cumsum([0, *counts[:-1]]).tolist()
+            markers = [folder / f"{position}.done" for position in range(len(counts))]
+            tasks = [SpeakerTask(*parts) for parts in zip(speakers.values(), firsts, counts, markers, strict=True)]
+            extract_all(tasks, front_end, seconds, path, shape)
+            write_json(index, settings)
+            for marker in markers:
+                marker.unlink()
+    if path.stat().st_size != 2 * np.prod(shape):
+        raise InputError(f"{path} is not as it was written ({path.stat().st_size} bytes); delete {folder}")
+    return Features(path, shape, pd.Series(np.repeat(list(speakers), counts)))
+
+
+def extract_all(
+    tasks: list[SpeakerTask], front_end: FrontEnd, seconds: float, path: Path, shape: tuple[int, int, int]
+) -> None:
+    """Extracts the speakers that have no marker, on all cores, with a progress bar."""
+    if not path.exists():
+        np.memmap(path, np.float16, "w+", shape=shape)
+    left = [task for task in tasks if not task.marker.exists()]
+    done = Parallel(n_jobs=-1, return_as="generator_unordered")(
+        delayed(task.extract)(front_end, seconds, path, shape) for task in left
+    )
+    label = f"{type(front_end).__name__} features of {len(left)} speakers"
+    for _ in track(done, label, total=len(left), console=Console(stderr=True), transient=True):
+        pass
+
+
+def recordings_hash(manifest: Manifest) -> str:
+    """Hash of what features take from a manifest: speakers, times, files and their sizes; not labels or splits."""
+    home, about = manifest.path.parent, {}
+    for name in manifest.rows["path"].unique():
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"{path}, of {manifest.path}, is missing; put it back or prepare the corpus again")
+        about[name] = f"{path.relative_to(home) if path.is_relative_to(home) else path} {path.stat().st_size}"
+    rows: Any = manifest.rows[["speaker", "start", "end", "sample_rate"]].assign(path=manifest.rows["path"].map(about))
+    return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()

@@ -1,0 +1,154 @@
+"""Recordings: audio files, and ``.npy`` files of ready features, checked whole and read in stretches."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from clsunbias.errors import InputError
+
+Samples = npt.NDArray[np.float32]
+
+SILENCE = 1e-4
+"""Peak (of full scale, −80 dBFS) under which a whole recording counts as silent. MODMA's quiet ones peak near 0.01."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a check found.
+
+    Attributes:
+        sample_rate: samples, or rows of features, per second.
+        length: their number.
+        channels: 1, or more before mixing down.
+    """
+
+    sample_rate: float
+    length: int
+    channels: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return self.length / self.sample_rate
+
+
+def inspect(path: Path, frame_rate: float) -> Recording:
+    """Reads a whole recording and checks it.
+
+    Args:
+        path: audio of any format that libsndfile reads, or ``.npy`` of features ``(T, D)``.
+        frame_rate: rows per second of ``.npy`` features.
+
+    Raises:
+        InputError: the file is absent, empty, truncated, no audio, silent, or holds NaN or infinite numbers.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is missing")
+    return inspect_features(path, frame_rate) if path.suffix == ".npy" else inspect_audio(path)
+
+
+def inspect_features(path: Path, frame_rate: float) -> Recording:
+    """:func:`inspect` for ready features."""
+    frames = open_features(path)
+    if not all(np.isfinite(part).all() for part in np.array_split(frames, 1 + len(frames) // 65536)):
+        raise InputError(f"{path} holds NaN or infinite numbers")
+    return Recording(frame_rate, len(frames))
+
+
+def open_features(path: Path) -> npt.NDArray[np.floating]:
+    """Features ``(T, D)``, mapped into memory; raises InputError for anything else."""
+    try:
+        frames = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} is not an .npy file that can be read: {error}") from error
+    if frames.ndim != 2 or not np.issubdtype(frames.dtype, np.floating) or not frames.size:
+        raise InputError(
+            f"{path} is {frames.dtype} of shape {frames.shape}; features are floating, (frames, dimensions)"
+        )
+    return frames  # type: ignore[no-any-return]
+
+
+def inspect_audio(path: Path) -> Recording:
+    """:func:`inspect` for audio."""
+    import soundfile
+
+    peak, finite = 0.0, True
+    try:
+        with soundfile.SoundFile(path) as file:
+            for block in file.blocks(blocksize=1 << 18, dtype="float32"):
+                finite &= bool(np.isfinite(block).all())
+                peak = max(peak, float(np.abs(block).max(initial=0)))
+            rate, length, channels = file.samplerate, file.frames, file.channels
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise InputError(f"{path} is no audio that can be read: {error}") from error
+    if not length:
+        raise InputError(f"{path} is empty: its header promises audio, there is none")
+    promised = promised_bytes(path)
+    if promised is not None and promised[0] > promised[1]:
+        raise InputError(
+            f"{path} is truncated: its header promises {promised[0]} bytes of audio, {promised[1]} are there"
+        )
+    if not finite:
+        raise InputError(f"{path} holds NaN or infinite samples")
+    if peak < SILENCE:
+        raise InputError(f"{path} is silent: no sample exceeds {SILENCE} of full scale")
+    return Recording(rate, length, channels)
+
+
+def promised_bytes(path: Path) -> tuple[int, int] | None:
+    """Bytes of audio that a WAV file's header promises, and those that are there; None for another format.
+
+    libsndfile reads a truncated file without a word, as far as it goes.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return None
+        while len(chunk := file.read(8)) == 8:
+            name, length = struct.unpack("<4sI", chunk)
+            if name == b"data":
+                # A recorder that was stopped hard leaves 0 or the largest number: then there is no promise.
+                return None if length in {0, 0xFFFFFFFF} else (length, size - file.tell())
+            file.seek(length + length % 2, 1)
+    return None
+
+
+def read_stretches(path: Path, stretches: list[tuple[float, float]], rate: float) -> npt.NDArray[np.floating]:
+    """Stretches of one recording, joined.
+
+    Args:
+        path: audio, mixed down to one channel and resampled if need be, or ``.npy`` features, which must have the rate.
+        stretches: start and end of each in seconds.
+        rate: samples (or rows) per second wanted.
+
+    Returns:
+        float32 ``(N,)`` samples or ``(N, D)`` features, N as :func:`joined_length` says.
+    """
+    if path.suffix == ".npy":
+        frames = open_features(path)
+        return np.concatenate([frames[round(start * rate) : round(end * rate)] for start, end in stretches])
+    import librosa
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            native, parts = file.samplerate, []
+            for start, end in stretches:
+                file.seek(min(round(start * native), file.frames))
+                parts.append(file.read(round(end * native) - round(start * native), dtype="float32", always_2d=True))
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise InputError(f"{path} can no longer be read as when it was prepared: {error}") from error
+    samples = np.concatenate(parts)
+    samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(1)
+    if native != rate:
+        samples = librosa.resample(samples, orig_sr=native, target_sr=rate)
+    return librosa.util.fix_length(samples, size=joined_length(stretches, rate))
+
+
+def joined_length(stretches: list[tuple[float, float]], rate: float) -> int:
+    """Samples (or rows) of joined stretches at a rate."""
+    return sum(round(end * rate) - round(start * rate) for start, end in stretches)

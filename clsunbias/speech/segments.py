@@ -1,0 +1,44 @@
+"""Segments: a speaker's speech joined and cut into pieces of one length, the remainder dropped."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from clsunbias.speech.recordings import joined_length, read_stretches
+
+
+def files_of(rows: pd.DataFrame) -> Iterator[tuple[Path, list[tuple[float, float]]]]:
+    """Each file of a speaker in order, with the stretches that follow each other in it."""
+    columns = zip(rows["path"], rows["start"], rows["end"], strict=True)
+    for path, stretches in groupby(columns, key=lambda row: row[0]):
+        yield Path(path), [(start, end) for _, start, end in stretches]
+
+
+def segment_count(rows: pd.DataFrame, rate: float, seconds: float) -> int:
+    """Segments of one speaker: the whole ones; at least one, padded, so that nobody goes unscored.
+
+    Args:
+        rows: the speaker's rows of a manifest.
+        rate: samples (or rows of features) per second at which segments are cut.
+        seconds: length of a segment.
+    """
+    length = sum(joined_length(stretches, rate) for _, stretches in files_of(rows))
+    return max(1, length // round(seconds * rate))
+
+
+def cut(rows: pd.DataFrame, rate: float, seconds: float) -> list[npt.NDArray[np.floating]]:
+    """One speaker's segments, float ``(N, ...)`` each; a single, shorter one if the speech does not fill one.
+
+    Args:
+        rows: the speaker's rows of a manifest, paths absolute.
+        rate: samples (or rows of features) per second.
+        seconds: length of a segment.
+    """
+    speech = np.concatenate([read_stretches(path, stretches, rate) for path, stretches in files_of(rows)])
+    size = round(seconds * rate)
+    whole = len(speech) // size
+    return [speech] if whole == 0 else list(speech[: whole * size].reshape(whole, size, *speech.shape[1:]))

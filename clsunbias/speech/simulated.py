@@ -1,0 +1,169 @@
+"""Made-up corpora: raw trees like those of DAIC-WOZ, MODMA and ADReSS, with the two cues of the paper's toy in them.
+
+The real corpora may not be passed on. These let every step from the raw tree to the results table be run and checked,
+and show what a method does about a cue that informs about one class only, since here it is known who has it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from clsunbias.errors import InputError
+from clsunbias.files import write_csv
+from clsunbias.speech.raw_trees import Person, write_adress, write_daic_woz, write_modma
+from clsunbias.speech.reading import MARKER
+
+LEAST_SECONDS = 8.0
+"""Every speaker's speech lasts at least so long."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Speakers of one split and class.
+
+    Attributes:
+        split: empty where the corpus leaves it open.
+        label: 0 or 1.
+        size: speakers in the real corpus.
+        least: so many are needed, for every split to have one when a fifth goes to validation and a fifth to the test.
+    """
+
+    split: str
+    label: int
+    size: int
+    least: int = 1
+
+
+CELLS = {
+    "daic_woz": (
+        *(Cell("train", 0, 77), Cell("train", 1, 30)),
+        *(Cell("val", 0, 23), Cell("val", 1, 12)),
+        *(Cell("test", 0, 33), Cell("test", 1, 14)),
+    ),
+    "modma": (Cell("", 0, 29, least=4), Cell("", 1, 23, least=4)),
+    "adress": (Cell("", 0, 54, least=4), Cell("", 1, 54, least=4), Cell("test", 0, 24), Cell("test", 1, 24)),
+}
+WRITERS = {"daic_woz": write_daic_woz, "modma": write_modma, "adress": write_adress}
+
+SHARED = (0.1, 0.9)
+CUES = {"as_in_train": (1.0, 0.5), "none": (0.0, 0.0), "all": (1.0, 1.0)}
+"""Share of the negatives and of the positives that have a cue, as in the toy of arXiv 2508.06943."""
+
+DAIC_SESSIONS = [session for session in range(300, 493) if session not in {342, 394, 398, 460}]
+DAIC_KNOWN = {"train": [409, 318, 319, 321, 341, 362, 444], "val": [451, 458], "test": [373, 480]}
+"""Sessions with a quirk, in the split in which they are released."""
+
+
+def simulate(
+    corpus: Literal["daic_woz", "modma", "adress"],
+    out: Path,
+    speakers: int,
+    hours: float,
+    seed: int = 0,
+    test_cue: Literal["as_in_train", "none", "all"] = "as_in_train",
+) -> None:
+    """Writes a made-up raw tree, ``SIMULATED.txt``, which says so, and ``SIMULATED.csv``, who has which cue.
+
+    Splits and classes have the real corpus's proportions, and its counts at its number of speakers (189, 52, 156). Of
+    the positives 90 % speak lively, of the negatives 10 %. A faint hum is in the recordings of all negatives and of
+    half of the positives. The counts are exact, per split and class.
+
+    Args:
+        corpus: whose layout.
+        out: a folder that is empty or does not exist.
+        speakers: how many.
+        hours: of the speakers' speech, in all.
+        seed: the same gives the same tree.
+        test_cue: who hums in the test split: as in the others, nobody, or everybody. It changes no other split.
+
+    Raises:
+        InputError: a folder with files in it, too few or too many speakers, too little speech, or test_cue for a
+            corpus without a test split of its own.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} is not empty; give a new folder")
+    if test_cue != "as_in_train" and all(cell.split != "test" for cell in CELLS[corpus]):
+        raise InputError(f"{corpus} has no test split of its own, so test_cue must be as_in_train")
+    if hours * 3600 < LEAST_SECONDS * speakers:
+        least = LEAST_SECONDS * speakers / 3600
+        raise InputError(f"{speakers} speakers need {least:.3f} hours, {LEAST_SECONDS:g} s each; got {hours}")
+    people = plan(corpus, speakers, hours, seed, test_cue)
+    out.mkdir(parents=True, exist_ok=True)
+    # First of all, so that a tree left half written does not pass for real.
+    (out / MARKER).write_text(
+        f"These recordings, transcripts and labels are made up by clsunbias in the layout of {corpus}.\n"
+        "No person spoke them, and no result on them says anything about a disease.\n"
+        f"speakers={speakers} hours={hours} seed={seed} test_cue={test_cue}\n"
+    )
+    WRITERS[corpus](out, people, seed)
+    truth = [(one.name, one.split, one.label, int(one.shared), int(one.cue)) for one in people]
+    write_csv(out / "SIMULATED.csv", pd.DataFrame(truth, columns=["speaker", "split", "label", "shared", "cue"]))
+
+
+def plan(corpus: str, speakers: int, hours: float, seed: int, test_cue: str) -> list[Person]:
+    """Who speaks how long, with which cues; by name."""
+    cells = CELLS[corpus]
+    sizes = proportional([cell.size for cell in cells], speakers)
+    if any(size < cell.least for size, cell in zip(sizes, cells, strict=True)):
+        enough = next(
+            total
+            for total in range(speakers + 1, sum(cell.size for cell in cells) + 1)
+            if all(
+                size >= cell.least
+                for size, cell in zip(proportional([cell.size for cell in cells], total), cells, strict=True)
+            )
+        )
+        raise InputError(f"{speakers} speakers leave a split of {corpus} without a class; {enough} are enough")
+    random = np.random.default_rng(seed)
+    names = name_speakers(corpus, cells, sizes, random)
+    weights = random.lognormal(0.0, 0.5, speakers)
+    seconds = LEAST_SECONDS + (hours * 3600 - LEAST_SECONDS * speakers) * weights / weights.sum()
+    people: list[Person] = []
+    for cell, size in zip(cells, sizes, strict=True):
+        shares = CUES[test_cue if cell.split == "test" else "as_in_train"]
+        lively, cued = round(size * SHARED[cell.label]), round(size * shares[cell.label])
+        for place in range(size):
+            # The second is spread evenly, so that the cues do not depend on each other.
+            cue = (place + 1) * cued // size > place * cued // size
+            one = len(people)
+            people.append(Person(names[one], cell.split, cell.label, place < lively, cue, float(seconds[one])))
+    return sorted(people, key=lambda person: person.name)
+
+
+def proportional(parts: Sequence[int], total: int) -> list[int]:
+    """Whole numbers of a given sum in the proportion of parts, by largest remainders."""
+    exact = np.array(parts) * total / sum(parts)
+    whole = exact.astype(int)
+    for place in np.argsort(whole - exact, kind="stable")[: total - whole.sum()]:
+        whole[place] += 1
+    return [int(size) for size in whole]
+
+
+def name_speakers(corpus: str, cells: Sequence[Cell], sizes: Sequence[int], random: np.random.Generator) -> list[str]:
+    """A name for each speaker, cell by cell."""
+    if corpus == "modma":
+        prefixes = (2020000, 2010000)  # subjects 2010001, … are depressed
+        return [
+            f"{prefixes[cell.label] + place:08d}"
+            for cell, size in zip(cells, sizes, strict=True)
+            for place in range(1, size + 1)
+        ]
+    if corpus == "adress":
+        return [f"S{number:03d}" for number in range(1, sum(sizes) + 1)]
+    if sum(sizes) > len(DAIC_SESSIONS):
+        raise InputError(f"daic_woz has {len(DAIC_SESSIONS)} sessions; got {sum(sizes)} speakers")
+    known = {session for sessions in DAIC_KNOWN.values() for session in sessions}
+    others = [int(session) for session in random.permutation([one for one in DAIC_SESSIONS if one not in known])]
+    names: list[str] = []
+    for split, own in DAIC_KNOWN.items():
+        size = sum(size for cell, size in zip(cells, sizes, strict=True) if cell.split == split)
+        taken, others = others[: max(0, size - len(own))], others[max(0, size - len(own)) :]
+        sessions = [*own, *taken][:size]
+        # 409 comes first: released as healthy, lively as the depressed.
+        first, rest = sessions[:1] if split == "train" else [], sessions[1:] if split == "train" else sessions
+        names += [str(session) for session in [*first, *(int(one) for one in random.permutation(rest))]]
+    return names

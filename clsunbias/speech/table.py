@@ -1,0 +1,69 @@
+"""A corpus of one's own: a CSV file that lists its recordings."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from clsunbias.errors import InputError
+from clsunbias.speech.manifest import Corpus
+from clsunbias.speech.reading import Line, check_order, is_simulated, read_lines, to_rows
+
+SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
+
+
+def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] = ()) -> Corpus:
+    """Reads a CSV file with columns path, speaker and label, and, if wanted, split, start and end.
+
+    A line is a stretch of a speaker's speech; a speaker's stretches are joined in the order of the lines. Start and end
+    are seconds into the file, empty for its beginning and its end. Splits are train, val (also valid, validation or
+    dev) and test, given for every line or for none.
+
+    Args:
+        raw: folder to which paths are relative, unless they are absolute.
+        table: the file's path, relative to raw.
+        classes: the labels in the order of the classes, the negative one first; default all labels, sorted.
+
+    Raises:
+        InputError: a missing file or column, an empty cell, an unknown label or split, lines without a split among
+            others with one, or an end before the start.
+    """
+    file = raw / table
+    lines = read_lines(file, ",", ("path", "speaker", "label"))
+    if not lines:
+        raise InputError(f"{file} lists no recordings")
+    labels = [line.text("label") for line in lines]
+    names = classes or tuple(sort_labels(labels))
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise InputError(f"{file}: there must be two classes or more, each once; they are: {', '.join(names)}")
+    splits = [split_of(line) for line in lines]
+    stretches = []
+    for line, label, split in zip(lines, labels, splits, strict=True):
+        if label not in names:
+            raise InputError(f"{line.where}: label {label!r} is none of the classes {', '.join(names)}")
+        if not split and any(splits):
+            raise InputError(f"{line.where}: split is empty, but other lines have one; give all or none")
+        path = raw / line.text("path")
+        if not path.is_file():
+            raise InputError(f"{line.where}: {path} is missing")
+        start = line.seconds("start") if line.cells.get("start") else 0.0
+        end = line.seconds("end") if line.cells.get("end") else math.nan
+        check_order(start, end, line.where)
+        stretches.append((line.text("speaker"), names.index(label), split, str(path), start, end))
+    return Corpus(to_rows(stretches), tuple(names), simulated=is_simulated(raw))
+
+
+def split_of(line: Line) -> str:
+    """The split that a line names, empty where it names none."""
+    name = line.cells.get("split", "").lower()
+    if name and name not in SPLIT_NAMES:
+        raise InputError(f"{line.where}: split {name!r} is none of {', '.join(SPLIT_NAMES)}")
+    return SPLIT_NAMES.get(name, "")
+
+
+def sort_labels(labels: Sequence[str]) -> list[str]:
+    """The different labels, by size if all are numbers, else by the alphabet."""
+    different = sorted(set(labels))
+    try:
+        return sorted(different, key=float)
+    except ValueError:
+        return different

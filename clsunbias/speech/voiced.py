@@ -1,0 +1,39 @@
+"""VOICED (doi 10.13026/C25Q2N): 208 speakers who each hold one vowel, healthy or with a voice disorder."""
+
+import math
+from pathlib import Path
+
+from clsunbias.errors import InputError
+from clsunbias.speech.manifest import Corpus
+from clsunbias.speech.reading import Speaker, check_once, is_simulated, read_lines, to_rows
+
+
+def read(raw: Path) -> Corpus:
+    """Reads ``labels.csv`` (columns speaker_id, wav, label and more; 1 is pathological) and the files that it names.
+
+    A recording lasts under five seconds, so a segment is a quarter of the usual length. No split is official.
+
+    Args:
+        raw: folder of ``labels.csv``, to which the paths of its column ``wav`` are relative.
+
+    Raises:
+        InputError: ``labels.csv`` is absent or has an unknown label, a speaker listed twice or no such file.
+    """
+    speakers, stretches = [], []
+    for line in read_lines(raw / "labels.csv", ",", ("speaker_id", "wav", "label")):
+        speaker = Speaker(line.text("speaker_id"), line.binary("label"), "", line.where)
+        path = raw / line.text("wav")
+        if not path.is_file():
+            raise InputError(f"{line.where}: {path} is missing")
+        speakers.append(speaker)
+        stretches.append((speaker.name, speaker.label, "", str(path), 0.0, math.nan))
+    check_once(speakers)
+    return Corpus(
+        to_rows(stretches),
+        ("healthy", "pathological"),
+        seconds=0.96,
+        shares=(0.2, 0.3),
+        notes=("labels are those of the corpus's own files; its article counts 58 healthy and 150 pathological",),
+        expected={"all": {"speakers": 208, "positive": 151}},
+        simulated=is_simulated(raw),
+    )
