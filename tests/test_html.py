@@ -66,7 +66,7 @@ def records(html: Path) -> dict[str, Any]:
     """What the page's script works on."""
     found = re.search(r'<script id="records" type="application/json">(.*?)</script>', html.read_text(), re.DOTALL)
     assert found
-    return dict(json.loads(found[1]))
+    return dict(json.loads(found[1], parse_constant=pytest.fail))  # a browser reads no NaN
 
 
 @pytest.fixture(scope="module")
@@ -378,6 +378,9 @@ def test_a_data_set_that_cannot_be_loaded_and_more_classes(tmp_path: Path) -> No
         write_record(
             tmp_path / "runs" / str(seed), config, three, dataset="</script><b>", objective="erm", classes=3, unit="S"
         )
+    losses = {"train/loss_gap": [0.5, np.inf, np.nan], "val/loss_gap": [np.nan] * 3}
+    pd.DataFrame({"step": [1, 2, 3], **losses}).to_csv(tmp_path / "runs" / "0" / "metrics.csv", index=False)
+    pd.DataFrame({"step": [1, 2, 3], **losses}).to_csv(tmp_path / "runs" / "1" / "metrics.csv", index=False)
     html = tmp_path / "page.html"
     assert report(tmp_path / "runs", html) == 0
     text = html.read_text()
@@ -385,6 +388,7 @@ def test_a_data_set_that_cannot_be_loaded_and_more_classes(tmp_path: Path) -> No
     packed = records(html)
     assert packed["datasets"][0]["classes"] == ["class 0", "class 1", "class 2"]
     assert packed["datasets"][0]["label"] == "</script><b>"
+    assert packed["arms"][0]["curves"]["train/loss_gap"][0] == [0.5, None, None]
     assert len(base64.b64decode(packed["arms"][0]["scores"]["test"])) == 2 * 30 * 3 * 4
     assert packed["datasets"][0]["splits"]["test"]["names"] == [f"S{at}" for at in range(30)]
     assert "not_there.Corpus cannot say more" in text

@@ -354,9 +354,16 @@ def test_three_classes(browser: Any, tmp_path: Path) -> None:
         write_record(
             tmp_path / "runs" / str(seed), config, three, dataset="three", objective="erm", classes=3, unit="S"
         )
+    losses = pd.DataFrame({"step": [1, 2, 3], "train/loss_gap": [0.5, 0.25, np.inf]})
+    for path in (tmp_path / "runs").glob("*/metrics.csv"):
+        losses.to_csv(path, index=False)
     assert main(["report", str(tmp_path / "runs"), "--html", str(tmp_path / "page.html")]) == 0
     page, complaints = open_page(browser, tmp_path / "page.html")
     assert not page.is_visible("#threshold")
+    assert page.locator("#curves svg").count() == 1
+    assert len((page.locator("#curves polyline").get_attribute("points") or "").split()) == 2, "but for what diverged"
+    page.select_option("#phase", "val")
+    assert page.inner_text("#curves-said") == "These runs logged no class losses."
     page.select_option("#seed", "1")
     figures = json.loads((tmp_path / "runs" / "1" / "result.json").read_text())["test"]
     found = rows_of(page, "#figures")["erm"]

@@ -99,17 +99,25 @@ function draw() {
   drawGallery(now, scored);
 }
 
+/** A method's line in a panel, without the steps at which a loss is no number. */
+function lineOf(arm, phase, loss) {
+  const [middle, sd] = arm.curves[`${phase}/${loss}`] ?? [[], []];
+  const kept = middle.flatMap((value, at) => (value === null || sd[at] === null ? [] : [at]));
+  const pick = (values) => kept.map((at) => values[at]);
+  return {
+    label: arm.method,
+    colour: colourOf(arm.method),
+    dash: dashOf(arm.method),
+    steps: pick(arm.curves.steps?.[phase] ?? []),
+    mean: pick(middle),
+    sd: pick(sd),
+  };
+}
+
 function drawCurves(now) {
   const panels = Object.entries(now.dataset.losses).map(([loss, title]) => [
     title,
-    now.arms.filter((arm) => `${now.phase}/${loss}` in arm.curves).map((arm) => ({
-      label: arm.method,
-      colour: colourOf(arm.method),
-      dash: dashOf(arm.method),
-      steps: arm.curves.steps[now.phase],
-      mean: arm.curves[`${now.phase}/${loss}`][0],
-      sd: arm.curves[`${now.phase}/${loss}`][1],
-    })),
+    now.arms.map((arm) => lineOf(arm, now.phase, loss)).filter((line) => line.steps.length),
   ]);
   const drawn = panels.filter(([, lines]) => lines.length);
   $("curves").replaceChildren(...drawn.map(([title, lines]) => chart(title, lines)));

@@ -44,7 +44,6 @@ def pack(parts: Sequence[Judged]) -> tuple[dict[str, Any], list[Card]]:
                     "protocol": grid.protocols[arm.protocol].label,
                     "method": row_label(grid, arm),
                     "seeds": list(found),
-                    "steps": [record.result["step"] for record in found.values()],
                     "curves": curves(list(found.values()), one["losses"]),
                     "scores": {split: scores(frames[arm], split) for split in one["splits"]},
                 }
@@ -126,10 +125,9 @@ def curves(records: Sequence[Record], losses: Mapping[str, str]) -> dict[str, An
             name = f"{phase}/{loss}"
             if name not in frames[0]:
                 continue
-            by_seed = pd.concat([frame[name] for frame in frames], axis=1).dropna(how="all")
-            by_seed = thinned(by_seed)
+            by_seed = thinned(pd.concat([frame[name] for frame in frames], axis=1)).replace([np.inf, -np.inf], np.nan)
             packed.setdefault("steps", {})[phase] = [int(step) for step in by_seed.index]
-            packed[name] = [digits(by_seed.mean(axis=1)), digits(by_seed.std(axis=1).fillna(0))]
+            packed[name] = [digits(by_seed.mean(axis=1, skipna=False)), digits(by_seed.std(axis=1).fillna(0))]
     return packed
 
 
@@ -152,6 +150,6 @@ def thinned(by_seed: pd.DataFrame) -> pd.DataFrame:
     return by_seed.iloc[sorted({*range(0, len(by_seed), every), len(by_seed) - 1})]
 
 
-def digits(values: "pd.Series[float]") -> list[float]:
-    """Values to three significant digits."""
-    return [float(f"{value:.3g}") for value in values]
+def digits(values: "pd.Series[float]") -> list[float | None]:
+    """Values to three significant digits; None where a run diverged or logged nothing."""
+    return [float(f"{value:.3g}") if math.isfinite(value) else None for value in values]
