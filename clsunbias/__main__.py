@@ -26,6 +26,9 @@ speech corpora, from the files as they come to a manifest of who speaks where
 
 reproduction of the paper (arXiv 2508.06943)
   reproduce   a table of the paper, ours beside the published one: clsunbias reproduce table1 [--out DIR]
+
+results
+  report      what a folder of runs shows, as a page to open in a browser: clsunbias report RUNS_DIR --html FILE
 """
 
 
@@ -58,6 +61,10 @@ def main(args: Sequence[str] | None = None) -> int:
             from clsunbias.experiments.reproduce import reproduce
 
             return reproduce(options)
+        elif command == "report":
+            from clsunbias.experiments.html.command import report
+
+            return report(options)
         else:
             raise InputError(f"there is no command {command!r}; see clsunbias --help")
     except InputError as error:

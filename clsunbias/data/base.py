@@ -3,8 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import Any, ClassVar, Protocol, TypedDict
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
@@ -71,6 +73,9 @@ class DataModule(LightningDataModule, ABC):
     simulated: bool = False
     """Whether the data are made up rather than measured; results say so."""
 
+    licence: ClassVar[str] = ""
+    """Under which the data may be used, as a report shows it."""
+
     evaluation_rows: int = 512
     """Rows in a batch of an evaluation, whose result does not depend on it."""
 
@@ -89,6 +94,21 @@ class DataModule(LightningDataModule, ABC):
     def read(self, path: Path) -> Split:
         """Reads new inputs for ``predict``, prepared as in training; their units have names, their classes are 0."""
         raise InputError(f"{type(self).__name__} cannot read new inputs from {path}")
+
+    def describe(self) -> None:
+        """Finds out what a report says of the data, :attr:`class_names` above all, without loading them.
+
+        Raises:
+            InputError: the data are not here.
+        """
+
+    def pictures(self, split: str) -> npt.NDArray[np.uint8] | None:
+        """The units of a split as a report shows them: pixels ``(U, H, W)`` or ``(U, H, W, 3)``; None: no images.
+
+        Raises:
+            InputError: the images are not here.
+        """
+        return None
 
     def setup(self, stage: str) -> None:
         if self.splits:

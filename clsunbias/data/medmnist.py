@@ -69,6 +69,7 @@ class MedMNIST(DataModule):
     flag: ClassVar[str]
     channels: ClassVar[int]
     size: ClassVar[int] = 28
+    licence = "CC BY 4.0: MedMNIST v2 (Yang et al., Scientific Data 10:41, 2023)"
 
     def __init__(
         self,
@@ -103,6 +104,13 @@ class MedMNIST(DataModule):
         names, pixels = read_images(path, self.size, self.channels)
         target = torch.zeros(len(names), dtype=torch.int64)
         return Split(self.rows(pixels), target, [Units(target, name="image", names=names)])
+
+    def pictures(self, split: str) -> Array:
+        path = self.root / f"{self.flag}.npz"
+        if not path.exists():  # a report fetches nothing
+            raise InputError(f"{path.name} is not in the data folder: no pictures (--data-root or $CLSUNBIAS_DATA)")
+        with np.load(official_npz(self.flag, self.root)) as arrays:
+            return np.asarray(arrays[f"{split}_images"])
 
     def rows(self, pixels: Array) -> Tensor:
         """Pixels uint8 ``(N, H, W)`` or ``(N, H, W, channels)`` as float32 ``(N, channels, H, W)`` in [−1, 1]."""

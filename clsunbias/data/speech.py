@@ -64,6 +64,7 @@ class Speech(DataModule):
     """
 
     evaluation_rows = 64
+    licence = "the corpus's own"
 
     def __init__(
         self,
@@ -90,6 +91,9 @@ class Speech(DataModule):
         manifest = Manifest.read(self.folder / "manifest.csv", command)
         self.class_names, self.simulated = manifest.class_names, manifest.simulated
         return manifest
+
+    def describe(self) -> None:
+        self.manifest()
 
     def prepare_data(self) -> None:
         """Extracts features, if they are not there."""

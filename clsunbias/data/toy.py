@@ -97,6 +97,7 @@ class Toy(DataModule):
 
     class_names = ("negative", "positive")
     simulated = True
+    licence = "none needed: made up, by the recipe of the paper's authors"
 
     def __init__(
         self,

@@ -37,6 +37,20 @@ class Arm:
         return Run(self.run.out / str(seed), self.run.files, (*self.run.overrides, *overrides.items()))
 
 
+def runs_of(grid: Grid, arm: Arm) -> dict[int, Run]:
+    """The runs that an arm's cell is a mean of, by seed."""
+    protocol = grid.protocols[arm.protocol]
+    return {seed: arm.seed(seed) for seed in range(protocol.first_seed, protocol.first_seed + protocol.seeds)}
+
+
+def trials_of(grid: Grid, arm: Arm) -> list[Run]:
+    """The runs that a search judges an arm by; none without a search."""
+    search = grid.protocols[arm.protocol].search
+    if search is None:
+        return []
+    return [arm.seed(seed, withhold_test=True) for seed in range(search.first_seed, search.first_seed + search.seeds)]
+
+
 def settings(protocol: Protocol) -> dict[str, dict[str, Any]]:
     """Every combination of the axes: its name, and the dotted parameters it sets."""
     axes: list[list[tuple[str, dict[str, Any]]]] = []

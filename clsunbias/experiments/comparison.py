@@ -9,7 +9,8 @@ import numpy as np
 from clsunbias.errors import InputError
 from clsunbias.experiments.arms import Arm
 from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.scored import Scored
+from clsunbias.experiments.run import Record
+from clsunbias.experiments.scored import Scored, score
 from clsunbias.experiments.statistics import (
     Floats,
     Resampling,
@@ -58,6 +59,15 @@ class Comparison(NamedTuple):
     verdict: Verdict
 
 
+def results(
+    table: str, grid: Grid, finished: Mapping[Arm, Mapping[int, Record]]
+) -> tuple[list[Scored], dict[tuple[Arm, str], Cell], dict[tuple[Arm, Arm, str], Comparison]]:
+    """The finished runs of a grid scored, its cells, and the comparisons between its methods."""
+    splits = list(dict.fromkeys(metric.split("/")[0] for metric in (*grid.metrics, *grid.also)))
+    scored = [score(arm, by_seed, splits) for arm, by_seed in finished.items()]
+    return scored, cells(table, grid, scored), compare(table, grid, scored)
+
+
 def cells(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, str], Cell]:
     """A cell for each arm and metric: mean, standard deviation, interval over test units and seeds, published."""
     made = {}
@@ -67,7 +77,8 @@ def cells(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, s
         for name in (*grid.metrics, *grid.also):
             split, short = name.split("/")
             values, mean = one.values(name), float(one.values(name).mean())
-            low, high = interval(one.draws[split][short])
+            several = len(values) > 1  # of a single run there is no saying how another would come out
+            low, high = interval(one.draws[split][short]) if several else (None, None)
             published = column.published.get(one.arm.row, {}).get(name)
             made[one.arm, name] = Cell(
                 table,
@@ -75,7 +86,7 @@ def cells(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, s
                 column.label,
                 name,
                 mean,
-                float(values.std(ddof=1)),
+                float(values.std(ddof=1)) if several else None,
                 len(values),
                 low,
                 high,

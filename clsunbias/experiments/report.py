@@ -113,7 +113,8 @@ def text(grid: Grid, arm: Arm | None, name: str, cells: Cells, comparisons: Comp
         if (ours, metric) == (arm, name) and baseline.row == grid.baselines[0]
     ]
     mark = MARKS[first[0]] if first else ""
-    return f"{cell.value:.3f} ± {cell.sd:.3f}{difference}{mark}{', simulated' if cell.simulated else ''}"
+    sd = "" if cell.sd is None else f" ± {cell.sd:.3f}"
+    return f"{cell.value:.3f}{sd}{difference}{mark}{', simulated' if cell.simulated else ''}"
 
 
 def legend(grid: Grid, cells: Cells) -> str:
@@ -124,8 +125,8 @@ def legend(grid: Grid, cells: Cells) -> str:
     for cell in cells.values():
         counts.setdefault(cell.protocol, set()).add(cell.n)
     seeds = "; ".join(f"{label}: {' or '.join(map(str, sorted(found)))}" for label, found in counts.items())
+    published = any(cell.difference is not None for cell in cells.values())
     said = f"Mean ± standard deviation over seeds ({seeds})"
-    published = any(column.published for column in grid.columns.values())
     said += "; in brackets the difference from the published mean." if published else "."
     if grid.baselines:
         said += f" ▲ better, ▼ worse than {grid.rows[grid.baselines[0]].label}; no mark, no difference shown."
@@ -141,6 +142,16 @@ def line(one: Comparison) -> list[str]:
         f"{one.low:+.3f} to {one.high:+.3f}",
         f"{one.p_corrected:.4f}",
         "–" if math.isnan(one.effect) else f"{one.effect:+.2f}",
+    ]
+
+
+def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> list[Section]:
+    """What each protocol's search saw and chose; see :func:`search_section`."""
+    searched = dict.fromkeys(arm.protocol for arm in scores)
+    return [
+        search_section(grid, name, {arm: score for arm, score in scores.items() if arm.protocol == name}, chosen)
+        for name in grid.protocols
+        if name in searched
     ]
 
 

@@ -10,15 +10,15 @@ import pandas as pd
 from rich.console import Console
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.arms import Arm, arms
-from clsunbias.experiments.comparison import Comparison, cells, compare
+from clsunbias.experiments.arms import Arm, arms, runs_of, trials_of
+from clsunbias.experiments.comparison import Comparison, results
 from clsunbias.experiments.contrasts import contrast_section
 from clsunbias.experiments.figures import draw_curves, draw_dots
 from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.report import parts, search_section
+from clsunbias.experiments.report import parts, search_sections
 from clsunbias.experiments.run import Record, Run
 from clsunbias.experiments.runner import check, execute_all
-from clsunbias.experiments.scored import run_lines, score
+from clsunbias.experiments.scored import run_lines
 from clsunbias.experiments.search import choose, mean_val_macro_f1
 from clsunbias.experiments.tables import Section, write_table
 from clsunbias.files import atomic, data_root, write_csv
@@ -94,32 +94,19 @@ def reproduce_grid(name: str, path: Path, grid: Grid, out: Path, jobs: int, dask
     without = [name for name, column in grid.columns.items() if not there(column.needs)]
     present = [name for name in grid.columns if name not in without]
     planned = arms(grid, present, list(grid.protocols), out / "runs" / name, path.parent)
-    seeds_of = {
-        arm: range(protocol.first_seed, protocol.first_seed + protocol.seeds)
-        for arm in planned
-        for protocol in [grid.protocols[arm.protocol]]
-    }
-    trials = {
-        arm: [arm.seed(seed, withhold_test=True) for seed in range(search.first_seed, search.first_seed + search.seeds)]
-        for arm in planned
-        for search in [grid.protocols[arm.protocol].search]
-        if search
-    }
-    plain = {arm: [arm.seed(seed) for seed in seeds_of[arm]] for arm in planned if arm not in trials}
-    records, failures = finish([run for runs in (plain | trials).values() for run in runs], jobs, dask)
+    trials = {arm: runs for arm in planned if (runs := trials_of(grid, arm))}
+    plain = {arm: runs_of(grid, arm) for arm in planned if arm not in trials}
+    first = [run for by_seed in plain.values() for run in by_seed.values()]
+    records, failures = finish([*first, *(run for runs in trials.values() for run in runs)], jobs, dask)
     scores = mean_val_macro_f1({arm: [records[run] for run in runs] for arm, runs in trials.items()})
-    chosen = {arm: [arm.seed(seed) for seed in seeds_of[arm]] for arm in choose(scores)}
-    found, failed = finish([run for runs in chosen.values() for run in runs], jobs, dask)
+    chosen = {arm: runs_of(grid, arm) for arm in choose(scores)}
+    found, failed = finish([run for by_seed in chosen.values() for run in by_seed.values()], jobs, dask)
     records, failures = records | found, failures | failed
     finished = {
-        arm: {seed: record for seed, run in zip(seeds_of[arm], runs, strict=True) if (record := records[run])}
-        for arm, runs in (plain | chosen).items()
+        arm: {seed: record for seed, run in by_seed.items() if (record := records[run])}
+        for arm, by_seed in (plain | chosen).items()
     }
-    searched = [
-        search_section(grid, protocol, of_protocol, list(chosen))
-        for protocol in grid.protocols
-        if (of_protocol := {arm: value for arm, value in scores.items() if arm.protocol == protocol})
-    ]
+    searched = search_sections(grid, scores, list(chosen))
     write(name, grid, out, without, {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1}, searched)
     write_records(out, name, records)  # not before each was found to agree with its predictions
     say_failures(failures, len(records))
@@ -160,9 +147,7 @@ def write(
     searched: Sequence[Section],
 ) -> None:
     """Writes the table, its comparisons and its figures."""
-    splits = list(dict.fromkeys(metric.split("/")[0] for metric in (*grid.metrics, *grid.also)))
-    scored = [score(arm, by_seed, splits) for arm, by_seed in finished.items()]
-    made, compared = cells(name, grid, scored), compare(name, grid, scored)
+    scored, made, compared = results(name, grid, finished)
     report = [*parts(grid, list(grid.columns), without, made, compared), *contrast_section(grid, scored), *searched]
     write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(compared.values(), columns=Comparison._fields))
     write_table(out, name, grid.title, list(made.values()), run_lines(grid, scored), report)

@@ -97,23 +97,14 @@ class Run:
         Raises:
             InputError: the folder holds another config's run, or a record that was changed after it was written.
         """
-        path = self.out / "result.json"
-        if not path.exists():
+        if not (self.out / "result.json").exists():
             return None
-        remedy = f"give another --out, or delete {self.out} to have it run again"
-        try:
-            result = json.loads(path.read_text())
-            check_seal(result)
-            saved = saved_config((self.out / "config.yaml").read_text())
-            if config_sha256(saved) != result["config_sha256"]:
-                raise InputError("config.yaml beside it is not the config that it was made with")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-            raise InputError(f"{path} cannot be used: {error}; {remedy}") from error
+        record, saved = read_record(self.out)
         # Options such as save_every have no part in the result, and are not saved.
         differing = difference({name: value for name, value in self.config.items() if name in saved}, saved)
         if differing:
-            raise InputError(f"{path} belongs to another config ({differing}); {remedy}")
-        return Record(self.out, result)
+            raise InputError(f"{self.out / 'result.json'} belongs to another config ({differing}); {remedy(self.out)}")
+        return record
 
 
 SEED = re.compile(r"^seed_everything: (\d+)\n", re.MULTILINE)
@@ -192,6 +183,29 @@ class Record:
                 f"{path} is missing or not what its record was made with; delete {self.folder} to have it run again"
             )
         return content
+
+
+def read_record(folder: Path) -> tuple[Record, dict[str, Any]]:
+    """The record of a finished run, checked, and the config that it was made with.
+
+    Raises:
+        InputError: it cannot be read, was changed after it was written, or does not belong to the config beside it.
+    """
+    path = folder / "result.json"
+    try:
+        result = json.loads(path.read_text())
+        check_seal(result)
+        saved = saved_config((folder / "config.yaml").read_text())
+        if config_sha256(saved) != result["config_sha256"]:
+            raise InputError("config.yaml beside it is not the config that it was made with")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be used: {error}; {remedy(folder)}") from error
+    return Record(folder, result), saved
+
+
+def remedy(folder: Path) -> str:
+    """What to do about a record that cannot be used."""
+    return f"give another --out, or delete {folder} to have it run again"
 
 
 def read_predictions(records: Sequence[Record]) -> list[pd.DataFrame]:

@@ -18,8 +18,6 @@ from clsunbias.speech.simulated import simulate
 def simulated_grid(grid: Grid, root: Path) -> Grid:
     """The part of a grid that has a simulation, on recordings that are made if they are not there.
 
-    Nothing published stands beside simulated results, and the title and each column say what they are.
-
     Args:
         grid: the grid.
         root: data root of the recordings.
@@ -27,11 +25,23 @@ def simulated_grid(grid: Grid, root: Path) -> Grid:
     Raises:
         InputError: no column has a simulation.
     """
-    columns = {}
     for name, column in grid.columns.items():
         if column.simulated:
             make(column.simulated, root, name)
-            columns[name] = of_simulation(name, column, column.simulated)
+    return simulated_part(grid)
+
+
+def simulated_part(grid: Grid) -> Grid:
+    """The part of a grid that has a simulation, as it is run on that; nothing is made.
+
+    Nothing published stands beside simulated results, and the title and each column say what they are.
+
+    Raises:
+        InputError: no column has a simulation.
+    """
+    columns = {
+        name: of_simulation(name, column, column.simulated) for name, column in grid.columns.items() if column.simulated
+    }
     if not columns:
         raise InputError(f"no column of this grid can be simulated; there are {', '.join(grid.columns)}")
     contrasts = {

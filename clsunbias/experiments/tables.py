@@ -139,6 +139,11 @@ def write_table(
     for suffix, content in (("md", [f"# {title}\n", *text]), ("tex", tables)):
         with atomic(out / f"{name}.{suffix}") as temporary:
             temporary.write_text("\n".join(content))
+    show(title, parts)
+
+
+def show(title: str, parts: Sequence[Section | str]) -> None:
+    """Prints a report."""
     console = Console()
     console.print(Markdown(f"# {title}"))
     for part in parts:

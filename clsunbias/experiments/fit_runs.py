@@ -1,0 +1,129 @@
+"""Runs that were made one by one with ``clsunbias fit``, as studies: a table a data set, a row an objective."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clsunbias.errors import InputError
+from clsunbias.experiments.arms import Arm
+from clsunbias.experiments.grid import Column, Grid, Protocol, Row
+from clsunbias.experiments.run import Record, Run, difference, read_record
+from clsunbias.experiments.study import Study
+
+BINARY = ("neg_f1", "pos_f1")
+
+
+class Fit(NamedTuple):
+    """A finished run and its config."""
+
+    record: Record
+    config: dict[str, Any]
+
+
+def fit_studies(folder: Path) -> list[Study]:
+    """The finished runs below a folder, a study for each data set.
+
+    Runs of one objective on the same data are its seeds: nothing but seeds may differ between their configs.
+
+    Raises:
+        InputError: there is no finished run, one cannot be trusted, or runs do not belong together.
+    """
+    folders = sorted(path.parent for path in folder.rglob("config.yaml"))
+    missing = [str(run.relative_to(folder)) for run in folders if not (run / "result.json").exists()]
+    data: dict[str, dict[str, dict[int, Fit]]] = defaultdict(lambda: defaultdict(dict))
+    for run in folders:
+        if (run / "result.json").exists():
+            fit = Fit(*read_record(run))
+            result = fit.record.result
+            place = json.dumps([result["dataset"], seedless(fit.config["data"])], sort_keys=True)
+            by_seed = data[place][result["objective"]]
+            check_fellow(fit, by_seed)
+            by_seed[result["seed"]] = fit
+    if not data:
+        listed = "".join(f"\n  missing: {name}" for name in missing)
+        raise InputError(f"{folder} holds no finished run, nothing to report{listed}\nmake runs with clsunbias fit")
+    labels = data_labels(list(data))
+    return [
+        study(folder, labels[place], rows, missing if not at else []) for at, (place, rows) in enumerate(data.items())
+    ]
+
+
+def seedless(config: Any) -> Any:
+    """A config less its seeds and the data's folder."""
+    if not isinstance(config, Mapping):
+        return config
+    dropped = ("seed", "root", "seed_everything")
+    return {
+        name: seedless(value) for name, value in config.items() if name not in dropped and not name.endswith("_seed")
+    }
+
+
+def check_fellow(fit: Fit, others: Mapping[int, Fit]) -> None:
+    """Raises InputError if a run is not another seed of the same thing as others."""
+    for other in others.values():
+        differing = difference(seedless(other.config), seedless(fit.config))
+        if differing:
+            raise InputError(
+                f"{other.record.folder} and {fit.record.folder} are runs of one objective on the same data that differ "
+                f"in more than their seed ({differing.partition(' is ')[0]}): runs of different settings are not "
+                "mixed; report them one by one, or name the grid that they belong to with --grid"
+            )
+        if fit.record.result["seed"] in others:
+            same = others[fit.record.result["seed"]].record.folder
+            raise InputError(f"{same} and {fit.record.folder} are the same run; move one of them away")
+        return
+
+
+def data_labels(places: Sequence[str]) -> dict[str, str]:
+    """A label for each data set: its name, and the parameters in which it differs from another of that name."""
+    labels = {}
+    for place in places:
+        name, section = json.loads(place)
+        own = dict(leaves(section))
+        fellows = [dict(leaves(other)) for same, other in map(json.loads, places) if same == name]
+        differing = [leaf for leaf in own if any(other.get(leaf) != own[leaf] for other in fellows)]
+        said = ", ".join(f"{leaf.rpartition('.')[2]} {own[leaf]}" for leaf in differing)
+        labels[place] = f"{name} ({said})" if said else name
+    return labels
+
+
+def leaves(config: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted parameters and their values."""
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{at}{name}.")
+        else:
+            yield f"{at}{name}", value
+
+
+def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]], missing: Sequence[str]) -> Study:
+    """The runs on one data set as a study."""
+    rows = dict(sorted(rows.items(), key=lambda row: row[0] != "erm"))  # what the others are compared with comes first
+    results = [fit.record.result for by_seed in rows.values() for fit in by_seed.values()]
+    splits = [split for split in results[0]["units"] if split not in {"train", "val"}]
+    if not splits:
+        raise InputError(f"{folder} holds runs without a test split (withhold_test): name their grid with --grid")
+    also = ["loss_gap", *(name for name in BINARY if name in results[0][splits[0]])]
+    grid = Grid(
+        title=f"{label}: runs of clsunbias fit",
+        rows={name: Row(name, "") for name in rows},
+        columns={"data": Column(label, {"fit": ""})},
+        protocols={"fit": Protocol("as fitted", max(len(by_seed) for by_seed in rows.values()))},
+        metrics=[f"{split}/macro_f1" for split in splits],
+        also=[f"{split}/{name}" for name in also for split in splits],
+        baselines=["erm"] if "erm" in rows else [],
+    )
+    finished = {}
+    commands = ["# in the folder of the runs"]
+    for name, by_seed in rows.items():
+        first = by_seed[min(by_seed)].record.folder
+        arm = Arm("fit", "data", name, "", Run(first, ()))
+        finished[arm] = {seed: by_seed[seed].record for seed in sorted(by_seed)}
+        commands += [
+            f"clsunbias fit --config {record.folder.relative_to(folder) / 'config.yaml'} "
+            f"--out again/{record.folder.relative_to(folder)}"
+            for record in finished[arm].values()
+        ]
+    return Study(label, grid, ["data"], [], finished, {}, missing, [], commands, "clsunbias report again")

@@ -1,0 +1,203 @@
+/* The controls: what is chosen, and what follows from it. */
+
+const PAGE = JSON.parse(document.getElementById("records").textContent);
+const ALL = "all";
+const AT_ONCE = 24;
+const $ = (id) => document.getElementById(id);
+let shownUnits = AT_ONCE;
+
+function fill(select, options) {
+  const before = select.value;
+  select.replaceChildren(...options.map(([value, text]) => element("option", text, { value })));
+  if (options.some(([value]) => String(value) === before)) select.value = before;
+}
+
+function distinct(values) {
+  return [...new Set(values)];
+}
+
+function armsOf(dataset, protocol) {
+  return PAGE.arms.filter((arm) => arm.dataset === dataset && (protocol === undefined || arm.protocol === protocol));
+}
+
+function colourOf(method) {
+  const colours = ["currentColor", ...PAGE.colours.slice(1)]; // black is white in the dark
+  return colours[PAGE.methods.indexOf(method) % colours.length];
+}
+
+function dashOf(method) {
+  return DASHES[PAGE.methods.indexOf(method) % DASHES.length];
+}
+
+/** Everything that is chosen. */
+function chosen() {
+  const index = Number($("dataset").value);
+  const dataset = PAGE.datasets[index];
+  const ticked = new Set([...document.querySelectorAll("#methods input:checked")].map((box) => box.value));
+  return {
+    dataset,
+    classes: dataset.classes,
+    binary: dataset.classes.length === 2,
+    split: $("split").value,
+    labels: dataset.splits[$("split").value].labels,
+    seed: $("seed").value,
+    arms: armsOf(index, $("protocol").value).filter((arm) => ticked.has(arm.method)),
+    phase: $("phase").value,
+    threshold: Number($("threshold").value),
+    costs: { fn: cost("cost-fn"), fp: cost("cost-fp") },
+  };
+}
+
+/** A cost as typed; what is no number from 0 up counts as 0. */
+function cost(id) {
+  return Math.max(Number($(id).value) || 0, 0);
+}
+
+/** Positions of the chosen runs among an arm's. */
+function runsOf(arm, seed) {
+  return seed === ALL ? arm.seeds.map((_, at) => at) : arm.seeds.flatMap((one, at) => (String(one) === seed ? [at] : []));
+}
+
+function offerProtocols() {
+  fill($("protocol"), distinct(armsOf(Number($("dataset").value)).map((arm) => arm.protocol)).map((name) => [name, name]));
+  const { splits } = PAGE.datasets[Number($("dataset").value)];
+  const names = Object.keys(splits).sort((one, other) => (one === "val") - (other === "val"));
+  fill($("split"), names.map((name) => [name, name === "val" ? "validation" : name.replace("_", " ")]));
+  offerMethods();
+}
+
+function offerMethods() {
+  const arms = armsOf(Number($("dataset").value), $("protocol").value);
+  const off = new Set([...document.querySelectorAll("#methods input:not(:checked)")].map((box) => box.value));
+  const labels = arms.map(({ method }) => {
+    const box = element("input", "", { type: "checkbox", value: method });
+    box.checked = !off.has(method);
+    box.addEventListener("change", update);
+    return element("label", [box, key(colourOf(method), dashOf(method)), method]);
+  });
+  $("methods").replaceChildren($("methods").firstElementChild, ...labels);
+  const seeds = distinct(arms.flatMap((arm) => arm.seeds)).sort((one, other) => one - other);
+  fill($("seed"), [[ALL, seeds.length > 1 ? "all: mean ± sd" : "all"], ...seeds.map((seed) => [seed, `seed ${seed}`])]);
+  update();
+}
+
+function update() {
+  shownUnits = AT_ONCE;
+  draw();
+}
+
+function draw() {
+  const now = chosen();
+  for (const stamped of document.querySelectorAll(".stamped")) stamped.classList.toggle("simulated", now.dataset.simulated);
+  const scored = now.arms.map((arm) => ({
+    arm,
+    runs: runsOf(arm, now.seed),
+    scores: scoresOf(arm, now.split, now.labels, now.classes.length),
+  })).filter(({ runs }) => runs.length);
+  drawCurves(now);
+  drawFigures(now, scored);
+  drawGallery(now, scored);
+}
+
+/** A method's line in a panel, without the steps at which a loss is no number. */
+function lineOf(arm, phase, loss) {
+  const [middle, sd] = arm.curves[`${phase}/${loss}`] ?? [[], []];
+  const kept = middle.flatMap((value, at) => (value === null || sd[at] === null ? [] : [at]));
+  const pick = (values) => kept.map((at) => values[at]);
+  return {
+    label: arm.method,
+    colour: colourOf(arm.method),
+    dash: dashOf(arm.method),
+    steps: pick(arm.curves.steps?.[phase] ?? []),
+    mean: pick(middle),
+    sd: pick(sd),
+  };
+}
+
+function drawCurves(now) {
+  const panels = Object.entries(now.dataset.losses).map(([loss, title]) => [
+    title,
+    now.arms.map((arm) => lineOf(arm, now.phase, loss)).filter((line) => line.steps.length),
+  ]);
+  const drawn = panels.filter(([, lines]) => lines.length);
+  $("curves").replaceChildren(...drawn.map(([title, lines]) => chart(title, lines)));
+  const seeds = distinct(now.arms.map((arm) => arm.curves.seeds));
+  $("curves-said").textContent = drawn.length
+    ? `Line: mean over ${seeds.join(" or ")} seed${String(seeds) === "1" ? "" : "s"}; band: one standard deviation on either side.`
+    : now.arms.length ? "These runs logged no class losses." : "No method is ticked.";
+  const rows = now.arms.map((arm) => [arm.method, ...drawn.map(([, lines]) => {
+    const line = lines.find((one) => one.label === arm.method);
+    return line ? `${short(line.mean.at(-1))} ± ${short(line.sd.at(-1))}` : "–";
+  })]);
+  $("curve-ends").replaceChildren(table(["Method", ...drawn.map(([title]) => title)], rows));
+}
+
+function drawFigures(now, scored) {
+  $("threshold-controls").hidden = !now.binary;
+  $("threshold-shown").textContent = now.threshold.toFixed(3);
+  const [negative, positive] = now.classes;
+  $("fn-said").textContent = `(${positive} taken for ${negative})`;
+  $("fp-said").textContent = `(${negative} taken for ${positive})`;
+  $("threshold-said").textContent = now.binary
+    ? `Positive is “${positive}”. ${now.split === "val" ? "A threshold may be chosen here, then read on the test split." : "Choose a threshold on the validation split: one that is chosen here flatters."} Cost: of all ${now.labels.length} units of the split.`
+    : "More than two classes: each unit goes to its most probable class, there is no threshold.";
+  const counted = scored.map(({ arm, runs, scores }) => ({
+    method: arm.method,
+    counts: runs.map((run) => confusion(scores, run, now.threshold)),
+  }));
+  const rows = counted.map(({ method, counts }) => ({ method, found: counts.map((one) => figures(one, now.costs)) }));
+  $("figures").replaceChildren(rows.length ? figuresTable(rows, now.classes) : element("p", "No run is chosen."));
+  $("confusions").replaceChildren(...counted.map(({ method, counts }) => confusionTable(method, counts, now.classes)));
+  $("confusion-said").textContent =
+    `Units of the split${now.seed === ALL ? ", mean over seeds" : ""}; the darker, the larger the share of the true class.`;
+}
+
+function drawGallery(now, scored) {
+  fill($("wrong-by"), [["", "any method shown"], ...scored.map(({ arm }) => [arm.method, arm.method])]);
+  const blamed = scored.filter(({ arm }) => [arm.method, ""].includes($("wrong-by").value));
+  const worst = new Map();
+  for (const { runs, scores } of blamed) {
+    for (const one of misclassified(scores, runs, now.threshold)) {
+      if (!(worst.get(one.unit)?.truth <= one.truth)) worst.set(one.unit, one);
+    }
+  }
+  const units = [...worst.values()].sort((one, other) => one.truth - other.truth || one.unit - other.unit);
+  const { names, pictures } = now.dataset.splits[now.split];
+  const items = units.slice(0, shownUnits).map(({ unit, label }) => {
+    const name = names ? names[unit] : `${now.split.replace("_", " ")} ${unit}`;
+    const lines = scored.map(({ arm, runs, scores }) => {
+      const wrong = runs.filter((run) => predicted(scores, run, unit, now.threshold) !== label).length;
+      const truth = mean(runs.map((run) => scores.at(run, unit, label)));
+      const of = runs.length > 1 ? ` (${wrong}/${runs.length})` : "";
+      return { method: arm.method, text: `${truth.toFixed(3)}${of}`, wrong: 2 * wrong >= runs.length && wrong > 0 };
+    });
+    return unitItem(name, now.classes[label], PAGE.pictures[pictures[unit]], lines);
+  });
+  $("gallery").replaceChildren(...items);
+  $("more").hidden = units.length <= shownUnits;
+  const told = now.seed === ALL ? "misclassified by at least half of a method's runs" : "misclassified";
+  $("errors-said").textContent =
+    `${units.length} of ${now.labels.length} units are ${told}; ${items.length} are shown. ` +
+    `Beside each method: the probability of the true class${now.seed === ALL ? " (mean), and how many runs are wrong" : ""}. ` +
+    (Object.keys(pictures).length ? "Pictures: of test units that some run misclassifies at 0.5." : "No pictures of this split are here.");
+}
+
+function start() {
+  fill($("dataset"), PAGE.datasets.map((one, at) => [at, one.simulated ? `${one.label} (simulated)` : one.label]));
+  $("dataset").addEventListener("change", offerProtocols);
+  $("protocol").addEventListener("change", offerMethods);
+  for (const id of ["split", "seed", "phase", "wrong-by"]) $(id).addEventListener("change", update);
+  for (const id of ["threshold", "cost-fn", "cost-fp"]) $(id).addEventListener("input", update);
+  $("reset").addEventListener("click", () => {
+    $("threshold").value = "0.5";
+    update();
+  });
+  $("more").addEventListener("click", () => {
+    shownUnits += AT_ONCE;
+    draw();
+  });
+  offerProtocols();
+}
+
+startTheme();
+start();

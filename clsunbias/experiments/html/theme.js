@@ -1,0 +1,43 @@
+"use strict";
+
+/* Light, dark, or as the system says; and everything opened for print. */
+
+const THEMES = { "": "as the system", light: "light", dark: "dark" };
+
+function remembered() {
+  try {
+    return localStorage.getItem("clsunbias-theme") ?? "";
+  } catch {
+    return ""; // a browser may keep nothing for a file
+  }
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  document.getElementById("theme").textContent = `Theme: ${THEMES[theme]}`;
+  try {
+    localStorage.setItem("clsunbias-theme", theme);
+  } catch {
+    return;
+  }
+}
+
+function nextTheme() {
+  const names = Object.keys(THEMES);
+  const at = names.indexOf(document.documentElement.dataset.theme ?? "");
+  setTheme(names[(at + 1) % names.length]);
+}
+
+function startTheme() {
+  const theme = remembered();
+  setTheme(theme in THEMES ? theme : "");
+  document.getElementById("theme").addEventListener("click", nextTheme);
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const one of closed) one.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const one of closed) one.open = false;
+  });
+}
