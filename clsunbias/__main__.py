@@ -22,6 +22,7 @@ experiments, each from one complete config (configs/*.yaml) and overlays (config
 
 reproduction of the paper (arXiv 2508.06943)
   reproduce   a table of the paper, ours beside the published one: clsunbias reproduce table1 [--out DIR]
+  dashboard   a report on W&B of runs shown there: clsunbias dashboard RUNS_DIR --project P [--publish]
 """
 
 
@@ -50,6 +51,10 @@ def main(args: Sequence[str] | None = None) -> int:
             from clsunbias.experiments.reproduce import reproduce
 
             return reproduce(options)
+        elif command == "dashboard":
+            from clsunbias.dashboards.command import dashboard
+
+            dashboard(options)
         else:
             raise InputError(f"there is no command {command!r}; see clsunbias --help")
     except InputError as error:

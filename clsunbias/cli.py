@@ -1,6 +1,7 @@
 """The experiment commands: fit, validate, test and predict, on LightningCLI."""
 
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from rich.console import Console
 
 from clsunbias.callbacks import Anneal, Checkpoints
 from clsunbias.checkpoints import load_weights
+from clsunbias.dashboards import charts
+from clsunbias.dashboards.logger import Wandb, attach
 from clsunbias.data import DataModule, Split
 from clsunbias.data.base import evaluation_loader
 from clsunbias.errors import InputError, RaisesInputError
@@ -37,7 +40,8 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "enable_progress_bar": True,
 }
 # What a saved config leaves out: where things lie on this machine, and options that a single command has.
-TRANSIENT = ("config", "out", "input", "save_every", "ckpt_path", "weights_only", "verbose", "return_predictions")
+TRANSIENT = ("config", "out", "input", "save_every", "wandb")
+LIGHTNING_TRANSIENT = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 
 # Lightning's advice that does not hold here.
 QUIET = (
@@ -64,6 +68,7 @@ class ExperimentCLI(LightningCLI):
             "--withhold_test", type=bool, default=False, help="fit: leave the test splits unscored, as a search must"
         )
         parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
+        parser.add_argument("--wandb", type=bool | Wandb, default=False, help="fit: show the run on W&B, too")
         parser.add_argument("--input", type=Path | None, help="predict: an image, a folder of images or an npz")
 
     def _parse_ckpt_path(self) -> None:
@@ -78,6 +83,8 @@ class ExperimentCLI(LightningCLI):
         """The output folder of ``fit``."""
         if self.option("out"):
             return Path(self.option("out"))
+        if sweep := os.environ.get("WANDB_SWEEP_ID"):  # whose runs have configs of their own
+            return Path("runs", f"sweep-{sweep}", os.environ.get("WANDB_RUN_ID", ""))
         configs = self.option("config")
         name = Path(str(configs[0])).stem if configs else self.datamodule.name
         return Path("runs", name, self.model.objective.name, str(self.option("seed_everything")))
@@ -101,13 +108,16 @@ class ExperimentCLI(LightningCLI):
     def fit(self, **_: Any) -> None:
         """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
         config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
-        config = {name: value for name, value in config.items() if name not in TRANSIENT}
+        config = {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
         sha256 = config_sha256(config)
         if finished(self.out, sha256):
             Console(stderr=True).print(f"{self.out} already holds this run, finished; nothing to do")
             return
         self.check()
         resume_from = self.start(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        about = {"dataset": self.datamodule.name, "simulated": self.datamodule.simulated}
+        about["objective"] = self.model.objective.name
+        wandb = attach(self.trainer, self.option("wandb"), self.out, {**config, **about}, sha256)
         self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=resume_from, weights_only=True)
         if self.option("trainer").fast_dev_run:
             return
@@ -131,9 +141,14 @@ class ExperimentCLI(LightningCLI):
                 "config_sha256": sha256,
                 "predictions_sha256": sha256_of(self.out / "predictions.csv"),
             }
+            if wandb:
+                names = self.datamodule.class_names
+                wandb.log_result(self.trainer.global_step, lambda: charts.figures(frame, names), charts.summary(result))
             write_json(self.out / "result.json", sealed(result))
             show(metrics, f"{result['dataset']}, {result['objective']}, step {result['step']}")
             Console().print(f"results in {self.out}")
+            if wandb:
+                wandb.close()
 
     def check(self) -> None:
         """Finds what is wrong before anything is trained or written."""

@@ -14,7 +14,7 @@ from clsunbias.__main__ import main
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 OBJECTIVES = sorted(path.stem for path in (CONFIGS / "objectives").glob("*.yaml"))
-EXPERIMENTS = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+EXPERIMENTS = sorted({path.stem for path in CONFIGS.glob("*.yaml")} - {"wandb", "sweep"})
 BINARY_METRICS = {"macro_f1", "pos_f1", "neg_f1", "accuracy", "balanced_accuracy", "auroc", "auprc", "brier", "ece"}
 BINARY_METRICS |= {"loss", "loss_pos", "loss_neg", "loss_gap"}
 
