@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import grid_time, help_time, report_time, retina_step, table1_time, toy_step
+from benchmarks import grid_time, help_time, report_time, retina_step, table1_time, toy_step, wandb_time
 from benchmarks.timing import Row
 
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "help_time": help_time.measure,
     "report_time": report_time.measure,
     "grid_time": grid_time.measure,
+    "wandb_time": wandb_time.measure,
 }
 
 

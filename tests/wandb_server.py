@@ -93,7 +93,8 @@ def service() -> Iterator[Service]:
             body = self.content()
             if self.path.endswith("/graphql"):
                 asked = json.loads(body)
-                self.reply({"data": state.answer(asked["query"], asked.get("variables") or {})})
+                data = state.answer(asked["query"], asked.get("variables") or {})
+                self.reply({"data": data} if data else {"errors": [{"message": "this service has no such thing"}]})
             elif self.path.endswith("/file_stream"):
                 state.stream(self.path.split("/")[-2], json.loads(body).get("files") or {})
                 self.reply({})
@@ -102,6 +103,7 @@ def service() -> Iterator[Service]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a killed process breaks its connections
     state.url = f"http://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -5,6 +5,7 @@ has a writer of it in Python no more, and no public reader.
 """
 
 import json
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,11 +15,9 @@ HEADER, BLOCK = 7, 32768
 LAST_PARTS = (1, 4)  # kinds of chunk that end a record: FULL and LAST
 
 
-def records(path: Path) -> Iterator[Any]:
-    """The records of a log (wandb_internal.proto), up to where a killed process stopped writing."""
-    from wandb.proto import wandb_internal_pb2 as messages
-
-    data, at, record = path.read_bytes(), HEADER, b""
+def whole(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """The records of a log's content that were written whole, and where each ends."""
+    at, record = HEADER, b""
     while at + 7 <= len(data):
         left = BLOCK - at % BLOCK
         if left < 7:  # the rest of a block that is too small for a chunk is padding
@@ -30,8 +29,21 @@ def records(path: Path) -> Iterator[Any]:
         record += data[at + 7 : at + 7 + length]
         at += 7 + length
         if kind in LAST_PARTS:
-            yield messages.Record.FromString(record)  # type: ignore[attr-defined]
+            yield record, at
             record = b""
+
+
+def records(path: Path) -> Iterator[Any]:
+    """The records of a log (wandb_internal.proto)."""
+    from wandb.proto import wandb_internal_pb2 as messages
+
+    for record, _ in whole(path.read_bytes()):
+        yield messages.Record.FromString(record)  # type: ignore[attr-defined]
+
+
+def mend(path: Path) -> None:
+    """Cuts off the half record that a killed process left, at which ``wandb sync`` would stop."""
+    os.truncate(path, max((end for _, end in whole(path.read_bytes())), default=HEADER))
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ neither stops nor slows training. What is logged is what the run's files hold, w
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -76,8 +77,8 @@ class WandbLogger(Logger):
             figures: makes charts and tables; called where W&B is at hand.
             summary: the result's figures, which are those of the selected checkpoint.
         """
-        self._log(step + 1, figures)
         self._tasks.put(lambda run, logged: run.summary.update(dict(summary)))
+        self._log(step + 1, figures)  # last, for tables need the service at once, and fail without it
 
     def finalize(self, status: str) -> None:
         if status != "success":  # of training and of the test: a run that went well has its result still to come
@@ -98,16 +99,23 @@ class WandbLogger(Logger):
         self._tasks.put(task)
 
     def _work(self) -> None:
-        shown, to_send = self._shown, f"wandb sync {self._out / 'wandb'}"
-        try:
+        shown = self._shown
+        with self._said():
             run, logged = open_run(self._out, shown.project, shown.group, shown.tags, self._config, self._sha256)
             while not isinstance(task := self._tasks.get(), int):
-                task(run, logged)
+                with self._said():
+                    task(run, logged)
             run.finish(exit_code=task)
             if run.offline:
-                say(f"W&B has the run offline; to send it: {to_send}")
+                say(f"W&B has the run offline; to send it: wandb sync {self._out / 'wandb'}")
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
         except Exception as error:  # whatever it is, it must not cost the run anything
-            say(f"W&B: {error}; the run does not depend on it. To send what is there: {to_send}")
+            rest = f"To send what is there: wandb sync --include-online {self._out / 'wandb'}"
+            say(f"W&B: {error}; the run does not depend on it. {rest}")
 
 
 def attach(

@@ -13,7 +13,7 @@ from urllib.request import getproxies
 
 from rich.console import Console
 
-from clsunbias.dashboards.files import last_step
+from clsunbias.dashboards.files import last_step, mend
 from clsunbias.files import write_json
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def open_run(
                 return run, run.starting_step - 1
         say(f"W&B goes on offline: {problem}")
         mode = "offline"
+    for log in logs:
+        mend(log)
     return begin(mode), max(map(last_step, logs), default=-1)
 
 
