@@ -21,7 +21,8 @@ from clsunbias.dashboards.logger import Wandb, attach
 from clsunbias.data import DataModule, Split
 from clsunbias.data.base import evaluation_loader
 from clsunbias.errors import InputError, RaisesInputError
-from clsunbias.files import atomic, config_sha256, sealed, sha256_of, write_csv, write_json
+from clsunbias.files import atomic, config_sha256, sealed, sha256_of, write_csv, write_json, write_text
+from clsunbias.model_card import model_card
 from clsunbias.module import Classifier
 from clsunbias.progress import RunProgress
 from clsunbias.results import (
@@ -141,9 +142,10 @@ class ExperimentCLI(LightningCLI):
                 "config_sha256": sha256,
                 "predictions_sha256": sha256_of(self.out / "predictions.csv"),
             }
+            names = self.datamodule.class_names
             if wandb:
-                names = self.datamodule.class_names
                 wandb.log_result(self.trainer.global_step, lambda: charts.figures(frame, names), charts.summary(result))
+            write_text(self.out / "MODEL_CARD.md", model_card(result, frame, names))
             write_json(self.out / "result.json", sealed(result))
             show(metrics, f"{result['dataset']}, {result['objective']}, step {result['step']}")
             Console().print(f"results in {self.out}")

@@ -63,6 +63,8 @@ def test_an_offline_run_read_back(
     options = ("--config", str(CONFIGS / "wandb.yaml"), "--data.root", str(medmnist_root), *SHORT)
     assert fit("retina", tmp_path / "run", *options, objective=objective) == 0
     (log,) = logs(tmp_path / "run")
+    while [*records(log)][-1].WhichOneof("record_type") != "exit":  # its last part is written soon after the end
+        time.sleep(0.1)
     run, config = opened(log)
     assert (run.project, run.run_group, list(run.tags)) == ("clsunbias", "retinamnist", [objective, "real"])
     assert config["model"]["encoder"]["class_path"] == "clsunbias.models.SmallConvNet"
