@@ -12,7 +12,7 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.grid import CONFIGS
 
 TARGET = 1.05
-REPETITIONS = 5
+REPETITIONS = 4
 
 
 def seconds(config: Path, *options: str) -> float:

@@ -20,6 +20,8 @@ experiments, each from one complete config (configs/*.yaml) and overlays (config
   clsunbias fit --config configs/NAME.yaml [--config configs/objectives/OBJ.yaml] [--out DIR]
                 [--data.root DIR] [--seed_everything N] [--SECTION.OPTION VALUE ...]
 
+  export      the selected model as ONNX: clsunbias export RUN_DIR --onnx FILE
+
 reproduction of the paper (arXiv 2508.06943)
   reproduce   a table of the paper, ours beside the published one: clsunbias reproduce table1 [--out DIR]
   dashboard   a report on W&B of runs shown there: clsunbias dashboard RUNS_DIR --project P [--publish]
@@ -51,6 +53,12 @@ def main(args: Sequence[str] | None = None) -> int:
             from clsunbias.experiments.reproduce import reproduce
 
             return reproduce(options)
+        elif command == "export":
+            from clsunbias.export import export
+
+            if "" not in sys.path:
+                sys.path.insert(0, "")
+            export(options)
         elif command == "dashboard":
             from clsunbias.dashboards.command import dashboard
 

@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 import yaml
 from lightning.pytorch import Trainer
@@ -26,6 +25,7 @@ from clsunbias.model_card import model_card
 from clsunbias.module import Classifier
 from clsunbias.progress import RunProgress
 from clsunbias.results import (
+    decisions,
     finished,
     predictions,
     scored_units,
@@ -41,7 +41,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "enable_progress_bar": True,
 }
 # What a saved config leaves out: where things lie on this machine, and options that a single command has.
-TRANSIENT = ("config", "out", "input", "save_every", "wandb")
+TRANSIENT = ("config", "out", "input", "threshold", "save_every", "wandb")
 LIGHTNING_TRANSIENT = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 
 # Lightning's advice that does not hold here.
@@ -71,6 +71,9 @@ class ExperimentCLI(LightningCLI):
         parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
         parser.add_argument("--wandb", type=bool | Wandb, default=False, help="fit: show the run on W&B, too")
         parser.add_argument("--input", type=Path | None, help="predict: an image, a folder of images or an npz")
+        parser.add_argument(
+            "--threshold", type=float | None, help="predict: of the positive of two classes; default 0.5"
+        )
 
     def _parse_ckpt_path(self) -> None:
         """Does nothing: checkpoints hold no hyper-parameters, the config is the truth."""
@@ -193,8 +196,8 @@ class ExperimentCLI(LightningCLI):
         show(split_metrics(scored_units(self.model), self.datamodule.class_names), str(checkpoint))
 
     def predict(self, **_: Any) -> None:
-        """Writes the class probabilities of new inputs to OUT/predictions.csv."""
-        source, out = self.option("input"), self.option("out")
+        """Writes class probabilities and decisions of new inputs to OUT/predictions.csv."""
+        source, out, threshold = self.option("input"), self.option("out"), self.option("threshold")
         if source is None or out is None:
             raise InputError("predict needs --input (an image, a folder of images or an npz) and --out (a folder)")
         if (Path(out) / "result.json").exists():
@@ -205,9 +208,8 @@ class ExperimentCLI(LightningCLI):
         split = Split(rows, torch.zeros(len(rows), dtype=torch.int64))
         batches = self.trainer.predict(self.model, dataloaders=evaluation_loader(split))
         prob = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
-        frame = pd.DataFrame(prob.numpy(), columns=[f"prob_{index}" for index in range(prob.shape[1])])
+        frame = decisions(prob, self.datamodule.class_names, threshold)
         frame.insert(0, "unit", names)
-        frame["prediction"] = [self.datamodule.class_names[index] for index in prob.argmax(1)]
         write_csv(Path(out) / "predictions.csv", frame)
         Console().print(f"{len(frame)} predictions in {Path(out) / 'predictions.csv'}")
 
@@ -219,8 +221,13 @@ class ExperimentCLI(LightningCLI):
         return path
 
 
-def run(args: list[str]) -> None:
-    """Runs one experiment command; raises InputError for what its user can mend."""
+def run(args: list[str], execute: bool = True) -> ExperimentCLI:
+    """Runs one experiment command; raises InputError for what its user can mend.
+
+    Args:
+        args: the command and its options; without execute, options alone.
+        execute: whether to run it, or only to make what the options say.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():
@@ -228,7 +235,7 @@ def run(args: list[str]) -> None:
             warnings.filterwarnings("ignore", message)
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
         try:
-            ExperimentCLI(
+            return ExperimentCLI(
                 Classifier,
                 DataModule,
                 subclass_mode_data=True,
@@ -237,6 +244,7 @@ def run(args: list[str]) -> None:
                 seed_everything_default=0,
                 trainer_defaults=TRAINER_DEFAULTS,
                 parser_class=Parser,
+                run=execute,
                 args=args,
             )
         except ValueError as error:

@@ -74,7 +74,7 @@ def model_card(result: Mapping[str, Any], frame: pd.DataFrame, class_names: Sequ
         simulated=", SIMULATED data" if simulated else "",
         simulated_line="\n\n**The data are SIMULATED**: the figures say nothing about patients." if simulated else "",
         data=table(["split", "units", *class_names], counts),
-        threshold=f", `{class_names[1]}` from a probability of 0.5" if len(class_names) == 2 else "",
+        threshold=f", `{class_names[1]}` above a probability of 0.5" if len(class_names) == 2 else "",
         figures=(withheld if "val" in shown else "") + figures,
         draws=DRAWS,
         versions=", ".join(f"{name} {version}" for name, version in result["versions"].items()),

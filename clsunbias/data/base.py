@@ -68,6 +68,9 @@ class DataModule(LightningDataModule, ABC):
     simulated: ClassVar[bool] = False
     """Whether the data are made up rather than measured; results say so."""
 
+    scaling: ClassVar[str] = "rows as the data set gives them"
+    """How a row is made of what was measured; an exported model says so."""
+
     def __init__(self, batch_size: int = 64) -> None:
         super().__init__()
         if batch_size < 2:

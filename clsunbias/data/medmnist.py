@@ -68,6 +68,7 @@ class MedMNIST(DataModule):
     flag: ClassVar[str]
     channels: ClassVar[int]
     size: ClassVar[int] = 28
+    scaling: ClassVar[str] = "(pixel / 255 - 0.5) / 0.5, channels first"
 
     def __init__(
         self,
