@@ -20,6 +20,7 @@ from benchmarks import (
     speech_training,
     table1_time,
     toy_step,
+    wandb_time,
 )
 from benchmarks.timing import Row
 
@@ -32,6 +33,7 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "speech_training": speech_training.measure,
     "report_time": report_time.measure,
     "grid_time": grid_time.measure,
+    "wandb_time": wandb_time.measure,
 }
 
 

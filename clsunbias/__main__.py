@@ -20,6 +20,8 @@ experiments, each from one complete config (configs/*.yaml) and overlays (config
   clsunbias fit --config configs/NAME.yaml [--config configs/objectives/OBJ.yaml] [--out DIR]
                 [--data.root DIR] [--seed_everything N] [--SECTION.OPTION VALUE ...]
 
+  export      the selected model as ONNX: clsunbias export RUN_DIR --onnx FILE
+
 speech corpora, from the files as they come to a manifest of who speaks where
   prepare     check a corpus and write its manifest: clsunbias prepare CORPUS --raw DIR --out DIR
   simulate    write made-up recordings in a corpus's layout: clsunbias simulate CORPUS --out DIR --speakers N --hours H
@@ -29,6 +31,7 @@ reproduction of the paper (arXiv 2508.06943)
 
 results
   report      what a folder of runs shows, as a page to open in a browser: clsunbias report RUNS_DIR --html FILE
+  dashboard   the same as a report on W&B of runs shown there: clsunbias dashboard RUNS_DIR --project P [--publish]
 """
 
 
@@ -65,6 +68,16 @@ def main(args: Sequence[str] | None = None) -> int:
             from clsunbias.experiments.html.command import report
 
             return report(options)
+        elif command == "export":
+            from clsunbias.export import export
+
+            if "" not in sys.path:
+                sys.path.insert(0, "")
+            export(options)
+        elif command == "dashboard":
+            from clsunbias.dashboards.command import dashboard
+
+            dashboard(options)
         else:
             raise InputError(f"there is no command {command!r}; see clsunbias --help")
     except InputError as error:

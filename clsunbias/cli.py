@@ -1,11 +1,11 @@
 """The experiment commands: fit, validate, test and predict, on LightningCLI."""
 
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 import yaml
 from lightning.pytorch import Trainer
@@ -15,12 +15,16 @@ from rich.console import Console
 
 from clsunbias.callbacks import Anneal, Checkpoints
 from clsunbias.checkpoints import load_weights
+from clsunbias.dashboards import charts
+from clsunbias.dashboards.logger import Wandb, attach
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError, RaisesInputError
-from clsunbias.files import atomic, config_sha256, sealed, sha256_of, write_csv, write_json
+from clsunbias.files import atomic, config_sha256, sealed, sha256_of, write_csv, write_json, write_text
+from clsunbias.model_card import model_card
 from clsunbias.module import Classifier
 from clsunbias.progress import RunProgress
 from clsunbias.results import (
+    decisions,
     finished,
     predictions,
     scored_units,
@@ -36,7 +40,8 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "enable_progress_bar": True,
 }
 # What a saved config leaves out: where things lie on this machine, and options that a single command has.
-TRANSIENT = ("config", "out", "input", "save_every", "ckpt_path", "weights_only", "verbose", "return_predictions")
+TRANSIENT = ("config", "out", "input", "threshold", "save_every", "wandb")
+LIGHTNING_TRANSIENT = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 
 # Lightning's advice that does not hold here.
 QUIET = (
@@ -63,7 +68,11 @@ class ExperimentCLI(LightningCLI):
             "--withhold_test", type=bool, default=False, help="fit: leave the test splits unscored, as a search must"
         )
         parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
+        parser.add_argument("--wandb", type=bool | Wandb, default=False, help="fit: show the run on W&B, too")
         parser.add_argument("--input", type=Path | None, help="predict: an image, a folder of images or an npz")
+        parser.add_argument(
+            "--threshold", type=float | None, help="predict: of the positive of two classes; default 0.5"
+        )
 
     def _parse_ckpt_path(self) -> None:
         """Does nothing: checkpoints hold no hyper-parameters, the config is the truth."""
@@ -77,6 +86,8 @@ class ExperimentCLI(LightningCLI):
         """The output folder of ``fit``."""
         if self.option("out"):
             return Path(self.option("out"))
+        if sweep := os.environ.get("WANDB_SWEEP_ID"):  # whose runs have configs of their own
+            return Path("runs", f"sweep-{sweep}", os.environ.get("WANDB_RUN_ID", ""))
         configs = self.option("config")
         name = Path(str(configs[0])).stem if configs else self.datamodule.name
         return Path("runs", name, self.model.objective.name, str(self.option("seed_everything")))
@@ -100,13 +111,16 @@ class ExperimentCLI(LightningCLI):
     def fit(self, **_: Any) -> None:
         """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
         config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
-        config = {name: value for name, value in config.items() if name not in TRANSIENT}
+        config = {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
         sha256 = config_sha256(config)
         if finished(self.out, sha256):
             Console(stderr=True).print(f"{self.out} already holds this run, finished; nothing to do")
             return
         self.check()
         resume_from = self.start(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        about = {"dataset": self.datamodule.name, "simulated": self.datamodule.simulated}
+        about["objective"] = self.model.objective.name
+        wandb = attach(self.trainer, self.option("wandb"), self.out, {**config, **about}, sha256)
         self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=resume_from, weights_only=True)
         if self.option("trainer").fast_dev_run:
             return
@@ -136,9 +150,15 @@ class ExperimentCLI(LightningCLI):
                 "config_sha256": sha256,
                 "predictions_sha256": sha256_of(self.out / "predictions.csv"),
             }
+            names = self.datamodule.class_names
+            if wandb:
+                wandb.log_result(self.trainer.global_step, lambda: charts.figures(frame, names), charts.summary(result))
+            write_text(self.out / "MODEL_CARD.md", model_card(result, frame, names))
             write_json(self.out / "result.json", sealed(result))
             show(metrics, f"{result['dataset']}, {result['objective']}, step {result['step']}")
             Console().print(f"results in {self.out}")
+            if wandb:
+                wandb.close()
 
     def check(self) -> None:
         """Finds what is wrong before anything is trained or written."""
@@ -181,8 +201,8 @@ class ExperimentCLI(LightningCLI):
         show(split_metrics(scored_units(self.model), self.datamodule.class_names), str(checkpoint))
 
     def predict(self, **_: Any) -> None:
-        """Writes the class probabilities of new inputs to OUT/predictions.csv."""
-        source, out = self.option("input"), self.option("out")
+        """Writes class probabilities and decisions of new inputs to OUT/predictions.csv."""
+        source, out, threshold = self.option("input"), self.option("out"), self.option("threshold")
         if source is None or out is None:
             raise InputError("predict needs --input (an image, a folder of images or an npz) and --out (a folder)")
         if (Path(out) / "result.json").exists():
@@ -193,9 +213,8 @@ class ExperimentCLI(LightningCLI):
         batches = self.trainer.predict(self.model, dataloaders=self.datamodule.evaluation_loader(split))
         rows = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
         prob, _ = split.units[0].merge(rows, torch.zeros(len(rows)))
-        frame = pd.DataFrame(prob.numpy(), columns=[f"prob_{index}" for index in range(prob.shape[1])])
+        frame = decisions(prob, self.datamodule.class_names, threshold)
         frame.insert(0, "unit", list(split.units[0].names or range(len(frame))))
-        frame["prediction"] = [self.datamodule.class_names[index] for index in prob.argmax(1)]
         write_csv(Path(out) / "predictions.csv", frame)
         Console().print(f"{len(frame)} predictions in {Path(out) / 'predictions.csv'}")
 
@@ -207,8 +226,13 @@ class ExperimentCLI(LightningCLI):
         return path
 
 
-def run(args: list[str]) -> None:
-    """Runs one experiment command; raises InputError for what its user can mend."""
+def run(args: list[str], execute: bool = True) -> ExperimentCLI:
+    """Runs one experiment command; raises InputError for what its user can mend.
+
+    Args:
+        args: the command and its options; without execute, options alone.
+        execute: whether to run it, or only to make what the options say.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():
@@ -216,7 +240,7 @@ def run(args: list[str]) -> None:
             warnings.filterwarnings("ignore", message)
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
         try:
-            ExperimentCLI(
+            return ExperimentCLI(
                 Classifier,
                 DataModule,
                 subclass_mode_data=True,
@@ -225,6 +249,7 @@ def run(args: list[str]) -> None:
                 seed_everything_default=0,
                 trainer_defaults=TRAINER_DEFAULTS,
                 parser_class=Parser,
+                run=execute,
                 args=args,
             )
         except ValueError as error:

@@ -46,6 +46,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes a text atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text)
+
+
 def config_sha256(config: Mapping[str, Any]) -> str:
     """Hash of a run's saved config, less what does not change its result: the data's folder and what is displayed."""
     data, trainer = dict(config["data"]), config["trainer"]

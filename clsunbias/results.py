@@ -71,6 +71,30 @@ def predictions(scored: Mapping[str, Scored]) -> pd.DataFrame:
     return pd.concat(frames)
 
 
+def decisions(prob: Tensor, class_names: Sequence[str], threshold: float | None) -> pd.DataFrame:
+    """Probabilities of new inputs and what they decide: the class's number, its name, and the threshold used.
+
+    Args:
+        prob: float ``(N, C)``.
+        class_names: C names.
+        threshold: the second of two classes is decided for above it; None is 0.5, the most probable class. With more
+            classes there is none.
+
+    Raises:
+        InputError: a threshold outside [0, 1], or with more than two classes.
+    """
+    binary = len(class_names) == 2
+    if threshold is not None and not (binary and 0 <= threshold <= 1):
+        raise InputError(f"--threshold is for two classes and lies between 0 and 1, got {threshold}")
+    frame = pd.DataFrame({f"prob_{index}": prob[:, index].numpy() for index in range(prob.shape[1])})
+    above = 0.5 if threshold is None else threshold
+    frame["decision"] = ((prob[:, 1] > above).long() if binary else prob.argmax(1)).numpy()
+    frame["prediction"] = [class_names[index] for index in frame["decision"]]
+    if binary:
+        frame["threshold"] = above
+    return frame
+
+
 def split_metrics(scored: Mapping[str, Scored], class_names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Metrics of every scored split; ``test`` takes several test splits together."""
     parts = {split: [part] for split, part in scored.items()}

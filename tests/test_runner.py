@@ -23,7 +23,16 @@ from tests.fakes import write_grid
 
 ROOT = Path(__file__).parents[1]
 VALIDATIONS = 30
-FILES = {"config.yaml", "metrics.csv", "predictions.csv", "result.json", ".lock", "last.ckpt", "selected.ckpt"}
+FILES = {
+    "config.yaml",
+    "metrics.csv",
+    "predictions.csv",
+    "result.json",
+    "MODEL_CARD.md",
+    ".lock",
+    "last.ckpt",
+    "selected.ckpt",
+}
 
 
 def told_grid(folder: Path, rule: dict[str, Any] | None = None, rows: dict[str, Any] | None = None) -> Path:

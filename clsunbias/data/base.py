@@ -79,6 +79,9 @@ class DataModule(LightningDataModule, ABC):
     evaluation_rows: int = 512
     """Rows in a batch of an evaluation, whose result does not depend on it."""
 
+    scaling: ClassVar[str] = "rows as the data set gives them"
+    """How a row is made of what was measured; an exported model says so."""
+
     def __init__(self, batch_size: int = 64) -> None:
         super().__init__()
         if batch_size < 2:

@@ -70,6 +70,7 @@ class MedMNIST(DataModule):
     channels: ClassVar[int]
     size: ClassVar[int] = 28
     licence = "CC BY 4.0: MedMNIST v2 (Yang et al., Scientific Data 10:41, 2023)"
+    scaling: ClassVar[str] = "(pixel / 255 - 0.5) / 0.5, channels first"
 
     def __init__(
         self,

@@ -79,7 +79,9 @@ def applies(dotted: str, config: Mapping[str, Any]) -> bool:
     return True
 
 
-def arms(grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: Path, where: Path) -> list[Arm]:
+def arms(
+    grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: Path, where: Path, wandb: bool = False
+) -> list[Arm]:
     """Every arm of some columns and protocols.
 
     Args:
@@ -88,6 +90,7 @@ def arms(grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: P
         protocols: names of the protocols to run.
         folder: below which the arms' folders are.
         where: folder that the grid's configs are looked for in first, before the suite's own.
+        wandb: whether the runs are shown on W&B, too: a group for every column.
 
     Raises:
         InputError: a config is not there, or a search is unfair (see :func:`check_search`).
@@ -98,6 +101,7 @@ def arms(grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: P
             continue
         files = tuple(find(name, where) for name in (grid.columns[column].configs[protocol], grid.rows[row].config))
         fixed = {**grid.columns[column].set, **grid.protocols[protocol].set, **grid.rows[row].set}
+        fixed |= {"wandb": {"group": f"{folder.name}/{column}", "tags": [protocol, row]}} if wandb else {}
         config = merge(merge({}, load_yaml(files[0])), load_yaml(files[1]))
         for setting, parameters in settings(grid.protocols[protocol]).items():
             applying = {name: value for name, value in parameters.items() if applies(name, config)}

@@ -27,6 +27,7 @@ def reproduce(options: list[str]) -> int:
     parser.add_argument("--protocols", type=str | None, help="protocols to run, of the grid's, separated by commas")
     parser.add_argument("--dask", type=str | None, help="address of a Dask scheduler whose workers do the runs")
     parser.add_argument("--simulated", action="store_true", help="closed corpora on made-up recordings, a table apart")
+    parser.add_argument("--wandb", type=bool, default=False, help="show the runs on W&B, too")
     chosen = parser.parse_args(options)
     if chosen.jobs < 1:
         raise InputError("--jobs must be at least 1")
@@ -38,7 +39,7 @@ def reproduce(options: list[str]) -> int:
         seeds = 20 if chosen.seeds is None else chosen.seeds
         if seeds < 0 or seeds == 1:
             raise InputError("--seeds must be 0 (no repetition) or at least 2 (one seed has no interval)")
-        return reproduce_table1(chosen.out, chosen.jobs, seeds)
+        return reproduce_table1(chosen.out, chosen.jobs, seeds, chosen.wandb)
     from clsunbias.experiments.grid import load_grid
     from clsunbias.experiments.reproduction import narrowed, reproduce_grid
     from clsunbias.experiments.simulation import refuse_simulated, simulated_grid
@@ -63,4 +64,4 @@ def reproduce(options: list[str]) -> int:
         os.environ["CLSUNBIAS_DATA"] = str(root)
     else:
         refuse_simulated(grid)
-    return reproduce_grid(name, path, grid, chosen.out, chosen.jobs, chosen.dask)
+    return reproduce_grid(name, path, grid, chosen.out, chosen.jobs, chosen.dask, chosen.wandb)

@@ -76,7 +76,9 @@ def finish(runs: Sequence[Run], jobs: int, dask: str | None) -> tuple[dict[Run, 
     return records | {run: run.record() for run in missing}, failures
 
 
-def reproduce_grid(name: str, path: Path, grid: Grid, out: Path, jobs: int, dask: str | None = None) -> int:
+def reproduce_grid(
+    name: str, path: Path, grid: Grid, out: Path, jobs: int, dask: str | None = None, wandb: bool = False
+) -> int:
     """Runs what is missing of a grid and writes its table.
 
     Args:
@@ -86,6 +88,7 @@ def reproduce_grid(name: str, path: Path, grid: Grid, out: Path, jobs: int, dask
         out: folder for table, figures and runs.
         jobs: worker processes.
         dask: address of a Dask scheduler whose workers take their place.
+        wandb: whether the runs are shown on W&B, too.
 
     Returns:
         0 if every run is done, else 1. A column without data has no runs.
@@ -93,7 +96,7 @@ def reproduce_grid(name: str, path: Path, grid: Grid, out: Path, jobs: int, dask
     there.cache_clear()  # a column's data may have come since the last call
     without = [name for name, column in grid.columns.items() if not there(column.needs)]
     present = [name for name in grid.columns if name not in without]
-    planned = arms(grid, present, list(grid.protocols), out / "runs" / name, path.parent)
+    planned = arms(grid, present, list(grid.protocols), out / "runs" / name, path.parent, wandb)
     trials = {arm: runs for arm in planned if (runs := trials_of(grid, arm))}
     plain = {arm: runs_of(grid, arm) for arm in planned if arm not in trials}
     first = [run for by_seed in plain.values() for run in by_seed.values()]
@@ -110,6 +113,8 @@ def reproduce_grid(name: str, path: Path, grid: Grid, out: Path, jobs: int, dask
     write(name, grid, out, without, {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1}, searched)
     write_records(out, name, records)  # not before each was found to agree with its predictions
     say_failures(failures, len(records))
+    if wandb:
+        say_offline(out / "runs" / name)
     return int(bool(failures))
 
 
@@ -123,6 +128,16 @@ def write_records(out: Path, name: str, records: Mapping[Run, Record | None]) ->
     ]
     with atomic(out / f"{name}_records.jsonl") as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines))
+
+
+def say_offline(runs: Path) -> None:
+    """What is to be done with runs that W&B has offline; what the workers said of it was heard by nobody."""
+    logs = [log for log in runs.rglob("offline-run-*/*.wandb") if not log.with_name(f"{log.name}.synced").exists()]
+    if logs:
+        send = f"find {runs} -name 'offline-run-*' -exec wandb sync {{}} +"
+        Console(stderr=True).print(
+            f"W&B has {len(logs)} runs offline; to send them: {send}", markup=False, soft_wrap=True
+        )
 
 
 def say_failures(failures: Mapping[Run, str], total: int) -> None:

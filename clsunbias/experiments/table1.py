@@ -54,7 +54,7 @@ class ToyRun:
         return torch.cat([state["encoder.weight"].flatten(), state["encoder.bias"]])
 
 
-def plan(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int) -> list[ToyRun]:
+def plan(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int, wandb: bool = False) -> list[ToyRun]:
     """All runs: each row under each rule, with the paper's seeds and then ``seeds`` times with others."""
     planned = []
     for seed in (None, *range(seeds)):
@@ -63,7 +63,9 @@ def plan(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int) -> list[ToyRu
                 name = "paper" if seed is None else str(seed)
                 folder = out / "runs" / "table1" / f"{row['config']}-{row['objective']}-{rule}" / name
                 files = (f"{row['config']}.yaml", f"objectives/{row['objective']}.yaml")
-                overrides = {"selection": f"clsunbias.selection.{type(selection).__name__}"} | seeds_of(seed)
+                overrides = {"selection": f"clsunbias.selection.{type(selection).__name__}", **seeds_of(seed)}
+                if wandb:
+                    overrides["wandb"] = {"group": f"table1/{row['config']}", "tags": [rule, name]}
                 run = Run(folder, tuple(CONFIGS / file for file in files), tuple(overrides.items()))
                 planned.append(ToyRun(row, rule, seed, run))
     return planned
@@ -178,10 +180,10 @@ def by_row(made: Sequence[Cell], rule: str) -> dict[str, list[Cell]]:
     return rows
 
 
-def reproduce_table1(out: Path, jobs: int, seeds: int) -> int:
+def reproduce_table1(out: Path, jobs: int, seeds: int, wandb: bool = False) -> int:
     """Runs what is missing, writes the table and the figures; returns 0 if every run is done, else 1."""
     rows = yaml.safe_load((CONFIGS / "tables" / "table1.yaml").read_text())["rows"]
-    planned = plan(rows, out, seeds)
+    planned = plan(rows, out, seeds, wandb)
     missing = [toy_run.run for toy_run in planned if toy_run.run.record() is None]
     failures = execute_all(missing, jobs)
     for run, error in failures.items():

@@ -1,0 +1,264 @@
+"""Runs on W&B: what is logged, read back from wandb's own files and by a service on this machine."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from clsunbias.__main__ import main
+from clsunbias.dashboards.charts import precision_recall, receiver_operating
+from clsunbias.dashboards.files import records, rows, values
+from clsunbias.dashboards.logger import Wandb, WandbLogger
+from clsunbias.dashboards.service import STEP
+from tests.fakes import write_grid
+from tests.test_cli import CONFIGS, SHORT, SHORT_TOY, fit
+from tests.wandb_server import service
+
+KEY = "0" * 40
+TABLES = ("confusion", "pr", "roc")
+
+
+def opened(log: Path) -> tuple[Any, dict[str, Any]]:
+    """The run that a log opens, and its config."""
+    (run,) = [record.run for record in records(log) if record.WhichOneof("record_type") == "run"]
+    return run, {item.key: json.loads(item.value_json) for item in run.config.update}
+
+
+def summary(log: Path) -> dict[str, Any]:
+    """A log's summary, as it ends."""
+    found: dict[str, Any] = {}
+    for record in records(log):
+        if record.WhichOneof("record_type") == "summary":
+            found |= values(record.summary.update)
+    return found
+
+
+def logs(folder: Path) -> list[Path]:
+    """The transaction logs below a folder, oldest first."""
+    return sorted(folder.rglob("*run-*/*.wandb"))
+
+
+def table(log: Path, value: Mapping[str, Any]) -> dict[str, Any]:
+    """A table that a row of the history names."""
+    return dict(json.loads((log.parent / "files" / value["path"]).read_text()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["erm", "cls_unbias"])
+def test_an_offline_run_read_back(
+    objective: str, tmp_path: Path, medmnist_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Group, tags and config, the curves on the axis of steps, tables and summary: what the run's own files say."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    options = ("--config", str(CONFIGS / "wandb.yaml"), "--data.root", str(medmnist_root), *SHORT)
+    assert fit("retina", tmp_path / "run", *options, objective=objective) == 0
+    (log,) = logs(tmp_path / "run")
+    while [*records(log)][-1].WhichOneof("record_type") != "exit":  # its last part is written soon after the end
+        time.sleep(0.1)
+    run, config = opened(log)
+    assert (run.project, run.run_group, list(run.tags)) == ("clsunbias", "retinamnist", [objective, "real"])
+    assert config["model"]["encoder"]["class_path"] == "clsunbias.models.SmallConvNet"
+    assert (config["objective"], config["seed_everything"]) == (objective, 0)
+    metrics = {record.metric.name or record.metric.glob_name: record.metric.step_metric for record in records(log)}
+    assert metrics["*"] == STEP
+
+    *curves, last = rows(log)
+    written = pd.read_csv(tmp_path / "run" / "metrics.csv").sort_values("step")
+    names = ["train/loss_pos", "train/loss_neg", "train/loss_gap", "lr", "val/pos_f1", "val/neg_f1"]
+    names += ["lam", "tau"] if objective == "cls_unbias" else []
+    assert [row[STEP] for row in curves] == [row["_step"] for row in curves] == list(written["step"])
+    for name in names:
+        assert [row[name] for row in curves] == pytest.approx(list(written[name]))
+
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    found = summary(log)
+    for split in ("val", "test"):
+        assert found[f"{split}/macro_f1"] == result[split]["macro_f1"]
+    predictions = pd.read_csv(tmp_path / "run" / "predictions.csv").query("split != 'train'")
+    shown = table(log, last["predictions"])
+    assert shown["columns"] == list(predictions)
+    assert [row[4] for row in shown["data"]] == pytest.approx(list(predictions["prob_1"]), abs=1e-6)
+    confusion = table(log, last["test/confusion_table"])["data"]
+    right = sum(count for actual, predicted, count in confusion if actual == predicted)
+    assert right / result["units"]["test"] == pytest.approx(result["test"]["accuracy"])
+    for name in TABLES:
+        assert last[f"val/{name}_table"]["_type"] == "table-file"
+    bins = [sum(last[f"test/score of grade {sign} 2"]["values"]) for sign in "<≥"]
+    assert sum(bins) == result["units"]["test"]
+
+
+def test_curves_agree_with_scikit_learn() -> None:
+    """The areas under both curves, with equal scores among them."""
+    from sklearn.metrics import roc_auc_score
+
+    random = torch.Generator().manual_seed(0)
+    target = (torch.rand(4000, generator=random) < 0.3).numpy()
+    score = ((torch.rand(4000, generator=random).numpy() + target) * 20).round() / 40
+    false, true = receiver_operating(score, target)
+    assert float(((true[1:] + true[:-1]) / 2 * (false[1:] - false[:-1])).sum()) == pytest.approx(
+        roc_auc_score(target, score), abs=0.01
+    )
+    recall, precision = precision_recall(score, target)
+    for at, value in zip(recall[1::10], precision[1::10], strict=True):
+        best = max(
+            target[score >= threshold].mean()
+            for threshold in set(score)
+            if (score[target] >= threshold).mean() >= at - 1e-12
+        )
+        assert value == pytest.approx(best)
+
+
+@pytest.mark.slow
+def test_a_grid_with_wandb_has_the_same_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run is one of its own there, in its table's group; without W&B the same command finds nothing to do."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    grid = write_grid(tmp_path / "toy.yaml")
+    monkeypatch.setenv("CLSUNBIAS_DATA", str(tmp_path))  # workers of its own, with this environment
+    for options in (["--wandb", "true"], []):
+        out = tmp_path / f"out{len(options)}"
+        assert main(["reproduce", str(grid), "--out", str(out), "--jobs", "1", *options]) == 0
+    files = [(tmp_path / name / "toy_records.jsonl").read_text() for name in ("out0", "out2")]
+    assert files[0] == files[1]
+    found = [(log, *opened(log)) for log in logs(tmp_path / "out2")]
+    assert len({run.run_id for _, run, _ in found}) == len(found) == 4
+    assert {run.run_group for _, run, _ in found} == {"toy/balanced"}
+    seeds = {(run.tags[0], config["seed_everything"]) for _, run, config in found}
+    assert seeds == {(objective, seed) for objective in ("erm", "cls_unbias") for seed in (0, 1)}
+    assert all(list(run.tags[1:3]) == ["simulated", "paper"] for _, run, _ in found)
+    for log, *_ in found:
+        assert [row["_step"] for row in rows(log)] == [1, 6, 11, 12], "three validations, then the result"
+    assert not logs(tmp_path / "out0")
+    before = (tmp_path / "out2" / "toy_records.jsonl").read_text()
+    assert main(["reproduce", str(grid), "--out", str(tmp_path / "out2"), "--jobs", "1"]) == 0
+    assert (tmp_path / "out2" / "toy_records.jsonl").read_text() == before
+
+
+def command(out: Path, *options: str) -> list[str]:
+    """A toy run on W&B that can be resumed from each validation."""
+    fixed = ["--config", str(CONFIGS / "toy_imbalanced.yaml"), "--out", str(out), "--save_every", "0"]
+    fixed += ["--wandb", "true", "--trainer.enable_progress_bar", "false"]
+    return [sys.executable, "-m", "clsunbias", "fit", *fixed, *options]
+
+
+def surroundings(mode: str, url: str, home: Path, key: str = KEY) -> dict[str, str]:
+    """The environment of a process that knows nothing of W&B but this."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
+    environment |= {"HOME": str(home), "WANDB_MODE": mode, "WANDB_BASE_URL": url}
+    return environment | ({"WANDB_API_KEY": key} if key else {})
+
+
+def kill_in_the_middle(out: Path, environment: Mapping[str, str], epoch: int) -> None:
+    """Starts a run and kills it when it has written a checkpoint of an epoch."""
+    killed = subprocess.Popen(command(out), env=environment, stderr=subprocess.DEVNULL)
+    last = out / "checkpoints" / "last.ckpt"
+    while killed.poll() is None:
+        if last.exists() and torch.load(last, weights_only=False)["epoch"] >= epoch:
+            killed.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.01)
+    assert killed.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+
+
+STEPS = [*range(1, 1000, 5), 1001]
+"""Validations of the toy, and the row of the result."""
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_offline_and_is_one_when_sent(tmp_path: Path) -> None:
+    """Same id, each step once in both logs together, none missing; the service, too, gets each once and in order."""
+    with service() as there:
+        environment = surroundings("offline", there.url, tmp_path)
+        kill_in_the_middle(tmp_path / "run", environment, 60)
+        assert subprocess.run(command(tmp_path / "run"), env=environment, check=False).returncode == 0
+        first, second = logs(tmp_path / "run")
+        assert first.name == second.name
+        assert [row["_step"] for log in (first, second) for row in rows(log)] == STEPS
+        environment["WANDB_MODE"] = "online"
+        sync = [str(Path(sys.executable).parent / "wandb"), "sync", "--yes", str(tmp_path / "run" / "wandb")]
+        assert subprocess.run(sync, env=environment, check=False, cwd=tmp_path).returncode == 0
+        (run,) = there.rows
+        assert there.steps(run) == STEPS
+        assert there.runs[run]["tags"] == ["cls_unbias", "simulated"]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_online(tmp_path: Path) -> None:
+    """The service has one run, each step once: what was lost with the process is sent again, nothing else."""
+    with service() as there:
+        environment = surroundings("online", there.url, tmp_path)
+        kill_in_the_middle(tmp_path / "run", environment, 60)
+        assert subprocess.run(command(tmp_path / "run"), env=environment, check=False).returncode == 0
+        (run,) = there.rows
+        assert there.steps(run) == STEPS
+        assert [row[STEP] for row in there.rows[run][:-1]] == STEPS[:-1]
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """Address of something that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reason", ["there is no login", "cannot be reached", "context deadline exceeded"])
+def test_without_login_or_network_a_run_goes_on_offline(reason: str, silent: str, tmp_path: Path) -> None:
+    """It says so, and is done in full."""
+    url = "http://127.0.0.1:9" if reason == "cannot be reached" else silent
+    environment = surroundings("online", url, tmp_path, "" if reason == "there is no login" else KEY)
+    began = time.monotonic()
+    done = subprocess.run(
+        command(tmp_path / "run", *SHORT_TOY), env=environment, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "W&B goes on offline" in done.stderr
+    assert reason in done.stderr
+    assert (tmp_path / "run" / "result.json").exists()
+    log = logs(tmp_path / "run")[0]
+    assert log.parent.name.startswith("offline-run-")
+    assert [row["_step"] for row in rows(log)] == [*range(1, 42, 5), 42]
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.slow
+def test_a_service_that_stops_answering_costs_a_run_seconds(tmp_path: Path) -> None:
+    """The network is lost after the first steps: the run is done and exits with 0, its log is whole, for later."""
+    with service() as there:
+        environment = surroundings("online", there.url, tmp_path)
+        running = subprocess.Popen(command(tmp_path / "run"), env=environment, stderr=subprocess.PIPE, text=True)
+        while not there.rows:
+            assert running.poll() is None
+            time.sleep(0.01)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 0, said
+    assert "To send what is there" in said
+    (log,) = logs(tmp_path / "run")
+    assert [row["_step"] for row in rows(log)] == STEPS[:-1], "all but charts and tables"
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert summary(log)["test_1/macro_f1"] == result["test_1"]["macro_f1"]
+
+
+def test_a_defect_there_does_not_reach_the_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A folder in which W&B can write nothing."""
+    (tmp_path / "wandb").write_text("in the way")
+    logger = WandbLogger(Wandb(), tmp_path, {}, "0")
+    logger.log_metrics({"lr": 1.0}, 1)
+    logger.close()
+    assert "the run does not depend on it" in capfd.readouterr().err
+
+
+def test_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written."""
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert fit("toy_balanced", tmp_path / "run", "--wandb", "true", *SHORT_TOY) == 0
+    assert not (tmp_path / "run" / "wandb").exists()
