@@ -204,6 +204,7 @@ def start(manifest: Manifest, log: Path, seconds: float) -> "subprocess.Popen[by
     return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True)
 
 
+@pytest.mark.slow
 def test_an_extraction_that_was_killed_goes_on(manifest: Manifest, tmp_path: Path) -> None:
     """After kill −9 in the middle the rest is made, what was there is not made again, and all bytes are the same."""
     key, whole = undisturbed(manifest)
@@ -225,6 +226,7 @@ def test_an_extraction_that_was_killed_goes_on(manifest: Manifest, tmp_path: Pat
     assert {file.name for file in folder.iterdir()} == {"features.f16", "index.json", ".lock"}
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_extract_once(manifest: Manifest, tmp_path: Path) -> None:
     """The second waits for the first and finds all there."""
     key, whole = undisturbed(manifest)

@@ -6,13 +6,15 @@ Nothing here needs torch: the worker processes start in a second.
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from joblib import Parallel, delayed
+from joblib import cpu_count
+from joblib.externals.loky import get_reusable_executor
 from rich.console import Console
 from rich.progress import track
 
@@ -118,9 +120,9 @@ def extract_all(
     if fresh:
         np.memmap(path, np.float16, "w+", shape=shape)
     left = [task for task in tasks if fresh or not task.marker.exists()]
-    done = Parallel(n_jobs=-1, return_as="generator_unordered")(
-        delayed(task.extract)(front_end, seconds, path, shape) for task in left
-    )
+    # Not joblib.Parallel: it cannot take over the processes of a grid that ran before in this one, and fails.
+    workers = get_reusable_executor(max_workers=cpu_count(), env={"OMP_NUM_THREADS": "1"})
+    done = workers.map(partial(SpeakerTask.extract, front_end=front_end, seconds=seconds, path=path, shape=shape), left)
     label = f"{type(front_end).__name__} features of {len(left)} speakers"
     for _ in track(done, label, total=len(left), console=Console(stderr=True), transient=True):
         pass
