@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from clsunbias.__main__ import main
+from tests.fakes import table_of
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 OBJECTIVES = sorted(path.stem for path in (CONFIGS / "objectives").glob("*.yaml"))
@@ -115,6 +116,9 @@ def test_seeds_give_different_weights(tmp_path: Path) -> None:
 def test_every_config_takes_every_overlay(config: str, objective: str, medmnist_root: Path, tmp_path: Path) -> None:
     """Each shipped config runs a step of training and validation with each objective, and leaves no folder."""
     root = [] if config.startswith("toy") else ["--data.root", str(medmnist_root)]
+    if config == "tabular":
+        root = ["--data.root", str(tmp_path)]
+        table_of(40, 30).to_csv(tmp_path / "my_table.csv", index=False)
     assert fit(config, tmp_path / "run", "--trainer.fast_dev_run", "true", *root, objective=objective) == 0
     assert not (tmp_path / "run").exists()
 
