@@ -165,5 +165,6 @@ def explore(positive: float = 0.5, train_f2: float = 0.5, test_f2: float = 0.5, 
             f"{method}: neg {row['neg_recall']:.2f}, pos {row['pos_recall']:.2f}, loss gap {row['loss_gap']:.2f}"
             for method, row in found.iterrows()
         )
-        axes.text(0.98, 0.98, text, transform=axes.transAxes, ha="right", va="top", fontsize=8)
+        paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+        axes.text(0.98, 0.98, text, transform=axes.transAxes, ha="right", va="top", fontsize=8, bbox=paper, zorder=3)
     return figure
