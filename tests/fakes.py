@@ -7,6 +7,7 @@ from typing import Any
 
 import medmnist
 import numpy as np
+import pandas as pd
 import yaml
 
 from clsunbias.experiments.run import merge
@@ -46,6 +47,13 @@ def write_medmnist(folder: Path, flag: str, sizes: Mapping[str, int]) -> str:
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def table_of(rows: int, features: int) -> pd.DataFrame:
+    """A table with a column ``label``, 1 in every fourth row, and features x0, x1, … that are higher there."""
+    label = (np.arange(rows) % 4 == 0).astype(int)
+    x = np.random.default_rng(0).normal(size=(rows, features)) + 2 * label[:, None]
+    return pd.DataFrame(x, columns=[f"x{index}" for index in range(features)]).assign(label=label)
 
 
 SHORT: dict[str, Any] = {"trainer.max_epochs": 3, "selection": "clsunbias.selection.LastStep"}

@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from clsunbias.__main__ import main
+from tests.fakes import table_of
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 OBJECTIVES = sorted(path.stem for path in (CONFIGS / "objectives").glob("*.yaml"))
@@ -123,7 +124,10 @@ def test_every_config_takes_every_overlay(
 ) -> None:
     """Each shipped config runs a step of training and validation with each objective, and leaves no folder."""
     options = []
-    if not config.startswith("toy"):
+    if config == "tabular":
+        table_of(40, 30).to_csv(tmp_path / "my_table.csv", index=False)
+        options = ["--data.root", str(tmp_path)]
+    elif not config.startswith("toy"):
         root = request.getfixturevalue("speech_root" if config in SPEECH else "medmnist_root")
         options = ["--data.root", str(root), *SPEECH.get(config, ())]
     assert fit(config, tmp_path / "run", "--trainer.fast_dev_run", "true", *options, objective=objective) == 0

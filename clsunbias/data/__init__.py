@@ -7,6 +7,7 @@ from clsunbias.data.medmnist import BreastMNIST, RetinaMNIST
 from clsunbias.data.resampling import Resample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
+from clsunbias.data.tabular import Tabular
 from clsunbias.data.toy import Toy
 from clsunbias.data.units import Units
 
@@ -22,6 +23,7 @@ __all__ = [
     "SpeakerBalanced",
     "Speech",
     "Split",
+    "Tabular",
     "Toy",
     "Units",
 ]

@@ -38,12 +38,13 @@ class SplitPlan:
         if self.folds and shares:
             raise InputError("give shares for val and test, or folds, not both")
 
-    def assign(self, rows: pd.DataFrame, shares: tuple[float, float]) -> pd.DataFrame:
+    def assign(self, rows: pd.DataFrame, shares: tuple[float, float], of: str = "speakers") -> pd.DataFrame:
         """Rows with every split filled in.
 
         Args:
             rows: ``speaker``, ``label``, ``split`` (empty where undecided) and more.
             shares: of ``val`` and ``test`` where the plan names none.
+            of: what errors call those in the column ``speaker``.
 
         Raises:
             InputError: too few speakers of a class.
@@ -75,7 +76,7 @@ class SplitPlan:
                 chosen["val"] = train_test_split(rest, test_size=size, stratify=kept, random_state=self.seed)[1]
         except ValueError as error:
             counts = undecided["label"].value_counts().to_dict()
-            raise InputError(f"{len(undecided)} speakers (by class: {counts}) cannot be split so: {error}") from error
+            raise InputError(f"{len(undecided)} {of} (by class: {counts}) cannot be split so: {error}") from error
         split_of = {speaker: "train" for speaker in names}
         split_of |= {speaker: split for split, part in chosen.items() for speaker in part}
         return rows.assign(

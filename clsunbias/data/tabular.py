@@ -1,0 +1,160 @@
+"""Tables: a CSV file of numbers with a column of labels, a row or a patient at a time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from clsunbias.data.base import DataModule, Split
+from clsunbias.data.table import Scale, cells, numbers, read_table
+from clsunbias.data.units import Units
+from clsunbias.errors import InputError
+from clsunbias.files import data_root
+from clsunbias.speech.manifest import SPLITS
+from clsunbias.speech.splits import SplitPlan
+from clsunbias.speech.table import SPLIT_NAMES, sort_labels
+
+SHARES = (0.2, 0.2)
+"""Of validation and test, where neither the table nor the plan says otherwise."""
+
+
+class Tabular(DataModule):
+    """A table of one's own: a CSV file with a header, a row for each measurement, and a column of labels.
+
+    Every column that is not named here is a feature: a number, standardised by mean and standard deviation of the
+    training rows (a column that does not vary there becomes 0). Empty cells, NA, NaN and ``?`` are missing.
+
+    Args:
+        path: the file, absolute or relative to root; its name without suffix is the data set's.
+        label: column of the class.
+        root: folder of the file; default $CLSUNBIAS_DATA, else ``data``.
+        classes: labels in the order of the classes, the negative one first; default all labels, sorted.
+        split: column that says train, val (also valid, validation or dev) or test; rows where it is empty are drawn
+            by the plan. None has all rows drawn.
+        group: column of what rows belong to, such as a patient: it is drawn into one split as a whole, and results
+            count it (mean probability of its rows), with rows beside it. None has each row stand alone.
+        ignore: columns to leave out, such as numbers of records or what is known only after the diagnosis.
+        missing: ``refuse`` missing features, or put the ``median`` of the training rows in their place.
+        plan: how rows, or groups, are drawn: by class, with a seed of its own; default 60, 20 and 20 %.
+        batch_size: rows in a training batch, over all processes together; at least 2.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        label: str,
+        root: Path | None = None,
+        classes: Sequence[str | int | float] = (),
+        split: str | None = None,
+        group: str | None = None,
+        ignore: Sequence[str] = (),
+        missing: Literal["refuse", "median"] = "refuse",
+        plan: SplitPlan | None = None,
+        batch_size: int = 64,
+    ) -> None:
+        super().__init__(batch_size)
+        self.path = data_root(root) / path
+        self.name = self.path.stem
+        self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
+        self.classes = [str(name) for name in classes]
+        self.missing = missing
+        self.plan = plan or SplitPlan()
+
+    def load(self) -> dict[str, Split]:
+        """Reads the file.
+
+        Raises:
+            InputError: a file that is no table; a column that is not there; a feature that is no number or missing;
+                a label, group or split that is empty, unknown or contradicts itself; too few rows of a class to split.
+        """
+        frame = read_table(self.path)
+        self.features = self.feature_columns(frame)
+        values = numbers(frame[self.features], self.path)
+        rows = self.roles(frame)
+        self.scale = Scale.of(values[rows["split"] == "train"], self.path, self.missing == "median")
+        x = self.scale(values, self.path)
+        splits = {}
+        for name in SPLITS:
+            at = np.flatnonzero(rows["split"] == name)
+            target = torch.tensor(rows["label"].to_numpy(np.int64)[at])
+            splits[name] = Split(x[at], target, self.units(rows["speaker"].iloc[at], target, at + 1))
+        return splits
+
+    def feature_columns(self, frame: pd.DataFrame) -> list[str]:
+        """Names of the features, in the order of the table."""
+        named = [self.label, *(name for name in (self.split, self.group) if name), *self.ignore]
+        for name in named:
+            if name not in frame:
+                raise InputError(f"{self.path} has no column {name!r}; it has {', '.join(map(repr, frame))}")
+        features = [str(name) for name in frame if name not in named]
+        if not features:
+            raise InputError(f"{self.path} has no column of features beside {', '.join(map(repr, named))}")
+        return features
+
+    def roles(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Of each row: ``speaker`` (its group, or its number), ``label`` (number of the class) and ``split``."""
+        labels = cells(frame, self.label, self.path)
+        names = self.classes or sort_labels(list(labels))
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise InputError(f"{self.path}: there must be two classes or more, each once; they are: {', '.join(names)}")
+        self.class_names = tuple(names)
+        unknown = sorted(set(labels) - set(names))
+        if unknown:
+            raise InputError(
+                f"{self.path}: {self.label} is {', '.join(map(repr, unknown[:5]))} in some rows, none of the classes "
+                f"{', '.join(map(repr, names))}; name every class in data.classes, or take those rows out"
+            )
+        rows = pd.DataFrame({"label": labels.map(names.index).astype(int), "split": self.given_splits(frame)})
+        rows["speaker"] = cells(frame, self.group, self.path) if self.group else np.arange(1, len(frame) + 1)
+        for what in ("label", "split"):
+            torn = rows.groupby("speaker")[what].nunique()
+            if (torn > 1).any():
+                raise InputError(f"{self.path}: {self.group} {torn.idxmax()!r} has rows with more than one {what}")
+        rows = self.plan.assign(rows, SHARES, of=f"{'groups' if self.group else 'rows'} of {self.path}")
+        for name in SPLITS:
+            if name not in set(rows["split"]):
+                raise InputError(
+                    f"{self.path}: no row is of split {name!r}; leave {self.split} empty where rows may be drawn for it"
+                )
+        return rows
+
+    def given_splits(self, frame: pd.DataFrame) -> pd.Series:
+        """The split that the table gives each row, empty where it gives none."""
+        if self.split is None:
+            return pd.Series("", frame.index)
+        found = frame[self.split].fillna("").str.strip().str.lower()
+        unknown = sorted(set(found) - set(SPLIT_NAMES) - {""})
+        if unknown:
+            raise InputError(f"{self.path}: {self.split} {unknown[0]!r} is none of {', '.join(SPLIT_NAMES)}")
+        return found.map({"": "", **SPLIT_NAMES})
+
+    def units(self, group: pd.Series, target: torch.Tensor, numbers_of: npt.NDArray[np.int64]) -> list[Units]:
+        """What is scored: groups if there are any, and rows, by their number in the file from 1 below the header."""
+        rows = Units(target, None, "row", [str(number) for number in numbers_of])
+        if self.group is None:
+            return [rows]
+        names = list(dict.fromkeys(group))
+        of_row = torch.from_numpy(pd.Categorical(group, names).codes.astype(np.int64))
+        unit_target = torch.zeros(len(names), dtype=torch.int64).index_copy_(0, of_row, target)
+        return [Units(unit_target, of_row, self.group, names), rows]
+
+    def read(self, path: Path) -> Split:
+        """New rows with the features of the table, which must still be there for their scale; other columns may be too.
+
+        Raises:
+            InputError: a column is not there, or a feature is no number or missing.
+        """
+        self.setup("predict")
+        frame = read_table(path)
+        absent = [name for name in self.features if name not in frame]
+        if absent:
+            raise InputError(f"{path} lacks {', '.join(map(repr, absent))}, with which the model was trained")
+        x = self.scale(numbers(frame[self.features], path), path)
+        target = torch.zeros(len(frame), dtype=torch.int64)
+        grouped = self.group is not None and self.group in frame
+        group = cells(frame, str(self.group), path) if grouped else pd.Series(map(str, range(1, len(frame) + 1)))
+        return Split(x, target, self.units(group, target, np.arange(1, len(frame) + 1)))

@@ -1,0 +1,195 @@
+"""A table of one's own: splits, patients, scale, missing cells, everything that can be wrong, and a run on it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from clsunbias.__main__ import main
+from clsunbias.data import Tabular
+from clsunbias.errors import InputError
+from clsunbias.speech.splits import SplitPlan
+from tests.fakes import table_of
+from tests.test_cli import CONFIGS
+from tests.test_errors import fails
+
+
+def write(path: Path, *lines: str) -> Path:
+    """A CSV file of these lines."""
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def groups_of(data: Tabular) -> dict[str, list[str]]:
+    """Names of what is scored in each split."""
+    data.setup("fit")
+    return {name: list(split.units[0].names or ()) for name, split in data.splits.items()}
+
+
+def test_the_tables_splits_and_the_training_rows_scale(tmp_path: Path) -> None:
+    """Rows go where the table says, in its order; every split is scaled by training rows, a constant column is 0."""
+    path = write(
+        tmp_path / "small.csv",
+        "\ufeffage,id,label,part,same",
+        "1,9,well,Train,7",
+        "3,8, ill,train,7",
+        "10,7,well,dev,7",
+        "2,6,ill,valid,8",
+        "0,5,ill,test,7",
+        "5,4,well,test ,7",
+    )
+    data = Tabular(path, "label", classes=["well", "ill"], split="part", ignore=["id"])
+    assert groups_of(data) == {"train": ["1", "2"], "val": ["3", "4"], "test": ["5", "6"]}
+    assert data.name == "small"
+    assert data.class_names == ("well", "ill")
+    assert {name: split.target.tolist() for name, split in data.splits.items()} == {
+        "train": [0, 1],
+        "val": [0, 1],
+        "test": [1, 0],
+    }
+    expected = {"train": [[-1, 0], [1, 0]], "val": [[8, 0], [0, 1]], "test": [[-2, 0], [3, 0]]}
+    assert {name: split.x[:].tolist() for name, split in data.splits.items()} == expected
+
+
+def test_rows_are_drawn_by_class_with_a_seed_of_their_own(tmp_path: Path) -> None:
+    """Exact shares of each class, whatever the training seed; another draw for another seed; classes sorted."""
+    table_of(100, 3).to_csv(tmp_path / "table.csv", index=False)
+    draws = []
+    for seed in (0, 0, 1):
+        data = Tabular(Path("table.csv"), "label", root=tmp_path, plan=SplitPlan(seed=seed))
+        draws.append(groups_of(data))
+        assert data.class_names == ("0", "1")
+        counts = {name: torch.bincount(split.target).tolist() for name, split in data.splits.items()}
+        assert counts == {"train": [45, 15], "val": [15, 5], "test": [15, 5]}
+        torch.manual_seed(seed + 5)
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_a_patient_stays_in_one_split_and_is_scored_once(tmp_path: Path) -> None:
+    """Rows of a patient share a split; units are patients, then rows; probabilities are means over a patient's rows."""
+    frame = table_of(120, 2).assign(patient=[f"p{row // 3}" for row in range(120)])
+    frame["label"] = [int(row // 3 % 4 == 0) for row in range(120)]
+    frame.sample(frac=1, random_state=0).to_csv(tmp_path / "table.csv", index=False)
+    data = Tabular(tmp_path / "table.csv", "label", group="patient")
+    drawn = groups_of(data)
+    assert {name: len(names) for name, names in drawn.items()} == {"train": 24, "val": 8, "test": 8}
+    assert len(set().union(*drawn.values())) == 40
+    test = data.splits["test"]
+    assert [units.name for units in test.units] == ["patient", "row"]
+    assert test.units[0].target.tolist() == [int(int(name[1:]) % 4 == 0) for name in drawn["test"]]
+    shuffled = pd.read_csv(tmp_path / "table.csv")["patient"]
+    assert test.units[0].of_row is not None
+    of_rows = [drawn["test"][unit] for unit in test.units[0].of_row.tolist()]
+    assert of_rows == [shuffled[int(row) - 1] for row in test.units[1].names or ()]
+    merged, _ = test.units[0].merge(torch.stack([test.x[:][:, 0].sigmoid()] * 2, 1), torch.zeros(24))
+    first = [at for at, name in enumerate(of_rows) if name == drawn["test"][0]]
+    assert merged[0, 0] == pytest.approx(float(test.x[:][first, 0].sigmoid().mean()))
+
+
+def test_missing_cells_become_the_training_median(tmp_path: Path) -> None:
+    """Refused by default, with columns and counts; the median is that of training rows alone."""
+    rows = ("0,a,train,1", "1,b,train,5", "0,a,train,9", "1,,val,0", "0,a,val,0", "0,?,test,NA", "1,b,test,40")
+    path = write(tmp_path / "table.csv", "label,word,part,x", *rows)
+    with pytest.raises(InputError, match=r"missing cells in 'x' \(1 of 7 rows\); fill them in.*data.missing to median"):
+        Tabular(path, "label", split="part", ignore=["word"]).load()
+    data = Tabular(path, "label", split="part", ignore=["word"], missing="median")
+    test = data.load()["test"].x[:].squeeze(1)
+    assert test.tolist() == pytest.approx([0.0, (40 - 5) / np.std([1, 5, 9])])
+
+
+HEADER = "label,who,part,x,y"
+RIGHT = ("0,a,train,1,2", "1,b,train,2,3", "0,c,val,3,4", "1,d,val,4,5", "0,e,test,5,6", "1,f,test,6,7")
+SPLIT = {"split": "part", "ignore": ["who"]}
+GROUPED = {"split": "part", "group": "who"}
+
+
+@pytest.mark.parametrize(
+    ("line", "settings", "parts"),
+    [
+        ("1,g,test,1,2", {"label": "Label"}, ["no column 'Label'", "'label', 'who', 'part'"]),
+        ("1,g,test,1,2", {"ignore": ["z"]}, ["no column 'z'"]),
+        ("1,g,test,1,2", {"ignore": ["who", "part", "x", "y"]}, ["no column of features"]),
+        ("1,g,test,1,2", {}, ["no numbers in 'who' (such as 'a'), 'part' (such as 'train')", "get_dummies", "ignore"]),
+        ("1,g,test,inf,1", SPLIT, ["'x' (such as 'inf')"]),
+        ('1,g,test,"1,5",1', SPLIT, ["'x' (such as '1,5')"]),
+        ("1,g,test,,1", SPLIT, ["missing cells in 'x' (1 of 7 rows)", "data.missing to median"]),
+        (",g,test,1,1", SPLIT, ["label is empty in row 7"]),
+        ("2,g,test,1,1", SPLIT | {"classes": [0, 1]}, ["label is '2' in some rows", "classes '0', '1'"]),
+        ("1,g,test,1,1", SPLIT | {"classes": ["0"]}, ["two classes or more", "they are: 0"]),
+        ("1,g,exam,1,1", SPLIT, ["part 'exam' is none of train, val"]),
+        ("1,,test,1,1", GROUPED, ["who is empty in row 7"]),
+        ("0,b,train,1,1", GROUPED, ["who 'b' has rows with more than one label"]),
+        ("1,b,test,1,1", GROUPED, ["who 'b' has rows with more than one split"]),
+        ("1,b,,1,1", GROUPED, ["who 'b' has rows with more than one split"]),
+        ("2,g,,1,1", SPLIT, ["1 rows of ", "(by class: {2: 1}) cannot be split so"]),
+        ("1,g,test,1,1,1", SPLIT, ["no CSV file with a header, commas and UTF-8", "line 8"]),
+    ],
+)
+def test_what_is_wrong_with_a_table(line: str, settings: dict[str, Any], parts: list[str], tmp_path: Path) -> None:
+    """One wrong line below right ones, or a wrong setting."""
+    path = write(tmp_path / "table.csv", HEADER, *RIGHT, line)
+    with pytest.raises(InputError) as caught:
+        Tabular(path, **{"label": "label", **settings}).load()
+    for part in ("table.csv", *parts):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"", "no CSV file"),
+        (b"label,x\n", "no rows"),
+        (b"label;x\n0;1\n", "it has 'label;x'"),
+        ("label,größe\n0,1\n".encode("latin-1"), "UTF-8"),
+        (b"label,x\n0,1,2\n1,2,3\n", "no CSV file"),
+        (b"label,part,x\n0,train,1\n1,train,2\n0,test,1\n", "no row is of split 'val'"),
+    ],
+)
+def test_files_that_are_no_table(content: bytes, part: str, tmp_path: Path) -> None:
+    """Empty, of semicolons, in another encoding, with rows longer than the header, without a split."""
+    path = tmp_path / "table.csv"
+    with pytest.raises(InputError, match="is missing; put the table there"):
+        Tabular(path, "label").load()
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        Tabular(path, "label", split="part" if b"part" in content else None).load()
+    assert part in str(caught.value)
+
+
+def test_fit_and_predict_on_a_table_of_patients(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A run counts patients; predict gives new rows, without labels, the probabilities that they had in the run."""
+    once = table_of(60, 30).assign(patient=[f"p{row}" for row in range(60)])
+    again = once.assign(x0=once["x0"] + 1)  # a second measurement of each
+    frame = pd.concat([once, again])
+    frame.to_csv(tmp_path / "my_table.csv", index=False)
+    out = tmp_path / "run"
+    options = ["--config", str(CONFIGS / "tabular.yaml"), "--data.root", str(tmp_path), "--out", str(out)]
+    short = ["--trainer.max_epochs", "20", "--trainer.enable_progress_bar", "false", "--data.group", "patient"]
+    short += ["--selection", "clsunbias.selection.LastStep"]
+    assert main(["fit", *options, *short]) == 0
+    result = json.loads((out / "result.json").read_text())
+    assert (result["dataset"], result["unit"]) == ("my_table", "patient")
+    assert result["units"] == {"train": 36, "val": 12, "test": 12}
+    assert result["test"]["macro_f1"] > 0.9
+    assert "row" in result
+    expected = pd.read_csv(out / "predictions.csv").query("split == 'test'").set_index("unit")["prob_1"]
+    new = frame[frame["patient"].isin(expected.index)].drop(columns="label").iloc[:, ::-1]  # columns in another order
+    new.to_csv(tmp_path / "new.csv", index=False)
+    asked = ["predict", "--config", str(out / "config.yaml"), "--input", str(tmp_path / "new.csv")]
+    assert main([*asked, "--out", str(tmp_path / "scores")]) == 0
+    found = pd.read_csv(tmp_path / "scores" / "predictions.csv").set_index("unit")["prob_1"]
+    pd.testing.assert_series_equal(found.sort_index(), expected.sort_index(), atol=1e-6)
+    new.drop(columns="x3").to_csv(tmp_path / "new.csv", index=False)
+    fails([*asked, "--out", str(tmp_path / "other")], capfd, "new.csv lacks 'x3'")
+
+
+def test_a_model_of_another_width(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The number of features is in the message, and no folder is made."""
+    table_of(40, 4).to_csv(tmp_path / "my_table.csv", index=False)
+    options = ["--config", str(CONFIGS / "tabular.yaml"), "--data.root", str(tmp_path), "--out", str(tmp_path / "run")]
+    fails(["fit", *options], capfd, "Linear cannot take my_table's rows of shape (4,)")
+    assert not (tmp_path / "run").exists()
