@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,7 +26,6 @@ from tests.test_cli import CONFIGS, SHORT, SHORT_TOY, fit
 from tests.wandb_server import service
 
 KEY = "0" * 40
-TABLES = ("confusion", "pr", "roc")
 
 
 def opened(log: Path) -> tuple[Any, dict[str, Any]]:
@@ -79,7 +79,6 @@ def test_an_offline_run_read_back(
     assert [row[STEP] for row in curves] == [row["_step"] for row in curves] == list(written["step"])
     for name in names:
         assert [row[name] for row in curves] == pytest.approx(list(written[name]))
-
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     found = summary(log)
     for split in ("val", "test"):
@@ -91,7 +90,7 @@ def test_an_offline_run_read_back(
     confusion = table(log, last["test/confusion_table"])["data"]
     right = sum(count for actual, predicted, count in confusion if actual == predicted)
     assert right / result["units"]["test"] == pytest.approx(result["test"]["accuracy"])
-    for name in TABLES:
+    for name in ("confusion", "pr", "roc"):
         assert last[f"val/{name}_table"]["_type"] == "table-file"
     bins = [sum(last[f"test/score of grade {sign} 2"]["values"]) for sign in "<≥"]
     assert sum(bins) == result["units"]["test"]
@@ -138,9 +137,8 @@ def test_a_grid_with_wandb_has_the_same_records(tmp_path: Path, monkeypatch: pyt
     for log, *_ in found:
         assert [row["_step"] for row in rows(log)] == [1, 6, 11, 12], "three validations, then the result"
     assert not logs(tmp_path / "out0")
-    before = (tmp_path / "out2" / "toy_records.jsonl").read_text()
     assert main(["reproduce", str(grid), "--out", str(tmp_path / "out2"), "--jobs", "1"]) == 0
-    assert (tmp_path / "out2" / "toy_records.jsonl").read_text() == before
+    assert (tmp_path / "out2" / "toy_records.jsonl").read_text() == files[0]
 
 
 def command(out: Path, *options: str) -> list[str]:
@@ -217,12 +215,10 @@ def test_without_login_or_network_a_run_goes_on_offline(reason: str, silent: str
     url = "http://127.0.0.1:9" if reason == "cannot be reached" else silent
     environment = surroundings("online", url, tmp_path, "" if reason == "there is no login" else KEY)
     began = time.monotonic()
-    done = subprocess.run(
-        command(tmp_path / "run", *SHORT_TOY), env=environment, check=False, capture_output=True, text=True
-    )
+    fit_it = command(tmp_path / "run", *SHORT_TOY)
+    done = subprocess.run(fit_it, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "W&B goes on offline" in done.stderr
-    assert reason in done.stderr
+    assert re.search(f"W&B goes on offline: .*{reason}", done.stderr)
     assert (tmp_path / "run" / "result.json").exists()
     log = logs(tmp_path / "run")[0]
     assert log.parent.name.startswith("offline-run-")
