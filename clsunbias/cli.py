@@ -63,7 +63,7 @@ class ExperimentCLI(LightningCLI):
             "--withhold_test", type=bool, default=False, help="fit: leave the test splits unscored, as a search must"
         )
         parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
-        parser.add_argument("--input", type=Path | None, help="predict: an image, a folder of images or an npz")
+        parser.add_argument("--input", type=Path | None, help="predict: images, recordings or a table")
 
     def _parse_ckpt_path(self) -> None:
         """Does nothing: checkpoints hold no hyper-parameters, the config is the truth."""
@@ -184,7 +184,7 @@ class ExperimentCLI(LightningCLI):
         """Writes the class probabilities of new inputs to OUT/predictions.csv."""
         source, out = self.option("input"), self.option("out")
         if source is None or out is None:
-            raise InputError("predict needs --input (an image, a folder of images or an npz) and --out (a folder)")
+            raise InputError("predict needs --input (images, recordings or a table) and --out (a folder)")
         if (Path(out) / "result.json").exists():
             raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
         split = self.datamodule.read(Path(source))
