@@ -69,7 +69,7 @@ class ExperimentCLI(LightningCLI):
         )
         parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
         parser.add_argument("--wandb", type=bool | Wandb, default=False, help="fit: show the run on W&B, too")
-        parser.add_argument("--input", type=Path | None, help="predict: an image, a folder of images or an npz")
+        parser.add_argument("--input", type=Path | None, help="predict: images, recordings or a table")
         parser.add_argument(
             "--threshold", type=float | None, help="predict: of the positive of two classes; default 0.5"
         )
@@ -204,7 +204,7 @@ class ExperimentCLI(LightningCLI):
         """Writes class probabilities and decisions of new inputs to OUT/predictions.csv."""
         source, out, threshold = self.option("input"), self.option("out"), self.option("threshold")
         if source is None or out is None:
-            raise InputError("predict needs --input (an image, a folder of images or an npz) and --out (a folder)")
+            raise InputError("predict needs --input (images, recordings or a table) and --out (a folder)")
         if (Path(out) / "result.json").exists():
             raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
         split = self.datamodule.read(Path(source))

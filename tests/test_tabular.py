@@ -1,6 +1,8 @@
 """A table of one's own: splits, patients, scale, missing cells, everything that can be wrong, and a run on it."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.datasets import load_breast_cancer
 
 from clsunbias.__main__ import main
 from clsunbias.data import Tabular
@@ -16,6 +19,8 @@ from clsunbias.speech.splits import SplitPlan
 from tests.fakes import table_of
 from tests.test_cli import CONFIGS
 from tests.test_errors import fails
+
+README = CONFIGS.parent / "README.md"
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -185,6 +190,21 @@ def test_fit_and_predict_on_a_table_of_patients(tmp_path: Path, capfd: pytest.Ca
     pd.testing.assert_series_equal(found.sort_index(), expected.sort_index(), atol=1e-6)
     new.drop(columns="x3").to_csv(tmp_path / "new.csv", index=False)
     fails([*asked, "--out", str(tmp_path / "other")], capfd, "new.csv lacks 'x3'")
+
+
+def test_the_readmes_command(tmp_path: Path) -> None:
+    """It runs as it stands there, on a table of that many features; the negative class is the one named first."""
+    found = re.search(r"clsunbias (fit --config configs/tabular\.yaml .*?)```", README.read_text(), re.DOTALL)
+    assert found
+    table = load_breast_cancer(as_frame=True).frame.rename(columns={"target": "diagnosis"})
+    table["diagnosis"] = table["diagnosis"].map({0: "malignant", 1: "benign"})
+    table.to_csv(tmp_path / "my_table.csv", index=False)
+    command = shlex.split(found[1].replace("\\\n", "").replace("configs/", f"{CONFIGS}/"))
+    short = ["--trainer.max_epochs", "2", "--trainer.enable_progress_bar", "false"]
+    assert main([*command, "--data.root", str(tmp_path), "--out", str(tmp_path / "run"), *short]) == 0
+    labels = pd.read_csv(tmp_path / "run" / "predictions.csv").set_index(["split", "unit"])["label"]
+    assert labels.sum() == 212  # of 569 are malignant
+    assert labels.groupby("split").agg(["size", "sum"]).to_numpy().tolist() == [[114, 42], [341, 127], [114, 43]]
 
 
 def test_a_model_of_another_width(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

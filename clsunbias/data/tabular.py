@@ -26,7 +26,8 @@ class Tabular(DataModule):
     """A table of one's own: a CSV file with a header, a row for each measurement, and a column of labels.
 
     Every column that is not named here is a feature: a number, standardised by mean and standard deviation of the
-    training rows (a column that does not vary there becomes 0). Empty cells, NA, NaN and ``?`` are missing.
+    training rows (a column that does not vary there becomes 0). Empty cells, NA, NaN and ``?`` are missing. A run knows
+    its table by name alone: give a table that has changed another name.
 
     Args:
         path: the file, absolute or relative to root; its name without suffix is the data set's.
