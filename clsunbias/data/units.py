@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+LEAST = 1e-12
+"""A probability of 0, which only a vote can give, counts as this in a loss."""
+
 
 @dataclass(frozen=True)
 class Units:
@@ -29,14 +32,15 @@ class Units:
     def merge(self, prob: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities ``(U, C)`` and losses ``(U,)`` of the units, from those of the rows ``(N, C)``, ``(N,)``.
 
-        A unit's loss is the mean of its rows' losses.
+        The loss of a unit of several rows is the cross-entropy of its merged probability, so that it follows from the
+        predictions that a run leaves, as every other figure does.
         """
         if self.of_row is None:
             return prob, loss
         if self.vote:
             prob = F.one_hot(prob.argmax(1), prob.shape[1]).float()
-        rows = torch.cat([prob, loss.unsqueeze(1), torch.ones_like(loss).unsqueeze(1)], 1)
+        rows = torch.cat([prob, torch.ones_like(loss).unsqueeze(1)], 1)
         sums = rows.new_zeros(len(self.target), rows.shape[1]).index_add_(0, self.of_row, rows)
-        means = sums[:, :-1] / sums[:, -1:]
         # A mean of ones may round to above 1, which torchmetrics would take for a logit.
-        return means[:, :-1].clamp(max=1), means[:, -1]
+        merged = (sums[:, :-1] / sums[:, -1:]).clamp(max=1)
+        return merged, -merged.gather(1, self.target.unsqueeze(1)).squeeze(1).clamp(min=LEAST).log()
