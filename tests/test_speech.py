@@ -60,6 +60,7 @@ def check_figures(predictions: pd.DataFrame, figures: dict[str, dict[str, float]
             "auroc": metrics.roc_auc_score(label, prob),
             "auprc": metrics.average_precision_score(label, prob),
             "brier": metrics.brier_score_loss(label, prob),
+            "loss": metrics.log_loss(label, prob),
         }
         assert {name: said[name] for name in scores} == pytest.approx(scores, abs=1e-5)
 

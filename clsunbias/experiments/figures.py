@@ -86,11 +86,17 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
     shown = [column for column in grid.columns if any(arm.column == column for arm, _ in cells)]
     rows = list(dict.fromkeys(cell.row for row in grid.rows for (arm, _), cell in cells.items() if arm.row == row))
     protocols = [protocol for protocol in grid.protocols if any(arm.protocol == protocol for arm, _ in cells)]
+    published = any(cell.published is not None for (_, metric), cell in cells.items() if metric == name)
+    lines = len(protocols) + published  # of a method
+    offsets = np.linspace(-0.22, 0.22, lines) if lines > 1 else np.zeros(1)
     figure = Figure(figsize=(2.2 + 3.2 * len(shown), 1.6 + 0.55 * len(rows)), layout="constrained")
     for axes, column in zip(figure.subplots(1, len(shown), sharey=True, squeeze=False)[0], shown, strict=True):
         for (arm, metric), cell in cells.items():
             if (arm.column, metric) == (column, name):
-                draw_dot(axes, rows.index(cell.row), protocols.index(arm.protocol), len(protocols), cell)
+                at, protocol = rows.index(cell.row) + offsets, protocols.index(arm.protocol)
+                draw_dot(axes, at[protocol + published], COLOURS[protocol], cell)
+                if cell.published is not None:
+                    axes.plot(cell.published, at[0], "D", color="grey", markerfacecolor="none", markersize=5)
         axes.set_title(grid.columns[column].label)
         axes.set_xlabel(f"{metric_label(name)}, mean and 95 % interval")
         axes.set_yticks(range(len(rows)), rows)
@@ -100,7 +106,10 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
         Line2D([], [], color=colour, marker="o", label=grid.protocols[protocol].label)
         for protocol, colour in zip(protocols, COLOURS, strict=False)
     ]
-    handles.append(Line2D([], [], color="grey", marker="D", markerfacecolor="none", linestyle="", label="published"))
+    if published:
+        handles.append(
+            Line2D([], [], color="grey", marker="D", markerfacecolor="none", linestyle="", label="published")
+        )
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     figure.suptitle(grid.title)
     if any(cell.simulated for cell in cells.values()):
@@ -108,12 +117,7 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
     save(figure, path)
 
 
-def draw_dot(axes: Axes, row: int, protocol: int, protocols: int, cell: Cell) -> None:
-    """A mean with its interval, and the published mean with its standard deviation above the method's dots."""
-    offsets = np.linspace(-0.22, 0.22, protocols + 1)
-    at = row + offsets[protocol + 1]
-    colour = COLOURS[protocol]
+def draw_dot(axes: Axes, at: float, colour: str, cell: Cell) -> None:
+    """A mean with its interval."""
     axes.plot([cell.low or 0.0, cell.high or 0.0], [at, at], color=colour, linewidth=1.5)
     axes.plot(cell.value, at, "o", color=colour, markersize=5)
-    if cell.published is not None:
-        axes.plot(cell.published, row + offsets[0], "D", color="grey", markerfacecolor="none", markersize=5)
