@@ -87,7 +87,8 @@ class Checkpoints(Checkpoint):
             self.best_score, self.best_step = score, trainer.global_step
             self.best_weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    # At the start and end of fit, not of training: Lightning skips those where a resumed run has no step left to do.
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for row in self.history:  # of a resumed run: its log files start anew
             for logger in trainer.loggers:
                 logger.log_metrics({name: value for name, value in row.items() if name != "step"}, int(row["step"]))
@@ -99,7 +100,7 @@ class Checkpoints(Checkpoint):
             trainer.save_checkpoint(self.folder / "last.ckpt")
             self._written = time.monotonic()
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self.best_weights:
             raise InputError(f"{self.rule} found no eligible validation in {trainer.global_step} steps: train longer")
         pl_module.load_state_dict(self.best_weights)

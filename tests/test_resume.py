@@ -1,5 +1,7 @@
 """A run that is killed and resumed ends as one that was not."""
 
+import io
+import json
 import os
 import signal
 import subprocess
@@ -53,6 +55,24 @@ def test_killed_and_resumed_equals_uninterrupted(config: str, tmp_path: Path, re
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     curves = [pd.read_csv(run / "metrics.csv") for run in (whole, resumed)]
     pd.testing.assert_frame_equal(curves[0], curves[1][curves[0].columns], rtol=1e-6)
+
+
+def test_killed_after_the_last_step(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A run that was killed between its last step and its results has no step left to do, and ends as the others."""
+    options = ("toy_balanced", tmp_path / "run", *SHORT_TOY, "--selection", "clsunbias.selection.Best")
+    assert fit(*options, "--save_every", "0") == 0
+    whole = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    assert json.loads(whole["result.json"])["step"] < 42, "the selected weights must not be the last ones"
+    for name in ("result.json", "predictions.csv", "metrics.csv", "checkpoints/selected.ckpt"):
+        (tmp_path / "run" / name).unlink()
+    capfd.readouterr()
+    assert fit(*options, "--save_every", "0") == 0
+    assert "going on from" in capfd.readouterr().err
+    curves = whole.pop("metrics.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(curves)), pd.read_csv(tmp_path / "run" / "metrics.csv"))
+    for name, content in whole.items():
+        assert (tmp_path / "run" / name).read_bytes() == content, name
+    assert (tmp_path / "run" / "checkpoints" / "selected.ckpt").exists()
 
 
 def test_another_configs_checkpoint_is_not_resumed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
