@@ -216,5 +216,5 @@ def read_predictions(records: Sequence[Record]) -> list[pd.DataFrame]:
         return [pd.read_csv(io.BytesIO(content)) for content in contents]
     bodies = [content.partition(b"\n")[2] for content in contents]
     ends = np.cumsum([body.count(b"\n") for body in bodies])
-    frame = pd.read_csv(io.BytesIO(headers[0] + b"\n" + b"".join(bodies)))
+    frame = pd.read_csv(io.BytesIO(headers[0] + b"\n" + b"".join(bodies)), dtype={"split": "category"})
     return [frame.iloc[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]

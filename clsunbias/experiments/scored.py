@@ -63,13 +63,15 @@ def score(arm: Arm, records: Mapping[int, Record], splits: Sequence[str]) -> Sco
             if split not in record.result["units"]:
                 there = ", ".join(record.result["units"])
                 raise InputError(f"{record.folder} has no split {split!r} to take a metric of; it has {there}")
-        parts = [frame[frame["split"] == split] for frame in frames]
-        scored_units = [(part["unit"].to_numpy(), part["label"].to_numpy()) for part in parts]
+        # Arrays, since parts of a thousand frames take pandas a second.
+        rows = [np.flatnonzero(frame["split"] == split) for frame in frames]
+        parts = list(zip(frames, rows, strict=True))
+        scored_units = [(frame["unit"].to_numpy()[at], frame["label"].to_numpy()[at]) for frame, at in parts]
         for record, (unit, label) in zip(records.values(), scored_units, strict=True):
             if not (np.array_equal(scored_units[0][0], unit) and np.array_equal(scored_units[0][1], label)):
                 raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
         units[split] = scored_units[0][1].astype(int)
-        sums[split] = unit_sums(np.stack([part.iloc[:, 3:].to_numpy(float) for part in parts]), units[split])
+        sums[split] = unit_sums(np.stack([frame.iloc[:, 3:].to_numpy(float)[at] for frame, at in parts]), units[split])
         for record, f1 in zip(records.values(), metrics(sums[split].sum(0))["macro_f1"], strict=True):
             if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
                 raise InputError(

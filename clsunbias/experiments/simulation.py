@@ -11,8 +11,6 @@ from rich.console import Console
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Column, Grid, Parameters, Simulated
 from clsunbias.files import data_root, write_json
-from clsunbias.speech.prepare import prepare
-from clsunbias.speech.simulated import simulate
 
 
 def simulated_grid(grid: Grid, root: Path) -> Grid:
@@ -66,6 +64,10 @@ def make(simulated: Simulated, root: Path, name: str) -> None:
     Raises:
         InputError: another simulation is there.
     """
+    # Imported here: they take scipy.signal with them, a second and a half of every other call of ``reproduce``.
+    from clsunbias.speech.prepare import prepare
+    from clsunbias.speech.simulated import simulate
+
     home = root / name
     made, asked = home / "simulation.json", {**dataclasses.asdict(simulated), "set": None}
     if (home / "manifest.csv").exists():
