@@ -1,5 +1,6 @@
 """Figures of a grid: training curves with bands over seeds, and the table as dots with intervals."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
         axes.set_xlabel(f"{metric_label(name)}, mean and 95 % interval")
         axes.set_yticks(range(len(rows)), rows)
         axes.grid(axis="x", alpha=0.25)
-    figure.axes[0].invert_yaxis()  # shared: the first method comes on top everywhere
+    figure.axes[0].set_ylim(len(rows) - 0.5, -0.5)  # shared: the first method comes on top everywhere
     handles = [
         Line2D([], [], color=colour, marker="o", label=grid.protocols[protocol].label)
         for protocol, colour in zip(protocols, COLOURS, strict=False)
@@ -111,7 +112,7 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
             Line2D([], [], color="grey", marker="D", markerfacecolor="none", linestyle="", label="published")
         )
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-    figure.suptitle(grid.title)
+    figure.suptitle(textwrap.fill(grid.title, round(10 * figure.get_figwidth())))
     if any(cell.simulated for cell in cells.values()):
         figure.text(0.5, 0.5, "SIMULATED", fontsize=48, color="grey", alpha=0.25, rotation=20, ha="center", va="center")
     save(figure, path)
