@@ -113,10 +113,12 @@ class ExperimentCLI(LightningCLI):
         config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
         config = {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
         sha256 = config_sha256(config)
-        if finished(self.out, sha256):
+        source = self.datamodule.source
+        if finished(self.out, sha256, source):
             Console(stderr=True).print(f"{self.out} already holds this run, finished; nothing to do")
             return
         self.check()
+        source_sha256 = sha256_of(source) if source else None
         resume_from = self.start(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         about = {"dataset": self.datamodule.name, "simulated": self.datamodule.simulated}
         about["objective"] = self.model.objective.name
@@ -148,6 +150,7 @@ class ExperimentCLI(LightningCLI):
                 },
                 "versions": versions(),
                 "config_sha256": sha256,
+                "source_sha256": source_sha256,
                 "predictions_sha256": sha256_of(self.out / "predictions.csv"),
             }
             names = self.datamodule.class_names

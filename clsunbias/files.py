@@ -66,6 +66,12 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def is_of_other_data(result: Mapping[str, Any], source: Path | None) -> bool:
+    """Whether a result was made when the file that says what the data are was another."""
+    made_with = result.get("source_sha256")
+    return bool(made_with and source and source.is_file() and sha256_of(source) != made_with)
+
+
 def sealed(result: Mapping[str, Any]) -> dict[str, Any]:
     """A result with the hash of its other fields, ``record_sha256``: a figure changed afterwards no longer fits it."""
     kept = {name: value for name, value in result.items() if name != "record_sha256"}

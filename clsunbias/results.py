@@ -15,23 +15,30 @@ from torch import Tensor
 
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
+from clsunbias.files import is_of_other_data
 from clsunbias.metrics import classification_metrics
 from clsunbias.module import Classifier
 
 PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist", "librosa")
 
 
-def finished(out: Path, sha256: str) -> bool:
+def finished(out: Path, sha256: str, source: Path | None) -> bool:
     """Whether a folder holds the finished run of a config.
 
+    Args:
+        out: the folder.
+        sha256: of the config.
+        source: file that says what the data are, if there is one; the run still stands when that is gone.
+
     Raises:
-        InputError: it holds the finished run of another config, or a result that cannot be read.
+        InputError: it holds the finished run of another config or of other data, or a result that cannot be read.
     """
     path = out / "result.json"
     if not path.exists():
         return False
     try:
-        found = json.loads(path.read_text())["config_sha256"]
+        result = json.loads(path.read_text())
+        found = result["config_sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no result of this suite ({error}); give another --out") from error
     if found != sha256:
@@ -39,6 +46,8 @@ def finished(out: Path, sha256: str) -> bool:
             f"{out} already holds a finished run of another config ({found[:12]}…, this one is {sha256[:12]}…); "
             "give another --out, or delete that folder"
         )
+    if is_of_other_data(result, source):
+        raise InputError(f"{out} holds this run on other data: {source} has changed; give another --out, or delete it")
     return True
 
 

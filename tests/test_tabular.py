@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from sklearn.datasets import load_breast_cancer
 
 from clsunbias.__main__ import main
@@ -190,6 +191,35 @@ def test_fit_and_predict_on_a_table_of_patients(tmp_path: Path, capfd: pytest.Ca
     pd.testing.assert_series_equal(found.sort_index(), expected.sort_index(), atol=1e-6)
     new.drop(columns="x3").to_csv(tmp_path / "new.csv", index=False)
     fails([*asked, "--out", str(tmp_path / "other")], capfd, "new.csv lacks 'x3'")
+
+
+def test_a_table_that_has_changed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Neither fit nor a grid takes a run on the old table for one on the new; without a table the run still stands."""
+    table = table_of(60, 30)
+    table.to_csv(tmp_path / "my_table.csv", index=False)
+    grid = {
+        "title": "A table of one's own",
+        "metrics": ["test/macro_f1"],
+        "baselines": [],
+        "protocols": {"paper": {"label": "mine", "seeds": 2, "set": {"trainer.max_epochs": 2}}},
+        "rows": {"erm": {"label": "ERM", "config": "objectives/erm.yaml"}},
+        "columns": {"mine": {"label": "mine", "configs": {"paper": "tabular.yaml"}, "needs": "my_table.csv"}},
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(grid))
+    options = ["--data-root", str(tmp_path), "--jobs", "1", "--out", str(tmp_path / "out")]
+    reproduce = ["reproduce", str(tmp_path / "mine.yaml"), *options]
+    assert main(reproduce) == 0
+    run = tmp_path / "out" / "runs" / "mine" / "paper" / "mine" / "erm" / "0"
+    again = ["fit", "--config", str(run / "config.yaml"), "--out", str(run), "--data.root", str(tmp_path)]
+    again += ["--trainer.enable_progress_bar", "false"]
+    assert main(again) == 0
+    before = (run / "result.json").read_bytes()
+    table.assign(x0=0.0).to_csv(tmp_path / "my_table.csv", index=False)
+    fails(reproduce, capfd, f"{run} holds a run on other data", "my_table.csv has changed")
+    fails(again, capfd, f"{run} holds this run on other data", "my_table.csv has changed")
+    (tmp_path / "my_table.csv").unlink()
+    assert main(again) == 0
+    assert (run / "result.json").read_bytes() == before
 
 
 def test_the_readmes_command(tmp_path: Path) -> None:

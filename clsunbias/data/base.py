@@ -90,6 +90,11 @@ class DataModule(LightningDataModule, ABC):
         self.batch_size = batch_size
         self.splits: dict[str, Split] = {}
 
+    @property
+    def source(self) -> Path | None:
+        """The file that says what the data are, where the config cannot: a result is tied to it by its hash."""
+        return None
+
     @abstractmethod
     def load(self) -> dict[str, Split]:
         """Reads all splits: ``train``, ``val`` and at least one test split."""

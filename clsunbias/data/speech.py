@@ -85,10 +85,14 @@ class Speech(DataModule):
         self.headline = headline
         self.vote = merge == "vote"
 
+    @property
+    def source(self) -> Path:
+        return self.folder / "manifest.csv"
+
     def manifest(self) -> Manifest:
         """The corpus's manifest; what it says of classes and of simulation becomes this data set's."""
         command = f"clsunbias prepare {self.name} --raw DIR --out {self.folder}"
-        manifest = Manifest.read(self.folder / "manifest.csv", command)
+        manifest = Manifest.read(self.source, command)
         self.class_names, self.simulated = manifest.class_names, manifest.simulated
         return manifest
 

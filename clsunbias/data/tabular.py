@@ -26,8 +26,7 @@ class Tabular(DataModule):
     """A table of one's own: a CSV file with a header, a row for each measurement, and a column of labels.
 
     Every column that is not named here is a feature: a number, standardised by mean and standard deviation of the
-    training rows (a column that does not vary there becomes 0). Empty cells, NA, NaN and ``?`` are missing. A run knows
-    its table by name alone: give a table that has changed another name.
+    training rows (a column that does not vary there becomes 0). Empty cells, NA, NaN and ``?`` are missing.
 
     Args:
         path: the file, absolute or relative to root; its name without suffix is the data set's.
@@ -64,6 +63,10 @@ class Tabular(DataModule):
         self.classes = [str(name) for name in classes]
         self.missing = missing
         self.plan = plan or SplitPlan()
+
+    @property
+    def source(self) -> Path:
+        return self.path
 
     def load(self) -> dict[str, Split]:
         """Reads the file.

@@ -9,6 +9,7 @@ from typing import Any
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import CONFIGS, Grid, Protocol
 from clsunbias.experiments.run import Run, load_yaml, merge
+from clsunbias.files import data_root
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Arm:
     def seed(self, seed: int, withhold_test: bool = False) -> Run:
         """The run with a seed."""
         overrides = {name: seed for name in ("seed_everything", *self.per_seed)} | {"withhold_test": withhold_test}
-        return Run(self.run.out / str(seed), self.run.files, (*self.run.overrides, *overrides.items()))
+        out, all_overrides = self.run.out / str(seed), (*self.run.overrides, *overrides.items())
+        return Run(out, self.run.files, all_overrides, self.run.source)
 
 
 def runs_of(grid: Grid, arm: Arm) -> dict[int, Run]:
@@ -99,6 +101,8 @@ def arms(
     for protocol, column, row in itertools.product(protocols, columns, grid.rows):
         if protocol not in grid.columns[column].configs:
             continue
+        needs = grid.columns[column].needs
+        source = data_root(None) / needs if needs else None
         files = tuple(find(name, where) for name in (grid.columns[column].configs[protocol], grid.rows[row].config))
         fixed = {**grid.columns[column].set, **grid.protocols[protocol].set, **grid.rows[row].set}
         fixed |= {"wandb": {"group": f"{folder.name}/{column}", "tags": [protocol, row]}} if wandb else {}
@@ -107,7 +111,8 @@ def arms(
             applying = {name: value for name, value in parameters.items() if applies(name, config)}
             overrides = tuple({**fixed, **applying}.items())
             out = folder / protocol / column / row / setting
-            arm = Arm(protocol, column, row, setting, Run(out, files, overrides), tuple(grid.columns[column].per_seed))
+            run = Run(out, files, overrides, source)
+            arm = Arm(protocol, column, row, setting, run, tuple(grid.columns[column].per_seed))
             # Settings that differ in what does not apply are one.
             made.setdefault((protocol, column, row, repr(overrides)), arm)
     for protocol in protocols:

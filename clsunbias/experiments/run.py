@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 
 from clsunbias.errors import InputError
-from clsunbias.files import check_seal, config_sha256
+from clsunbias.files import check_seal, config_sha256, is_of_other_data
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is there
 
@@ -59,11 +59,13 @@ class Run:
         out: its output folder.
         files: config files, later wins.
         overrides: dotted parameters and their values, which win over the files.
+        source: file that says what the data are, where the config cannot.
     """
 
     out: Path
     files: tuple[Path, ...] = field(compare=False)
     overrides: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
+    source: Path | None = field(default=None, compare=False)
 
     @property
     def options(self) -> list[str]:
@@ -95,7 +97,8 @@ class Run:
         """The record of the run, checked; None while the run is not done.
 
         Raises:
-            InputError: the folder holds another config's run, or a record that was changed after it was written.
+            InputError: the folder holds a run of another config or other data, or a record that was changed after it
+                was written.
         """
         if not (self.out / "result.json").exists():
             return None
@@ -104,6 +107,8 @@ class Run:
         differing = difference({name: value for name, value in self.config.items() if name in saved}, saved)
         if differing:
             raise InputError(f"{self.out / 'result.json'} belongs to another config ({differing}); {remedy(self.out)}")
+        if is_of_other_data(record.result, self.source):
+            raise InputError(f"{self.out} holds a run on other data: {self.source} has changed; {remedy(self.out)}")
         return record
 
 
