@@ -12,7 +12,7 @@ unexport CLSUNBIAS_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint bench reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4
+.PHONY: help setup test test-slow lint bench reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +27,11 @@ setup: .venv/ready ## make the virtual environment .venv, with pinned packages
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-test: setup ## run the tests, slow ones too
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+test: setup ## run the tests, but for the slow ones: a few minutes
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not slow'
+
+test-slow: setup ## run the slow tests: kills, clusters, several processes, Table 1 in full
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .
