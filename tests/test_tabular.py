@@ -193,7 +193,9 @@ def test_fit_and_predict_on_a_table_of_patients(tmp_path: Path, capfd: pytest.Ca
     fails([*asked, "--out", str(tmp_path / "other")], capfd, "new.csv lacks 'x3'")
 
 
-def test_a_table_that_has_changed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_table_that_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Neither fit nor a grid takes a run on the old table for one on the new; without a table the run still stands."""
     table = table_of(60, 30)
     table.to_csv(tmp_path / "my_table.csv", index=False)
@@ -206,11 +208,11 @@ def test_a_table_that_has_changed(tmp_path: Path, capfd: pytest.CaptureFixture[s
         "columns": {"mine": {"label": "mine", "configs": {"paper": "tabular.yaml"}, "needs": "my_table.csv"}},
     }
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(grid))
-    options = ["--data-root", str(tmp_path), "--jobs", "1", "--out", str(tmp_path / "out")]
-    reproduce = ["reproduce", str(tmp_path / "mine.yaml"), *options]
+    monkeypatch.setenv("CLSUNBIAS_DATA", str(tmp_path))
+    reproduce = ["reproduce", str(tmp_path / "mine.yaml"), "--jobs", "1", "--out", str(tmp_path / "out")]
     assert main(reproduce) == 0
     run = tmp_path / "out" / "runs" / "mine" / "paper" / "mine" / "erm" / "0"
-    again = ["fit", "--config", str(run / "config.yaml"), "--out", str(run), "--data.root", str(tmp_path)]
+    again = ["fit", "--config", str(run / "config.yaml"), "--out", str(run)]
     again += ["--trainer.enable_progress_bar", "false"]
     assert main(again) == 0
     before = (run / "result.json").read_bytes()
