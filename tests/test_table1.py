@@ -1,22 +1,31 @@
 """Table 1 through the command line: the published cells, the files, and running only what is missing."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from clsunbias.__main__ import main
+from clsunbias.experiments.table1 import seeds_of
 
 COLUMNS = ["table", "row", "column", "metric", "value", "sd", "n", "low", "high", "published", "difference"]
 COLUMNS += ["protocol", "selection", "simulated"]
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The table with a repetition over two seeds."""
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The table, with a repetition over two seeds that is cut short: what matters of it here is not its figures."""
+
+    def short(repetition: int | None) -> dict[str, Any]:
+        return seeds_of(repetition) | ({} if repetition is None else {"trainer.max_steps": 201})
+
     out = tmp_path_factory.mktemp("table1")
-    assert main(["reproduce", "table1", "--out", str(out), "--seeds", "2", "--jobs", "1"]) == 0
-    return out
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clsunbias.experiments.table1.seeds_of", short)
+        assert main(["reproduce", "table1", "--out", str(out), "--seeds", "2", "--jobs", "1"]) == 0
+        yield out
 
 
 @pytest.mark.slow

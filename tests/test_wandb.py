@@ -223,7 +223,7 @@ def test_without_login_or_network_a_run_goes_on_offline(reason: str, silent: str
     log = logs(tmp_path / "run")[0]
     assert log.parent.name.startswith("offline-run-")
     assert [row["_step"] for row in rows(log)] == [*range(1, 42, 5), 42]
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 120
 
 
 @pytest.mark.slow
