@@ -1,14 +1,8 @@
-"""Runs on W&B: what is logged, read back from wandb's own files and by a service on this machine."""
+"""Runs on W&B: what is logged, read back from wandb's own files."""
 
 import json
-import os
-import re
-import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +17,6 @@ from clsunbias.dashboards.logger import Wandb, WandbLogger
 from clsunbias.dashboards.service import STEP
 from tests.fakes import write_grid
 from tests.test_cli import CONFIGS, SHORT, SHORT_TOY, fit
-from tests.wandb_server import service
-
-KEY = "0" * 40
 
 
 def opened(log: Path) -> tuple[Any, dict[str, Any]]:
@@ -139,109 +130,6 @@ def test_a_grid_with_wandb_has_the_same_records(tmp_path: Path, monkeypatch: pyt
     assert not logs(tmp_path / "out0")
     assert main(["reproduce", str(grid), "--out", str(tmp_path / "out2"), "--jobs", "1"]) == 0
     assert (tmp_path / "out2" / "toy_records.jsonl").read_text() == files[0]
-
-
-def command(out: Path, *options: str) -> list[str]:
-    """A toy run on W&B that can be resumed from each validation."""
-    fixed = ["--config", str(CONFIGS / "toy_imbalanced.yaml"), "--out", str(out), "--save_every", "0"]
-    fixed += ["--wandb", "true", "--trainer.enable_progress_bar", "false"]
-    return [sys.executable, "-m", "clsunbias", "fit", *fixed, *options]
-
-
-def surroundings(mode: str, url: str, home: Path, key: str = KEY) -> dict[str, str]:
-    """The environment of a process that knows nothing of W&B but this."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
-    environment |= {"HOME": str(home), "WANDB_MODE": mode, "WANDB_BASE_URL": url}
-    return environment | ({"WANDB_API_KEY": key} if key else {})
-
-
-def kill_in_the_middle(out: Path, environment: Mapping[str, str], epoch: int) -> None:
-    """Starts a run and kills it when it has written a checkpoint of an epoch."""
-    killed = subprocess.Popen(command(out), env=environment, stderr=subprocess.DEVNULL)
-    last = out / "checkpoints" / "last.ckpt"
-    while killed.poll() is None:
-        if last.exists() and torch.load(last, weights_only=False)["epoch"] >= epoch:
-            killed.send_signal(signal.SIGKILL)
-            break
-        time.sleep(0.01)
-    assert killed.wait() == -signal.SIGKILL, "the run ended before it could be killed"
-
-
-STEPS = [*range(1, 1000, 5), 1001]
-"""Validations of the toy, and the row of the result."""
-
-
-@pytest.mark.slow
-def test_a_killed_run_goes_on_offline_and_is_one_when_sent(tmp_path: Path) -> None:
-    """Same id, each step once in both logs together, none missing; the service, too, gets each once and in order."""
-    with service() as there:
-        environment = surroundings("offline", there.url, tmp_path)
-        kill_in_the_middle(tmp_path / "run", environment, 60)
-        assert subprocess.run(command(tmp_path / "run"), env=environment, check=False).returncode == 0
-        first, second = logs(tmp_path / "run")
-        assert first.name == second.name
-        assert [row["_step"] for log in (first, second) for row in rows(log)] == STEPS
-        environment["WANDB_MODE"] = "online"
-        sync = [str(Path(sys.executable).parent / "wandb"), "sync", "--yes", str(tmp_path / "run" / "wandb")]
-        assert subprocess.run(sync, env=environment, check=False, cwd=tmp_path).returncode == 0
-        (run,) = there.rows
-        assert there.steps(run) == STEPS
-        assert there.runs[run]["tags"] == ["cls_unbias", "simulated"]
-
-
-@pytest.mark.slow
-def test_a_killed_run_goes_on_online(tmp_path: Path) -> None:
-    """The service has one run, each step once: what was lost with the process is sent again, nothing else."""
-    with service() as there:
-        environment = surroundings("online", there.url, tmp_path)
-        kill_in_the_middle(tmp_path / "run", environment, 60)
-        assert subprocess.run(command(tmp_path / "run"), env=environment, check=False).returncode == 0
-        (run,) = there.rows
-        assert there.steps(run) == STEPS
-        assert [row[STEP] for row in there.rows[run][:-1]] == STEPS[:-1]
-
-
-@pytest.fixture
-def silent() -> Iterator[str]:
-    """Address of something that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("reason", ["there is no login", "cannot be reached", "context deadline exceeded"])
-def test_without_login_or_network_a_run_goes_on_offline(reason: str, silent: str, tmp_path: Path) -> None:
-    """It says so, and is done in full."""
-    url = "http://127.0.0.1:9" if reason == "cannot be reached" else silent
-    environment = surroundings("online", url, tmp_path, "" if reason == "there is no login" else KEY)
-    began = time.monotonic()
-    fit_it = command(tmp_path / "run", *SHORT_TOY)
-    done = subprocess.run(fit_it, env=environment, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert re.search(f"W&B goes on offline: .*{reason}", done.stderr)
-    assert (tmp_path / "run" / "result.json").exists()
-    log = logs(tmp_path / "run")[0]
-    assert log.parent.name.startswith("offline-run-")
-    assert [row["_step"] for row in rows(log)] == [*range(1, 42, 5), 42]
-    assert time.monotonic() - began < 120
-
-
-@pytest.mark.slow
-def test_a_service_that_stops_answering_costs_a_run_seconds(tmp_path: Path) -> None:
-    """The network is lost after the first steps: the run is done and exits with 0, its log is whole, for later."""
-    with service() as there:
-        environment = surroundings("online", there.url, tmp_path)
-        running = subprocess.Popen(command(tmp_path / "run"), env=environment, stderr=subprocess.PIPE, text=True)
-        while not there.rows:
-            assert running.poll() is None
-            time.sleep(0.01)
-    _, said = running.communicate(timeout=120)
-    assert running.returncode == 0, said
-    assert "To send what is there" in said
-    (log,) = logs(tmp_path / "run")
-    assert [row["_step"] for row in rows(log)] == STEPS[:-1], "all but charts and tables"
-    result = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert summary(log)["test_1/macro_f1"] == result["test_1"]["macro_f1"]
 
 
 def test_a_defect_there_does_not_reach_the_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
