@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,38 +14,42 @@ import torch
 
 from tests.test_cli import CONFIGS, SHORT_TOY, fit
 
-
-def command(config: str, out: Path) -> list[str]:
-    """A run that can be resumed from the end of each epoch."""
-    options = ["--config", str(CONFIGS / f"{config}.yaml"), "--out", str(out), "--save_every", "0"]
-    if config != "toy_imbalanced":
-        options += ["--trainer.max_epochs", "40", "--data.augment", "clsunbias.data.Jitter"]
-    return [sys.executable, "-m", "clsunbias", "fit", *options, "--trainer.enable_progress_bar", "false"]
+RESUMABLE = {
+    "toy_imbalanced": ("--save_every", "0"),
+    "retina_imbalanced": ("--save_every", "0", "--trainer.max_epochs", "40", "--data.augment", "clsunbias.data.Jitter"),
+}
+"""Runs that can be resumed from the end of each epoch."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", ["toy_imbalanced", "retina_imbalanced"])
-def test_killed_and_resumed_equals_uninterrupted(config: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_killed_and_resumed_equals_uninterrupted(
+    config: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     """After kill −9 in the middle, the same command goes on, and predictions, weights and curves are identical."""
-    root = "" if config == "toy_imbalanced" else str(request.getfixturevalue("official_root"))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CLSUNBIAS_DATA": root}
-    assert subprocess.run(command(config, tmp_path / "whole"), env=environment, check=False).returncode == 0
+    if config != "toy_imbalanced":
+        monkeypatch.setenv("CLSUNBIAS_DATA", str(request.getfixturevalue("official_root")))
+    options = ("--trainer.enable_progress_bar", "false", *RESUMABLE[config])
+    assert fit(config, tmp_path / "whole", *options) == 0
 
-    killed = subprocess.Popen(command(config, tmp_path / "killed"), env=environment)
+    command = [sys.executable, "-m", "clsunbias", "fit", "--config", str(CONFIGS / f"{config}.yaml")]
+    killed = subprocess.Popen([*command, "--out", str(tmp_path / "killed"), *options])
     last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
     while killed.poll() is None:
-        if last.exists() and torch.load(last, weights_only=False)["epoch"] >= 5:
+        if last.exists() and torch.load(last, weights_only=True)["epoch"] >= 5:
             killed.send_signal(signal.SIGKILL)
             break
         time.sleep(0.01)
     assert killed.wait() == -signal.SIGKILL, "the run ended before it could be killed"
     assert not (tmp_path / "killed" / "result.json").exists()
 
-    again = subprocess.run(
-        command(config, tmp_path / "killed"), env=environment, check=False, capture_output=True, text=True
-    )
-    assert again.returncode == 0, again.stderr
-    assert "going on from" in again.stderr
+    capfd.readouterr()
+    assert fit(config, tmp_path / "killed", *options) == 0
+    assert "going on from" in capfd.readouterr().err
     whole, resumed = tmp_path / "whole", tmp_path / "killed"
     assert (whole / "predictions.csv").read_bytes() == (resumed / "predictions.csv").read_bytes()
     weights = [

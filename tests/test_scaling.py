@@ -1,6 +1,5 @@
 """Several processes and mixed precision, through the command line."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,23 +10,11 @@ import pytest
 
 from tests.test_cli import CONFIGS, fit
 
-
-def train(out: Path, config: str, objective: str, root: str, *options: str) -> pd.DataFrame:
-    """A few epochs in processes of their own; returns the curves."""
-    files = [CONFIGS / f"{config}.yaml", CONFIGS / "objectives" / f"{objective}.yaml"]
-    args = [part for file in files for part in ("--config", str(file))]
-    args += ["--out", str(out), "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", *options]
-    if config == "retina_imbalanced":
-        # 27 rows a batch: an odd number, and a last batch of 19, so that the processes get unequal shares.
-        args += ["--trainer.max_epochs", "6", "--data.batch_size", "27", "--save_every", "0"]
-    else:
-        args += ["--trainer.max_steps", "26", "--selection", "clsunbias.selection.LastStep"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CLSUNBIAS_DATA": root}
-    done = subprocess.run(
-        [sys.executable, "-m", "clsunbias", "fit", *args], env=environment, check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return pd.read_csv(out / "metrics.csv")
+SHORT = {
+    "toy_imbalanced": ("--trainer.max_steps", "26", "--selection", "clsunbias.selection.LastStep"),
+    # 27 rows a batch: an odd number, and a last batch of 19, so that the processes get unequal shares.
+    "retina_imbalanced": ("--trainer.max_epochs", "6", "--data.batch_size", "27", "--save_every", "0"),
+}
 
 
 @pytest.mark.slow
@@ -35,12 +22,19 @@ def train(out: Path, config: str, objective: str, root: str, *options: str) -> p
     ("config", "objective"), [("toy_imbalanced", "cls_unbias"), ("retina_imbalanced", "class_weighted_erm")]
 )
 def test_two_processes_give_the_loss_trace_of_one(
-    config: str, objective: str, tmp_path: Path, request: pytest.FixtureRequest
+    config: str, objective: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Losses, figures and predictions on two gloo processes equal those on one."""
-    root = "" if config == "toy_imbalanced" else str(request.getfixturevalue("official_root"))
-    one = train(tmp_path / "one", config, objective, root)
-    two = train(tmp_path / "two", config, objective, root, "--trainer.devices", "2", "--trainer.strategy", "ddp")
+    if config != "toy_imbalanced":
+        monkeypatch.setenv("CLSUNBIAS_DATA", str(request.getfixturevalue("official_root")))
+    options = ("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", *SHORT[config])
+    assert fit(config, tmp_path / "one", *options, objective=objective) == 0
+    files = [CONFIGS / f"{config}.yaml", CONFIGS / "objectives" / f"{objective}.yaml"]
+    command = [sys.executable, "-m", "clsunbias", "fit", *(part for file in files for part in ("--config", str(file)))]
+    command += ["--out", str(tmp_path / "two"), *options, "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    one, two = (pd.read_csv(tmp_path / name / "metrics.csv") for name in ("one", "two"))
     assert list(one) == list(two)
     assert one["train/objective"].nunique() == 6
     np.testing.assert_allclose(two, one, atol=1e-5)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 
 from clsunbias.__main__ import main
 from clsunbias.dashboards.charts import precision_recall, receiver_operating
-from clsunbias.dashboards.files import records, rows, values
+from clsunbias.dashboards.files import mend, records, rows, values, whole
 from clsunbias.dashboards.logger import Wandb, WandbLogger
 from clsunbias.dashboards.service import STEP
 from tests.fakes import write_grid
@@ -106,6 +107,22 @@ def test_curves_agree_with_scikit_learn() -> None:
             if (score[target] >= threshold).mean() >= at - 1e-12
         )
         assert value == pytest.approx(best)
+
+
+def test_what_a_kill_leaves_of_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``wandb sync`` stops at half a record, and at a log that does not open its run: neither is left to it."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert fit("toy_balanced", tmp_path / "run", "--wandb", "true", *SHORT_TOY) == 0
+    (log,) = logs(tmp_path / "run")
+    content = log.read_bytes()
+    (_, header), (_, opening), (_, after) = islice(whole(content), 3)
+    for length in (0, 3, header, opening - 1):
+        log.write_bytes(content[:length])
+        assert (mend(log), log.exists()) == (False, False)
+    for length, left in ((opening, opening), (after - 1, opening), (after, after), (after + 3, after)):
+        log.write_bytes(content[:length])
+        assert mend(log)
+        assert log.read_bytes() == content[:left]
 
 
 @pytest.mark.slow

@@ -41,9 +41,16 @@ def records(path: Path) -> Iterator[Any]:
         yield messages.Record.FromString(record)  # type: ignore[attr-defined]
 
 
-def mend(path: Path) -> None:
-    """Cuts off the half record that a killed process left, at which ``wandb sync`` would stop."""
-    os.truncate(path, max((end for _, end in whole(path.read_bytes())), default=HEADER))
+def mend(path: Path) -> bool:
+    """Makes of a killed process's log one at which ``wandb sync`` does not stop; returns whether there is still one.
+
+    Half a record at its end is cut off; a log that does not get as far as opening its run (the first second) goes.
+    """
+    if not any(record.WhichOneof("record_type") == "run" for record in records(path)):
+        path.unlink()
+        return False
+    os.truncate(path, max(end for _, end in whole(path.read_bytes())))
+    return True
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -105,9 +105,8 @@ def open_run(
                 return run, run.starting_step - 1
         say(f"W&B goes on offline: {problem}")
         mode = "offline"
-    for log in logs:
-        mend(log)
-    return begin(mode), max(map(last_step, logs), default=-1)
+    logged = max((last_step(log) for log in logs if mend(log)), default=-1)
+    return begin(mode), logged
 
 
 def stored_id(path: Path, config_sha256: str, group: str | None) -> str:
