@@ -20,10 +20,15 @@ BINARY_METRICS = {"macro_f1", "pos_f1", "neg_f1", "accuracy", "balanced_accuracy
 BINARY_METRICS |= {"loss", "loss_pos", "loss_neg", "loss_gap"}
 
 
-def fit(config: str, out: Path, *options: str, objective: str = "cls_unbias") -> int:
-    """Runs ``clsunbias fit`` in this process, quietly; returns its exit status."""
+def arguments(config: str, out: Path, *options: str, objective: str = "cls_unbias") -> list[str]:
+    """Those of ``clsunbias`` for a quiet ``fit``."""
     files = ["--config", str(CONFIGS / f"{config}.yaml"), "--config", str(CONFIGS / "objectives" / f"{objective}.yaml")]
-    return main(["fit", *files, "--out", str(out), "--trainer.enable_progress_bar", "false", *options])
+    return ["fit", *files, "--out", str(out), "--trainer.enable_progress_bar", "false", *options]
+
+
+def fit(config: str, out: Path, *options: str, objective: str = "cls_unbias") -> int:
+    """Runs ``clsunbias fit`` in this process; returns its exit status."""
+    return main(arguments(config, out, *options, objective=objective))
 
 
 SPEECH: dict[str, tuple[str, ...]] = {

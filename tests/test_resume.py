@@ -2,17 +2,14 @@
 
 import io
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
-from tests.test_cli import CONFIGS, SHORT_TOY, fit
+from tests.processes import command, kill_in_the_middle
+from tests.test_cli import SHORT_TOY, fit
 
 RESUMABLE = {
     "toy_imbalanced": ("--save_every", "0"),
@@ -33,18 +30,9 @@ def test_killed_and_resumed_equals_uninterrupted(
     """After kill −9 in the middle, the same command goes on, and predictions, weights and curves are identical."""
     if config != "toy_imbalanced":
         monkeypatch.setenv("CLSUNBIAS_DATA", str(request.getfixturevalue("official_root")))
-    options = ("--trainer.enable_progress_bar", "false", *RESUMABLE[config])
+    options = RESUMABLE[config]
     assert fit(config, tmp_path / "whole", *options) == 0
-
-    command = [sys.executable, "-m", "clsunbias", "fit", "--config", str(CONFIGS / f"{config}.yaml")]
-    killed = subprocess.Popen([*command, "--out", str(tmp_path / "killed"), *options])
-    last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
-    while killed.poll() is None:
-        if last.exists() and torch.load(last, weights_only=True)["epoch"] >= 5:
-            killed.send_signal(signal.SIGKILL)
-            break
-        time.sleep(0.01)
-    assert killed.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    kill_in_the_middle(command(config, tmp_path / "killed", *options), tmp_path / "killed", 5)
     assert not (tmp_path / "killed" / "result.json").exists()
 
     capfd.readouterr()

@@ -1,14 +1,14 @@
 """Several processes and mixed precision, through the command line."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.test_cli import CONFIGS, fit
+from tests.processes import command
+from tests.test_cli import fit
 
 SHORT = {
     "toy_imbalanced": ("--trainer.max_steps", "26", "--selection", "clsunbias.selection.LastStep"),
@@ -27,12 +27,11 @@ def test_two_processes_give_the_loss_trace_of_one(
     """Losses, figures and predictions on two gloo processes equal those on one."""
     if config != "toy_imbalanced":
         monkeypatch.setenv("CLSUNBIAS_DATA", str(request.getfixturevalue("official_root")))
-    options = ("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", *SHORT[config])
+    options = ("--trainer.accelerator", "cpu", *SHORT[config])
     assert fit(config, tmp_path / "one", *options, objective=objective) == 0
-    files = [CONFIGS / f"{config}.yaml", CONFIGS / "objectives" / f"{objective}.yaml"]
-    command = [sys.executable, "-m", "clsunbias", "fit", *(part for file in files for part in ("--config", str(file)))]
-    command += ["--out", str(tmp_path / "two"), *options, "--trainer.devices", "2", "--trainer.strategy", "ddp"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    options += ("--trainer.devices", "2", "--trainer.strategy", "ddp")
+    both = command(config, tmp_path / "two", *options, objective=objective)
+    done = subprocess.run(both, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     one, two = (pd.read_csv(tmp_path / name / "metrics.csv") for name in ("one", "two"))
     assert list(one) == list(two)

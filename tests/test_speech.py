@@ -1,22 +1,17 @@
 """Speech through the front door: simulate, prepare, fit, predict; figures of speakers and of segments."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn import metrics
 
 from clsunbias.__main__ import main
+from tests.processes import command, kill_in_the_middle
 from tests.test_cli import CONFIGS, SPEECH, fit
 from tests.test_errors import fails
 
@@ -149,17 +144,7 @@ def test_a_run_that_was_killed_goes_on(speech_root: Path, tmp_path: Path) -> Non
     """After kill −9 the same command ends as an undisturbed run does: another segment of each speaker, none twice."""
     options = ["--data.root", str(speech_root), "--trainer.max_epochs", "60", "--save_every", "0"]
     assert fit("modma", tmp_path / "whole", *options) == 0
-    files = ["--config", str(CONFIGS / "modma.yaml"), "--config", str(CONFIGS / "objectives" / "cls_unbias.yaml")]
-    command = [sys.executable, "-m", "clsunbias", "fit", *files, "--out", str(tmp_path / "killed"), *options]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([*command, "--trainer.enable_progress_bar", "false"], env=environment)
-    last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
-    while process.poll() is None:
-        if last.exists() and torch.load(last, weights_only=False)["epoch"] >= 5:
-            process.send_signal(signal.SIGKILL)
-            break
-        time.sleep(0.01)
-    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    kill_in_the_middle(command("modma", tmp_path / "killed", *options), tmp_path / "killed", 5)
     assert fit("modma", tmp_path / "killed", *options) == 0
     whole, resumed = (tmp_path / name / "predictions.csv" for name in ("whole", "killed"))
     assert whole.read_bytes() == resumed.read_bytes()

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -12,22 +11,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-import torch
 
 from clsunbias.dashboards.files import rows
 from clsunbias.dashboards.service import STEP
-from tests.test_cli import CONFIGS, SHORT_TOY
+from tests.processes import command, kill_in_the_middle
+from tests.test_cli import SHORT_TOY
 from tests.test_wandb import logs, summary
 from tests.wandb_server import service
 
 KEY = "0" * 40
 
 
-def command(out: Path, *options: str) -> list[str]:
+def logged(out: Path, *options: str) -> list[str]:
     """A toy run on W&B that can be resumed from each validation."""
-    fixed = ["--config", str(CONFIGS / "toy_imbalanced.yaml"), "--out", str(out), "--save_every", "0"]
-    fixed += ["--trainer.max_steps", "500", "--wandb", "true", "--trainer.enable_progress_bar", "false"]
-    return [sys.executable, "-m", "clsunbias", "fit", *fixed, *options]
+    fixed = ("--save_every", "0", "--trainer.max_steps", "500", "--wandb", "true")
+    return command("toy_imbalanced", out, *fixed, *options)
 
 
 def surroundings(mode: str, url: str, home: Path, key: str = KEY) -> dict[str, str]:
@@ -37,16 +35,10 @@ def surroundings(mode: str, url: str, home: Path, key: str = KEY) -> dict[str, s
     return environment | ({"WANDB_API_KEY": key} if key else {})
 
 
-def kill_in_the_middle(out: Path, environment: Mapping[str, str], epoch: int) -> None:
-    """Starts a run and kills it when it has written a checkpoint of an epoch."""
-    killed = subprocess.Popen(command(out), env=environment, stderr=subprocess.DEVNULL)
-    last = out / "checkpoints" / "last.ckpt"
-    while killed.poll() is None:
-        if last.exists() and torch.load(last, weights_only=True)["epoch"] >= epoch:
-            killed.send_signal(signal.SIGKILL)
-            break
-        time.sleep(0.01)
-    assert killed.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+def kill_and_resume(out: Path, environment: Mapping[str, str]) -> None:
+    """Kills a run on W&B in the middle; the same command then goes on to its end."""
+    kill_in_the_middle(logged(out), out, 30, environment)
+    assert subprocess.run(logged(out), env=environment, check=False).returncode == 0
 
 
 STEPS = [*range(1, 500, 5), 501]
@@ -58,15 +50,14 @@ def test_a_killed_run_goes_on_offline_and_is_one_when_sent(tmp_path: Path) -> No
     """Same id, each step once in both logs together, none missing; the service, too, gets each once and in order."""
     with service() as there:
         environment = surroundings("offline", there.url, tmp_path)
-        kill_in_the_middle(tmp_path / "run", environment, 30)
-        assert subprocess.run(command(tmp_path / "run"), env=environment, check=False).returncode == 0
+        kill_and_resume(tmp_path / "run", environment)
         found = logs(tmp_path / "run")  # the first has gone if it was killed in its first second
         assert len({log.name for log in found}) == 1
         assert [row["_step"] for log in found for row in rows(log)] == STEPS
         environment["WANDB_MODE"] = "online"
         sync = [str(Path(sys.executable).parent / "wandb"), "sync", "--yes", str(tmp_path / "run" / "wandb")]
         sent = subprocess.run(sync, env=environment, check=False, cwd=tmp_path, capture_output=True, text=True)
-        assert len(there.rows) == 1, sent.stdout + sent.stderr
+        assert (sent.returncode, len(there.rows)) == (0, 1), sent.stdout + sent.stderr
         (run,) = there.rows
         assert there.steps(run) == STEPS
         assert there.runs[run]["tags"] == ["cls_unbias", "simulated"]
@@ -77,8 +68,7 @@ def test_a_killed_run_goes_on_online(tmp_path: Path) -> None:
     """The service has one run, each step once: what was lost with the process is sent again, nothing else."""
     with service() as there:
         environment = surroundings("online", there.url, tmp_path)
-        kill_in_the_middle(tmp_path / "run", environment, 30)
-        assert subprocess.run(command(tmp_path / "run"), env=environment, check=False).returncode == 0
+        kill_and_resume(tmp_path / "run", environment)
         (run,) = there.rows
         assert there.steps(run) == STEPS
         assert [row[STEP] for row in there.rows[run][:-1]] == STEPS[:-1]
@@ -98,7 +88,7 @@ def test_without_login_or_network_a_run_goes_on_offline(reason: str, silent: str
     url = "http://127.0.0.1:9" if reason == "cannot be reached" else silent
     environment = surroundings("online", url, tmp_path, "" if reason == "there is no login" else KEY)
     began = time.monotonic()
-    fit_it = command(tmp_path / "run", *SHORT_TOY)
+    fit_it = logged(tmp_path / "run", *SHORT_TOY)
     done = subprocess.run(fit_it, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.search(f"W&B goes on offline: .*{reason}", done.stderr)
@@ -114,7 +104,7 @@ def test_a_service_that_stops_answering_costs_a_run_seconds(tmp_path: Path) -> N
     """The network is lost after the first steps: the run is done and exits with 0, its log is whole, for later."""
     with service() as there:
         environment = surroundings("online", there.url, tmp_path)
-        running = subprocess.Popen(command(tmp_path / "run"), env=environment, stderr=subprocess.PIPE, text=True)
+        running = subprocess.Popen(logged(tmp_path / "run"), env=environment, stderr=subprocess.PIPE, text=True)
         while not there.rows:
             assert running.poll() is None
             time.sleep(0.01)
