@@ -18,8 +18,8 @@ from benchmarks.retina_step import BinaryObjective, cls_unbias, plain_loop
 from benchmarks.timing import Row, judged
 from clsunbias.data import BreastMNIST, DataModule, RetinaMNIST
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import CONFIGS
-from clsunbias.models import SmallConvNet
+from clsunbias.files import CONFIGS
+from clsunbias.networks import SmallConvNet
 
 TARGET = 1.25
 IDLE = 10.0

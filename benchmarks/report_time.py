@@ -13,9 +13,9 @@ import pandas as pd
 import yaml
 
 from benchmarks.timing import Row, fit, judged
-from clsunbias.experiments.arms import Arm, arms
+from clsunbias.experiments.analysis.statistics import metrics, unit_sums
 from clsunbias.experiments.grid import load_grid
-from clsunbias.experiments.statistics import metrics, unit_sums
+from clsunbias.experiments.plan import Arm, arms
 from clsunbias.files import config_sha256, sealed, sha256_of, write_csv, write_json
 
 TARGET = 5.0

@@ -14,12 +14,12 @@ from torch.nn import functional as F
 
 from benchmarks.timing import Row, judged
 from clsunbias.data import Speech
-from clsunbias.experiments.grid import CONFIGS
-from clsunbias.models import FrameStatistics
+from clsunbias.files import CONFIGS
 from clsunbias.module import widen
+from clsunbias.networks import FrameStatistics
 from clsunbias.speech import Precomputed
 from clsunbias.speech.manifest import Corpus
-from clsunbias.speech.prepare import prepare
+from clsunbias.speech.preparation import prepare
 
 MEMORY, PACE = 2.0, 10.0
 """GiB beyond the process's start, and batches loaded in the time that the model takes for one."""
@@ -47,7 +47,7 @@ def write_corpus(root: Path) -> None:
 def peak(*arguments: str) -> float:
     """GiB that a process of this Python held at most, in one command or in its start alone."""
     code = (
-        "import resource, sys; from clsunbias.__main__ import main; from clsunbias import cli; "
+        "import resource, sys; from clsunbias.__main__ import main; import clsunbias.commands.fit; "
         "status = main(sys.argv[1:]) if sys.argv[1:] else 0; "
         "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 
-from clsunbias.cli import run
+from clsunbias.commands.fit import run
 from clsunbias.data import DataModule
 
 
@@ -89,12 +89,12 @@ class Clock(Callback):
     done: ClassVar[list[Training]] = []  # on the class, since the command line makes the instance
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.before = copy.deepcopy(pl_module.encoder)
+        self.before = copy.deepcopy(pl_module.network)
         self.began = time.perf_counter()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         seconds = time.perf_counter() - self.began
-        after, data = copy.deepcopy(pl_module.encoder), trainer.datamodule  # type: ignore[attr-defined]
+        after, data = copy.deepcopy(pl_module.network), trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(self.before, nn.Module)
         assert isinstance(after, nn.Module)
         Clock.done.append(Training(seconds, trainer.global_step, self.before, after, data))

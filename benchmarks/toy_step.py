@@ -11,7 +11,7 @@ from torch import nn
 from benchmarks.retina_step import BinaryObjective, cls_unbias, suite_objective, validate
 from benchmarks.timing import Row, check_same, fit, in_turn, ratio_row, threads
 from clsunbias.data import DataModule, Toy
-from clsunbias.experiments.grid import CONFIGS
+from clsunbias.files import CONFIGS
 from clsunbias.schedules import Linear, progress
 
 CONFIG = CONFIGS / "toy_balanced.yaml"

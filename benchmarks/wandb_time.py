@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.timing import Row, fit, in_turn, ratio_row, threads
 from clsunbias.data import RetinaMNIST
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import CONFIGS
+from clsunbias.files import CONFIGS
 
 TARGET = 1.05
 REPETITIONS = 4

@@ -51,31 +51,31 @@ def main(args: Sequence[str] | None = None) -> int:
         elif command == "--version":
             print(__version__)
         elif command in EXPERIMENT:
-            from clsunbias.cli import run
+            from clsunbias.commands.fit import run
 
             if "" not in sys.path:  # a user's own classes, by their import path from where the command is run
                 sys.path.insert(0, "")
             run([command, *options])
         elif command in {"prepare", "simulate"}:
-            from clsunbias.speech import commands
+            from clsunbias.commands.prepare import prepare, simulate
 
-            return commands.prepare(options) if command == "prepare" else commands.simulate(options)
+            return prepare(options) if command == "prepare" else simulate(options)
         elif command == "reproduce":
-            from clsunbias.experiments.reproduce import reproduce
+            from clsunbias.commands.reproduce import reproduce
 
             return reproduce(options)
         elif command == "report":
-            from clsunbias.experiments.html.command import report
+            from clsunbias.commands.report import report
 
             return report(options)
         elif command == "export":
-            from clsunbias.export import export
+            from clsunbias.commands.export import export
 
             if "" not in sys.path:
                 sys.path.insert(0, "")
             export(options)
         elif command == "dashboard":
-            from clsunbias.dashboards.command import dashboard
+            from clsunbias.commands.dashboard import dashboard
 
             dashboard(options)
         else:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_PACKAGE = Path(__file__).parent
+
+CONFIGS = next(path for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if path.is_dir())
+"""The shipped configs: inside an installed package, beside the package in a source tree."""
+
+
 def data_root(root: Path | None) -> Path:
     """Where data lie: root if given, else $CLSUNBIAS_DATA, else ``data``."""
     return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data")

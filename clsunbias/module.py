@@ -1,4 +1,4 @@
-"""The one LightningModule: any encoder, any objective, any data set."""
+"""The one LightningModule: any network, any objective, any data set."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,10 +25,10 @@ def widen(logits: Tensor) -> Tensor:
 
 
 class Classifier(LightningModule):
-    """Trains an encoder on an objective and scores it per unit.
+    """Trains an network on an objective and scores it per unit.
 
     Args:
-        encoder: the network, from a batch of inputs to logits: ``(B, 1)`` for two classes, ``(B, C)`` for more.
+        network: the network, from a batch of inputs to logits: ``(B, 1)`` for two classes, ``(B, C)`` for more.
         objective: what training minimises.
         optimizer: makes the optimiser from the parameters.
         lr_schedule: factor on the learning rate as a function of progress, per step; None keeps it constant.
@@ -36,13 +36,13 @@ class Classifier(LightningModule):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        network: nn.Module,
         objective: Objective,
         optimizer: OptimizerCallable = torch.optim.Adam,
         lr_schedule: Schedule | None = None,
     ) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.network = network
         self.objective = objective
         self.optimizer = optimizer
         self.lr_schedule = lr_schedule
@@ -56,17 +56,17 @@ class Classifier(LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``(B, C)`` with C ≥ 2."""
-        return widen(self.encoder(x))
+        return widen(self.network(x))
 
     def check(self, data: "DataModule", rows: "Rows") -> None:
-        """Runs the encoder on two rows, so that a model that does not fit the data fails before training.
+        """Runs the network on two rows, so that a model that does not fit the data fails before training.
 
         Args:
             data: the data set.
             rows: inputs of it, ``(N, …)``.
 
         Raises:
-            InputError: the encoder cannot take the rows, or gives another number of classes.
+            InputError: the network cannot take the rows, or gives another number of classes.
         """
         two = rows[:2]
         self.eval()  # a trial must not touch running statistics or draw dropout's random numbers
@@ -76,13 +76,13 @@ class Classifier(LightningModule):
         except RuntimeError as error:
             shape = tuple(two.shape[1:])
             raise InputError(
-                f"{type(self.encoder).__name__} cannot take {data.name}'s rows of shape {shape}: {error}"
+                f"{type(self.network).__name__} cannot take {data.name}'s rows of shape {shape}: {error}"
             ) from error
         finally:
             self.train()
         if logits.shape != (len(two), len(data.class_names)):
             raise InputError(
-                f"{type(self.encoder).__name__} gives logits of shape {tuple(logits.shape)} for {len(two)} rows, "
+                f"{type(self.network).__name__} gives logits of shape {tuple(logits.shape)} for {len(two)} rows, "
                 f"{data.name} has {len(data.class_names)} classes"
             )
 

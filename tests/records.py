@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 import yaml
 
-from clsunbias.experiments.arms import arms, runs_of, trials_of
 from clsunbias.experiments.grid import Grid, load_grid
-from clsunbias.experiments.run import Run
+from clsunbias.experiments.plan import arms, runs_of, trials_of
+from clsunbias.experiments.running.run import Run
 from clsunbias.files import config_sha256, sealed, sha256_of, write_csv, write_json
 from clsunbias.metrics import classification_metrics
 from clsunbias.results import versions

@@ -32,7 +32,7 @@ def fit(config: str, out: Path, *options: str, objective: str = "cls_unbias") ->
 
 
 SPEECH: dict[str, tuple[str, ...]] = {
-    "daic_woz": ("--data.front_end", "clsunbias.speech.LogMel", "--model.encoder.features", "80"),  # needs no weights
+    "daic_woz": ("--data.front_end", "clsunbias.speech.LogMel", "--model.network.features", "80"),  # needs no weights
     **dict.fromkeys(("modma", "adress", "voiced"), ()),
 }
 """Speech configs, and what lets them run here."""
@@ -117,7 +117,7 @@ def test_seeds_give_different_weights(tmp_path: Path) -> None:
     for name, seed in (("a", "1"), ("b", "2"), ("c", "1")):
         assert fit("toy_balanced", tmp_path / name, "--seed_everything", seed, *SHORT_TOY) == 0
         path = tmp_path / name / "checkpoints" / "selected.ckpt"
-        weights.append(torch.load(path, weights_only=True)["state_dict"]["encoder.weight"])
+        weights.append(torch.load(path, weights_only=True)["state_dict"]["network.weight"])
     assert not torch.equal(weights[0], weights[1])
     assert torch.equal(weights[0], weights[2])
 

@@ -12,7 +12,7 @@ import pytest
 
 from clsunbias.__main__ import main
 from clsunbias.errors import InputError
-from clsunbias.experiments.runner import execute_all
+from clsunbias.experiments.running.executor import execute_all
 from tests.fakes import write_grid
 from tests.test_errors import fails
 from tests.test_runner import lines, runs_of, start, told_grid, wait_until

@@ -44,8 +44,8 @@ def fails(args: list[str], capfd: pytest.CaptureFixture[str], *parts: str) -> No
             ["--selection", "clsunbias.selection.Best", "--selection.metric", "test/macro_f1"],
             ["test/macro_f1", "refused"],
         ),
-        (["--model.encoder.init_args.in_features", "3"], ["Linear", "toy"]),
-        (["--model.encoder.init_args.out_features", "3"], ["logits", "2 classes"]),
+        (["--model.network.init_args.in_features", "3"], ["Linear", "toy"]),
+        (["--model.network.init_args.out_features", "3"], ["logits", "2 classes"]),
     ],
     ids=lambda value: " ".join(value)[:40],
 )

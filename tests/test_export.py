@@ -58,7 +58,7 @@ def test_a_file_that_differs_is_not_left(
     run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a tolerance that no model meets; a file that was there stays as it was."""
-    monkeypatch.setattr("clsunbias.export.TOLERANCE", -1.0)
+    monkeypatch.setattr("clsunbias.commands.export.TOLERANCE", -1.0)
     file = tmp_path / "model.onnx"
     file.write_text("older")
     assert main(["export", str(run), "--onnx", str(file)]) == 2

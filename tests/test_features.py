@@ -19,14 +19,14 @@ import pytest
 import soundfile
 import torch
 
-from clsunbias.models.wav2vec import Architecture
-from clsunbias.models.wav2vec import Wav2Vec as Network
+from clsunbias.data.splits import SplitPlan
+from clsunbias.networks.wav2vec import Architecture
+from clsunbias.networks.wav2vec import Wav2Vec as Network
 from clsunbias.speech import FrontEnd, LogMel, Precomputed, Wav2Vec
 from clsunbias.speech.features import Features, features
 from clsunbias.speech.manifest import COLUMNS, Corpus, Manifest
-from clsunbias.speech.prepare import prepare
+from clsunbias.speech.preparation import prepare
 from clsunbias.speech.reading import to_rows
-from clsunbias.speech.splits import SplitPlan
 from tests.speech_trees import fails, write_wav
 from tests.test_wav2vec import published, small
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.arms import Arm, applies, arms, settings
-from clsunbias.experiments.grid import CONFIGS, Grid, Protocol, Search, load_grid
+from clsunbias.experiments.grid import Grid, Protocol, Search, load_grid
+from clsunbias.experiments.plan import Arm, applies, arms, settings
 from clsunbias.experiments.reproduction import narrowed
-from clsunbias.experiments.run import Record, Run
-from clsunbias.experiments.runner import check
+from clsunbias.experiments.running.executor import check
+from clsunbias.experiments.running.run import Record, Run
 from clsunbias.experiments.search import choose, mean_val_macro_f1
+from clsunbias.files import CONFIGS
 from tests.fakes import write_grid
 
 SHIPPED = sorted(path for path in (CONFIGS / "tables").glob("*.yaml") if path.stem != "table1")

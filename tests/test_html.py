@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from clsunbias.__main__ import main
-from clsunbias.experiments.grid import CONFIGS, load_grid
+from clsunbias.experiments.grid import load_grid
 from clsunbias.experiments.simulation import simulated_part
+from clsunbias.files import CONFIGS
 from tests.pages import TOY_COLUMN, Tables, records, report
 from tests.records import RETINA, SPEAKERS, Labels, retina_labels, write_made_up_grid, write_runs
 from tests.test_errors import fails

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clsunbias.model_card import intervals, model_card, reliability
+from clsunbias.experiments.report.model_card import intervals, model_card, reliability
 from tests.test_cli import SHORT_TOY, fit
 
 NAMES = ("healthy", "ill", "very ill")

@@ -14,7 +14,7 @@ import soundfile
 
 from clsunbias.__main__ import main
 from clsunbias.speech.manifest import Corpus, Manifest
-from clsunbias.speech.prepare import prepare
+from clsunbias.speech.preparation import prepare
 from clsunbias.speech.reading import Stretch, to_rows
 from tests.speech_trees import fails, write_wav
 

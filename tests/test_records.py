@@ -11,9 +11,8 @@ import pytest
 
 from clsunbias.__main__ import main
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import CONFIGS
-from clsunbias.experiments.run import Run, difference, merge, nested, read_predictions, same
-from clsunbias.files import sealed
+from clsunbias.experiments.running.run import Run, difference, merge, nested, read_predictions, same
+from clsunbias.files import CONFIGS, sealed
 from tests.fakes import SHORT
 
 FILES = (CONFIGS / "toy_balanced.yaml", CONFIGS / "objectives" / "erm.yaml")

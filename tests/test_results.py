@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clsunbias.experiments.grid import CONFIGS, Grid, load_grid
+from clsunbias.experiments.grid import Grid, load_grid
 from clsunbias.experiments.simulation import of_simulation
-from clsunbias.files import check_seal
+from clsunbias.files import CONFIGS, check_seal
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 TABLES = sorted(path.name.removesuffix("_records.jsonl") for path in RESULTS.glob("*_records.jsonl"))

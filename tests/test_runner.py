@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 
 from clsunbias.__main__ import main
-from clsunbias.experiments.arms import arms
 from clsunbias.experiments.grid import load_grid
-from clsunbias.experiments.run import Run
+from clsunbias.experiments.plan import arms
+from clsunbias.experiments.running.run import Run
 from tests.fakes import write_grid
 
 ROOT = Path(__file__).parents[1]

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from clsunbias.data import Toy
 from clsunbias.errors import InputError
-from clsunbias.models import FrameStatistics
-from clsunbias.models.speech import pool_statistics
 from clsunbias.module import Classifier
+from clsunbias.networks import FrameStatistics
+from clsunbias.networks.speech import pool_statistics
 from clsunbias.objectives import ERM
 
 NAN = float("nan")
@@ -67,7 +67,7 @@ def test_statistics_keep_full_precision_under_autocast() -> None:
     valid = torch.ones(1, 8, dtype=torch.bool)
     found = pool_statistics(frames, valid)
     model, pooled = FrameStatistics(1, 2, hidden=4), list[Tensor]()
-    model.classifier.register_forward_pre_hook(lambda _, inputs: pooled.extend(inputs))
+    model.head.register_forward_pre_hook(lambda _, inputs: pooled.extend(inputs))
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(pool_statistics(frames, valid), found, rtol=0, atol=0)
         model(frames)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from clsunbias.data.splits import SplitPlan
 from clsunbias.errors import InputError
 from clsunbias.speech.reading import Stretch, to_rows
-from clsunbias.speech.splits import SplitPlan
 from tests.speech_trees import fails
 
 

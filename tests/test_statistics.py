@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import bootstrap, norm, permutation_test
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
 
-from clsunbias.experiments.statistics import (
+from clsunbias.experiments.analysis.statistics import (
     METRICS,
     Floats,
     Resampling,

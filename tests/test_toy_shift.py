@@ -8,7 +8,15 @@ import torch
 
 from clsunbias.data import Toy
 from clsunbias.errors import InputError
-from clsunbias.experiments.toy_shift import SCHEDULES, Shift, both_lines, compare_lines, explore, repeat, train_line
+from clsunbias.experiments.paper.toy_demo import (
+    SCHEDULES,
+    Shift,
+    both_lines,
+    compare_lines,
+    explore,
+    repeat,
+    train_line,
+)
 from clsunbias.objectives import ClsUnbias
 from tests.test_cli import fit
 
@@ -18,7 +26,7 @@ def test_the_line_is_that_of_a_run(tmp_path: Path) -> None:
     options = ("--trainer.max_steps", "41", "--selection", "clsunbias.selection.LastStep")
     assert fit("toy_imbalanced", tmp_path / "run", *options) == 0
     state = torch.load(tmp_path / "run" / "checkpoints" / "selected.ckpt", weights_only=True)["state_dict"]
-    expected = torch.cat([state["encoder.weight"].flatten(), state["encoder.bias"]])
+    expected = torch.cat([state["network.weight"].flatten(), state["network.bias"]])
     train = Toy(0.1).load()["train"]
     before = torch.random.get_rng_state()
     found = train_line(train, ClsUnbias(), SCHEDULES, steps=41, learning_rate=0.01)

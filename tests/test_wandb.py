@@ -59,7 +59,7 @@ def test_an_offline_run_read_back(
         time.sleep(0.1)
     run, config = opened(log)
     assert (run.project, run.run_group, list(run.tags)) == ("clsunbias", "retinamnist", [objective, "real"])
-    assert config["model"]["encoder"]["class_path"] == "clsunbias.models.SmallConvNet"
+    assert config["model"]["network"]["class_path"] == "clsunbias.networks.SmallConvNet"
     assert (config["objective"], config["seed_everything"]) == (objective, 0)
     metrics = {record.metric.name or record.metric.glob_name: record.metric.step_metric for record in records(log)}
     assert metrics["*"] == STEP

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from clsunbias.errors import InputError
-from clsunbias.models.wav2vec import Aggregator, Architecture, Encoder, Wav2Vec, frame_count, load
+from clsunbias.networks.wav2vec import Aggregator, Architecture, Encoder, Wav2Vec, frame_count, load
 
 SMALL = Architecture(channels=4, encoder=((10, 5), (4, 2), (4, 2), (1, 1)), aggregator=(2, 3))
 SETTINGS: dict[str, Any] = {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from clsunbias.experiments.run import Run
-from clsunbias.experiments.runner import execute, execute_all, outcomes
-from clsunbias.experiments.workers import Workers, pin_device
+from clsunbias.experiments.running.executor import execute, execute_all, outcomes
+from clsunbias.experiments.running.run import Run
+from clsunbias.experiments.running.workers import Workers, pin_device
 from tests.test_runner import FILES, VALIDATIONS, lines, runs_of, told_grid
 
 
@@ -22,7 +22,7 @@ def test_a_run_that_kills_its_worker_fails_alone(jobs: int, tmp_path: Path, monk
     killer, _, *others = runs_of(grid, tmp_path / "out")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("CLSUNBIAS_DATA", str(tmp_path))  # workers of its own, which have the path
-    monkeypatch.setattr("clsunbias.experiments.workers.LOST_WORKERS", 1)
+    monkeypatch.setattr("clsunbias.experiments.running.workers.LOST_WORKERS", 1)
     failures = execute_all([killer, *others], jobs)
     assert set(failures) == {killer}
     assert "SIGKILL" in failures[killer]

@@ -10,12 +10,12 @@ import pandas as pd
 import torch
 
 from clsunbias.data.base import DataModule, Split
+from clsunbias.data.splits import SplitPlan
 from clsunbias.data.table import Scale, cells, numbers, read_table
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
 from clsunbias.speech.manifest import SPLITS
-from clsunbias.speech.splits import SplitPlan
 from clsunbias.speech.table import SPLIT_NAMES, sort_labels
 
 SHARES = (0.2, 0.2)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.arms import Arm
 from clsunbias.experiments.grid import Column, Grid, Protocol, Row
-from clsunbias.experiments.run import Record, Run, difference, read_record
+from clsunbias.experiments.plan import Arm
+from clsunbias.experiments.running.run import Record, Run, difference, read_record
 from clsunbias.experiments.study import Study
 
 BINARY = ("neg_f1", "pos_f1")

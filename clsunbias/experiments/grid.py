@@ -4,15 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from jsonargparse import ArgumentParser
 from jsonargparse.typing import register_type
 
-from clsunbias.errors import InputError, RaisesInputError
-from clsunbias.experiments.run import load_yaml
-from clsunbias.experiments.statistics import METRICS
-
-CONFIGS = Path(__file__).parents[2] / "configs"
-"""The configs of the source tree that this package was installed from."""
+from clsunbias.errors import InputError
+from clsunbias.experiments.analysis.statistics import METRICS
+from clsunbias.experiments.running.run import load_yaml
+from clsunbias.parser import Parser
 
 
 class Parameters(dict[str, Any]):
@@ -159,10 +156,6 @@ class Grid:
     baselines: list[str] = field(default_factory=list)
     curves: dict[str, Curves] = field(default_factory=dict)
     contrasts: dict[str, dict[str, float]] = field(default_factory=dict)
-
-
-class Parser(RaisesInputError, ArgumentParser):
-    """Checks a grid's file against the types of :class:`Grid`."""
 
 
 def load_grid(path: Path) -> Grid:

@@ -10,17 +10,17 @@ import pandas as pd
 from rich.console import Console
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.arms import Arm, arms, runs_of, trials_of
-from clsunbias.experiments.comparison import Comparison, results
-from clsunbias.experiments.contrasts import contrast_section
-from clsunbias.experiments.figures import draw_curves, draw_dots
+from clsunbias.experiments.analysis.comparison import Comparison, results
+from clsunbias.experiments.analysis.contrasts import contrast_section
+from clsunbias.experiments.analysis.scores import run_lines
 from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.report import parts, search_sections
-from clsunbias.experiments.run import Record, Run
-from clsunbias.experiments.runner import check, execute_all
-from clsunbias.experiments.scored import run_lines
+from clsunbias.experiments.plan import Arm, arms, runs_of, trials_of
+from clsunbias.experiments.report.build import parts, search_sections
+from clsunbias.experiments.report.plots import draw_curves, draw_dots
+from clsunbias.experiments.report.sections import Section, write_table
+from clsunbias.experiments.running.executor import check, execute_all
+from clsunbias.experiments.running.run import Record, Run
 from clsunbias.experiments.search import choose, mean_val_macro_f1
-from clsunbias.experiments.tables import Section, write_table
 from clsunbias.files import atomic, data_root, write_csv
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from clsunbias.experiments.arms import Arm
-from clsunbias.experiments.run import Record
+from clsunbias.experiments.plan import Arm
+from clsunbias.experiments.running.run import Record
 
 
 def mean_val_macro_f1(searched: Mapping[Arm, Sequence[Record | None]]) -> dict[Arm, float]:

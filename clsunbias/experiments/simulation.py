@@ -65,7 +65,7 @@ def make(simulated: Simulated, root: Path, name: str) -> None:
         InputError: another simulation is there.
     """
     # Imported here: they take scipy.signal with them, a second and a half of every other call of ``reproduce``.
-    from clsunbias.speech.prepare import prepare
+    from clsunbias.speech.preparation import prepare
     from clsunbias.speech.simulated import simulate
 
     home = root / name

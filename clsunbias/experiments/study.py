@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.arms import Arm, arms, runs_of, trials_of
-from clsunbias.experiments.grid import CONFIGS, Grid, load_grid
+from clsunbias.experiments.grid import Grid, load_grid
+from clsunbias.experiments.plan import Arm, arms, runs_of, trials_of
 from clsunbias.experiments.reproduction import narrowed
-from clsunbias.experiments.run import Record, Run
+from clsunbias.experiments.running.run import Record, Run
 from clsunbias.experiments.search import choose, mean_val_macro_f1
 from clsunbias.experiments.simulation import simulated_part
-from clsunbias.files import data_root
+from clsunbias.files import CONFIGS, data_root
 
 SIMULATED = "_simulated"
 """What ``reproduce --simulated`` adds to a table's name."""

@@ -149,7 +149,7 @@ class Wav2Vec(FrontEnd):
         return 512
 
     def frames(self, length: int) -> int:
-        from clsunbias.models.wav2vec import frame_count
+        from clsunbias.networks.wav2vec import frame_count
 
         return frame_count(length)
 
@@ -177,7 +177,7 @@ class Wav2Vec(FrontEnd):
 @cache
 def load_once(checkpoint: Path, layer: Literal["encoder", "context"]) -> "torch.nn.Module":
     """The network of :class:`Wav2Vec`, once a process."""
-    from clsunbias.models.wav2vec import load
+    from clsunbias.networks.wav2vec import load
 
     return load(checkpoint, layer)
 

@@ -1,0 +1,1 @@
+"""The commands of ``clsunbias``, a file each."""

@@ -1,0 +1,46 @@
+"""``clsunbias dashboard``: a report and a workspace of W&B for the runs of a folder."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from clsunbias.dashboards.panels import build, groups, specification
+from clsunbias.errors import InputError
+from clsunbias.files import write_json
+from clsunbias.parser import Parser
+
+
+def dashboard(options: list[str]) -> None:
+    """Runs ``clsunbias dashboard`` with its options.
+
+    Raises:
+        InputError: no run that is on W&B, wandb-workspaces is not installed, or the service does not take the report.
+    """
+    parser = Parser(
+        prog="clsunbias dashboard", description="A report and a workspace of W&B: ERM against Cls-unbias, by data set."
+    )
+    parser.add_argument("runs", type=Path, help="folder of runs, or reproduce's --out, whose tables are shown, too")
+    parser.add_argument("--project", type=str, required=True, help="project of W&B that the runs are in")
+    parser.add_argument("--entity", type=str, default="", help="whose project; default that of the login")
+    parser.add_argument("--out", type=Path | None, help="file of the specification; default RUNS/dashboard.json")
+    parser.add_argument("--publish", type=bool, nargs="?", const=True, default=False, help="put both on W&B")
+    chosen = parser.parse_args(options)
+    tables = {path.stem: path.read_text() for path in sorted(chosen.runs.glob("*.md"))}
+    report, workspace = build(groups(chosen.runs), tables, chosen.project, chosen.entity)
+    path = chosen.out or chosen.runs / "dashboard.json"
+    write_json(path, specification(report, workspace))
+    console = Console()
+    console.print(f"specification in {path}", markup=False, soft_wrap=True)
+    if not chosen.publish:
+        return
+    try:
+        if not chosen.entity:
+            import wandb
+
+            entity = wandb.Api().default_entity or ""
+            report, workspace = build(groups(chosen.runs), tables, chosen.project, entity)
+        report.save()
+        workspace.save()
+    except Exception as error:  # of the service, the login or the network, of which wandb has many kinds
+        raise InputError(f"W&B did not take the dashboard: {error}; its specification is in {path}") from error
+    console.print(f"{report.url}\n{workspace.url}", markup=False, soft_wrap=True)

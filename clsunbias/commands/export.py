@@ -1,0 +1,160 @@
+"""``clsunbias export``: the selected model of a run as ONNX, checked against torch before the file is left."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from clsunbias.checkpoints import load_weights
+from clsunbias.data import DataModule
+from clsunbias.errors import InputError
+from clsunbias.files import atomic, check_seal
+from clsunbias.parser import Parser
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability from torch's with which a file is left."""
+
+PACKAGES = ("onnx", "onnxruntime", "onnxscript")
+
+
+class Probabilities(nn.Module):
+    """Class probabilities float32 ``(B, C)`` of a classifier's inputs ``(B, …)``."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, x: Tensor) -> Tensor:
+        prob: Tensor = self.classifier(x).float().softmax(1)
+        return prob
+
+
+def export(options: list[str]) -> None:
+    """Runs ``clsunbias export`` with its options.
+
+    Raises:
+        InputError: a package is missing, the folder holds no finished run, or the model cannot be exported as it is.
+    """
+    parser = Parser(prog="clsunbias export", description="The selected model of a run, as class probabilities in ONNX.")
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("--onnx", type=Path, required=True, help="the file to write")
+    chosen = parser.parse_args(options)
+    onnx, runtime, _ = (required(name) for name in PACKAGES)
+    result = finished_result(chosen.run)
+    model, data = load_run(chosen.run)
+    with atomic(chosen.onnx) as temporary:  # which is gone if anything below fails
+        write(onnx, model, next(test_batches(data)), metadata(result, data), temporary)
+        difference = largest_difference(runtime, model, data, temporary)
+        if not difference <= TOLERANCE:
+            raise InputError(
+                f"the exported model's probabilities differ from torch's by up to {difference:.2g}, more than "
+                f"{TOLERANCE:g}; {chosen.onnx} was not written"
+            )
+    Console().print(f"{chosen.onnx}: largest difference from torch {difference:.2g}", markup=False, soft_wrap=True)
+
+
+def required(name: str) -> ModuleType:
+    """A package of the extra; raises InputError with the command that brings it."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise InputError(f"export needs {name}, of the extra 'onnx': pip install 'clsunbias[onnx]'") from error
+
+
+def finished_result(folder: Path) -> dict[str, Any]:
+    """The result of a run; raises InputError if it is not finished, or was changed."""
+    path = folder / "result.json"
+    if not path.is_file():
+        raise InputError(f"{folder} holds no finished run (there is no result.json); give the folder of one")
+    try:
+        result: dict[str, Any] = json.loads(path.read_text())
+        check_seal(result)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} cannot be used: {error}") from error
+    return result
+
+
+def load_run(folder: Path) -> tuple[Probabilities, DataModule]:
+    """The selected model of a run, on the CPU, and its data."""
+    from clsunbias.commands.fit import run
+
+    here = "--trainer.accelerator cpu --trainer.devices 1 --trainer.strategy auto --trainer.enable_progress_bar false"
+    made = run(["--config", str(folder / "config.yaml"), *here.split()], execute=False)
+    load_weights(made.model, folder / "checkpoints" / "selected.ckpt")
+    made.datamodule.prepare_data()
+    made.datamodule.setup("test")
+    return Probabilities(made.model).eval(), made.datamodule
+
+
+def test_batches(data: DataModule) -> Iterator[Tensor]:
+    """Inputs of every test split."""
+    for split, loader in zip(data.splits, data.test_dataloader(), strict=True):
+        if split not in {"train", "val"}:
+            for batch in loader:
+                yield batch["x"]
+
+
+def metadata(result: dict[str, Any], data: DataModule) -> dict[str, str]:
+    """What a user of the file must know."""
+    found = {
+        "class_names": json.dumps(data.class_names, ensure_ascii=False),
+        "decision": "most probable class" if len(data.class_names) > 2 else "second class above the threshold",
+        "input_shape": json.dumps(["batch", *next(test_batches(data)).shape[1:]]),
+        "input_scaling": data.scaling,
+        "dataset": result["dataset"],
+        "simulated": json.dumps(result["simulated"]),
+        "config_sha256": result["config_sha256"],
+        "use": "research only, not for clinical use",
+    }
+    return found | ({"threshold": "0.5"} if len(data.class_names) == 2 else {})
+
+
+def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str, str], path: Path) -> None:
+    """Writes a model with a batch of any size, and properties of it.
+
+    Args:
+        onnx: the package.
+        model: from inputs ``(B, …)`` to probabilities.
+        rows: inputs of the right shape, at least two.
+        properties: for the file's metadata.
+        path: the file.
+    """
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                model,
+                (rows[:2],),
+                input_names=["x"],
+                output_names=["probabilities"],
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:  # of whatever in a user's network has no counterpart
+        raise InputError(f"the model has no form in ONNX: {error}") from error
+    assert program is not None
+    proto = program.model_proto
+    onnx.helper.set_model_props(proto, properties)
+    onnx.save(proto, str(path))
+
+
+def largest_difference(runtime: ModuleType, model: nn.Module, data: DataModule, path: Path) -> float:
+    """The largest difference of a probability in a file from the model's, over all test splits."""
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    largest = 0.0
+    with torch.inference_mode():
+        for rows in test_batches(data):
+            (prob,) = session.run(None, {"x": rows.numpy()})
+            difference = (torch.from_numpy(prob) - model(rows)).abs().max()
+            largest = max(largest, float(difference)) if difference == difference else float("nan")
+    return largest

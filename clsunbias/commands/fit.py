@@ -1,0 +1,266 @@
+"""The experiment commands: fit, validate, test and predict, on LightningCLI."""
+
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, Logger
+from rich.console import Console
+
+from clsunbias.callbacks import Anneal, Checkpoints
+from clsunbias.checkpoints import load_weights
+from clsunbias.dashboards import charts
+from clsunbias.dashboards.logger import Wandb, attach
+from clsunbias.data import DataModule
+from clsunbias.errors import InputError
+from clsunbias.experiments.report.model_card import model_card
+from clsunbias.files import atomic, config_sha256, sealed, sha256_of, write_csv, write_json, write_text
+from clsunbias.module import Classifier
+from clsunbias.parser import RaisesInputError
+from clsunbias.progress import RunProgress
+from clsunbias.results import (
+    decisions,
+    finished,
+    predictions,
+    scored_units,
+    show,
+    split_metrics,
+    versions,
+)
+from clsunbias.selection import SelectionRule
+
+TRAINER_DEFAULTS: dict[str, Any] = {
+    "num_sanity_val_steps": 0,  # model and data are checked before; a trial validation adds nothing
+    "enable_model_summary": False,
+    "enable_progress_bar": True,
+}
+# What a saved config leaves out: where things lie on this machine, and options that a single command has.
+TRANSIENT = ("config", "out", "input", "threshold", "save_every", "wandb")
+LIGHTNING_TRANSIENT = ("ckpt_path", "weights_only", "verbose", "return_predictions")
+
+# Lightning's advice that does not hold here.
+QUIET = (
+    ".*does not have many workers",  # data in memory need none
+    ".*smaller than the logging interval",  # figures are logged once per validation
+    ".*logs directory .* exists",  # a resumed run writes its folder again
+    "LightningCLI's args parameter",  # args always come from main
+)
+
+
+class Parser(RaisesInputError, LightningArgumentParser):
+    """LightningCLI's parser."""
+
+
+class ExperimentCLI(LightningCLI):
+    """LightningCLI around Classifier and DataModule, with annealing, a selection rule and an output folder."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(Anneal, "anneal")
+        parser.add_subclass_arguments(SelectionRule, "selection")
+        parser.set_defaults({"selection": {"class_path": "clsunbias.selection.Best"}})
+        parser.add_argument("--out", type=Path | None, help="output folder; fit's default is runs/NAME/OBJ/SEED")
+        parser.add_argument(
+            "--withhold_test", type=bool, default=False, help="fit: leave the test splits unscored, as a search must"
+        )
+        parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
+        parser.add_argument("--wandb", type=bool | Wandb, default=False, help="fit: show the run on W&B, too")
+        parser.add_argument("--input", type=Path | None, help="predict: images, recordings or a table")
+        parser.add_argument(
+            "--threshold", type=float | None, help="predict: of the positive of two classes; default 0.5"
+        )
+
+    def _parse_ckpt_path(self) -> None:
+        """Does nothing: checkpoints hold no hyper-parameters, the config is the truth."""
+
+    def option(self, name: str) -> Any:
+        """A resolved option of the running command."""
+        return self._get(self.config_init, name)
+
+    @property
+    def out(self) -> Path:
+        """The output folder of ``fit``."""
+        if self.option("out"):
+            return Path(self.option("out"))
+        if sweep := os.environ.get("WANDB_SWEEP_ID"):  # whose runs have configs of their own
+            return Path("runs", f"sweep-{sweep}", os.environ.get("WANDB_RUN_ID", ""))
+        configs = self.option("config")
+        name = Path(str(configs[0])).stem if configs else self.datamodule.name
+        return Path("runs", name, self.model.objective.name, str(self.option("seed_everything")))
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        trainer = self.option("trainer")
+        if self.subcommand != "fit":
+            return super().instantiate_trainer(logger=False, **kwargs)
+        self.checkpoints = Checkpoints(self.option("selection"), self.out / "checkpoints", self.option("save_every"))
+        callbacks = list(trainer.callbacks or [])
+        if not trainer.fast_dev_run:  # a trial, which leaves nothing
+            callbacks.append(self.checkpoints)
+        if trainer.enable_progress_bar:
+            callbacks.append(RunProgress())
+        # The CSV comes first and always: another logger may be offline, and a run's curves must not depend on it.
+        extra = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
+        loggers: list[Logger] = [CSVLogger(self.out, name="", version="", flush_logs_every_n_steps=1)]
+        loggers += [logger for logger in extra if isinstance(logger, Logger)]
+        return super().instantiate_trainer(callbacks=callbacks, logger=loggers, **kwargs)
+
+    def fit(self, **_: Any) -> None:
+        """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
+        config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
+        config = {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
+        sha256 = config_sha256(config)
+        source = self.datamodule.source
+        if finished(self.out, sha256, source):
+            Console(stderr=True).print(f"{self.out} already holds this run, finished; nothing to do")
+            return
+        self.check()
+        source_sha256 = sha256_of(source) if source else None
+        resume_from = self.start(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        about = {"dataset": self.datamodule.name, "simulated": self.datamodule.simulated}
+        about["objective"] = self.model.objective.name
+        wandb = attach(self.trainer, self.option("wandb"), self.out, {**config, **about}, sha256)
+        self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=resume_from, weights_only=True)
+        if self.option("trainer").fast_dev_run:
+            return
+        if self.option("withhold_test"):
+            self.datamodule.splits = {split: self.datamodule.splits[split] for split in ("train", "val")}
+        self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+        names = [units.name for units in self.datamodule.splits["train"].units]
+        scored, *others = (scored_units(self.model, level) for level in range(len(names)))
+        if self.trainer.is_global_zero:
+            metrics, frame = split_metrics(scored, self.datamodule.class_names), predictions(scored)
+            write_csv(self.out / "predictions.csv", frame)
+            result = {
+                "dataset": self.datamodule.name,
+                "simulated": self.datamodule.simulated,
+                "objective": self.model.objective.name,
+                "seed": self.option("seed_everything"),
+                "selection": repr(self.checkpoints.rule),
+                "step": self.checkpoints.best_step,
+                "unit": names[0],
+                "units": frame.groupby("split", sort=False).size().to_dict(),
+                **metrics,
+                **{
+                    name: split_metrics(other, self.datamodule.class_names)
+                    for name, other in zip(names[1:], others, strict=True)
+                },
+                "versions": versions(),
+                "config_sha256": sha256,
+                "source_sha256": source_sha256,
+                "predictions_sha256": sha256_of(self.out / "predictions.csv"),
+            }
+            names = self.datamodule.class_names
+            if wandb:
+                wandb.log_result(self.trainer.global_step, lambda: charts.figures(frame, names), charts.summary(result))
+            write_text(self.out / "MODEL_CARD.md", model_card(result, frame, names))
+            write_json(self.out / "result.json", sealed(result))
+            show(metrics, f"{result['dataset']}, {result['objective']}, step {result['step']}")
+            Console().print(f"results in {self.out}")
+            if wandb:
+                wandb.close()
+
+    def check(self) -> None:
+        """Finds what is wrong before anything is trained or written."""
+        if isinstance(self.option("seed_everything"), bool):
+            raise InputError("seed_everything must be a number, so that the run can be repeated")
+        self.datamodule.prepare_data()
+        self.datamodule.setup("fit")
+        self.model.check(self.datamodule, self.datamodule.splits["train"].x)
+        self.model.objective.setup(self.datamodule.class_counts)
+        self.option("anneal").check(self.model.objective)
+
+    def start(self, config: str) -> str | None:
+        """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's."""
+        if self.option("trainer").fast_dev_run:  # a trial, which changes nothing
+            return None
+        saved, last = self.out / "config.yaml", self.out / "checkpoints" / "last.ckpt"
+        asked = self.option("ckpt_path")
+        if asked:
+            load_weights(self.model, Path(asked))
+        elif last.exists() and saved.exists() and saved.read_text() == config:
+            Console(stderr=True).print(f"going on from {last}")
+            asked = last
+        else:
+            last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it
+        if self.trainer.is_global_zero:
+            with atomic(saved) as temporary:
+                temporary.write_text(config)
+        return str(asked) if asked else None
+
+    def validate(self, **_: Any) -> None:
+        """Prints the validation figures of a checkpoint."""
+        checkpoint = self.load_checkpoint()
+        self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)
+        show(split_metrics(scored_units(self.model), self.datamodule.class_names), str(checkpoint))
+
+    def test(self, **_: Any) -> None:
+        """Prints the figures of a checkpoint on every split."""
+        checkpoint = self.load_checkpoint()
+        self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+        show(split_metrics(scored_units(self.model), self.datamodule.class_names), str(checkpoint))
+
+    def predict(self, **_: Any) -> None:
+        """Writes class probabilities and decisions of new inputs to OUT/predictions.csv."""
+        source, out, threshold = self.option("input"), self.option("out"), self.option("threshold")
+        if source is None or out is None:
+            raise InputError("predict needs --input (images, recordings or a table) and --out (a folder)")
+        if (Path(out) / "result.json").exists():
+            raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
+        split = self.datamodule.read(Path(source))
+        self.model.check(self.datamodule, split.x)
+        self.load_checkpoint()
+        batches = self.trainer.predict(self.model, dataloaders=self.datamodule.evaluation_loader(split))
+        rows = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
+        prob, _ = split.units[0].merge(rows, torch.zeros(len(rows)))
+        frame = decisions(prob, self.datamodule.class_names, threshold)
+        frame.insert(0, "unit", list(split.units[0].names or range(len(frame))))
+        write_csv(Path(out) / "predictions.csv", frame)
+        Console().print(f"{len(frame)} predictions in {Path(out) / 'predictions.csv'}")
+
+    def load_checkpoint(self) -> Path:
+        """Loads --ckpt_path, or the selected checkpoint of the run whose config was given; returns which."""
+        run = Path(str((self.option("config") or ["."])[0])).parent
+        path = Path(self.option("ckpt_path") or run / "checkpoints" / "selected.ckpt")
+        load_weights(self.model, path)
+        return path
+
+
+def run(args: list[str], execute: bool = True) -> ExperimentCLI:
+    """Runs one experiment command; raises InputError for what its user can mend.
+
+    Args:
+        args: the command and its options; without execute, options alone.
+        execute: whether to run it, or only to make what the options say.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for message in QUIET:
+            warnings.filterwarnings("ignore", message)
+        warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
+        try:
+            return ExperimentCLI(
+                Classifier,
+                DataModule,
+                subclass_mode_data=True,
+                auto_configure_optimizers=False,
+                save_config_callback=None,
+                seed_everything_default=0,
+                trainer_defaults=TRAINER_DEFAULTS,
+                parser_class=Parser,
+                run=execute,
+                args=args,
+            )
+        except ValueError as error:
+            # The parser wraps what a class says of its arguments in an account of all types that it tried.
+            cause: BaseException | None = error
+            while cause and not isinstance(cause, InputError):
+                cause = cause.__cause__
+            if cause:
+                raise cause from None
+            raise

@@ -1,0 +1,57 @@
+"""``clsunbias report``: what a folder of runs shows, in the terminal or as an HTML page. Nothing is run or fetched."""
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from clsunbias.errors import InputError
+from clsunbias.experiments.fit_runs import fit_studies
+from clsunbias.experiments.report.html.page import page
+from clsunbias.experiments.report.html.tables import report_parts
+from clsunbias.experiments.report.sections import show
+from clsunbias.experiments.study import grid_study, is_simulated, locate
+from clsunbias.files import atomic
+from clsunbias.parser import Parser
+
+
+def report(options: list[str]) -> int:
+    """Runs ``clsunbias report`` with its options; returns the exit status: 0 only if no run is missing."""
+    parser = Parser(prog="clsunbias report", description="Report what a folder of finished runs shows.")
+    parser.add_argument("runs", type=Path, help="--out of reproduce, its runs/TABLE, or any folder of runs of fit")
+    parser.add_argument("--html", type=Path | None, help="file to write the page to; default: print to the terminal")
+    parser.add_argument(
+        "--grid", type=str | None, help="table or grid of the runs; default: what their folder is named"
+    )
+    parser.add_argument("--seeds", type=int | None, help="runs of each cell asked for; default: what the grid says")
+    parser.add_argument("--data-root", type=Path | None, help="where data lie; default $CLSUNBIAS_DATA, else data/")
+    chosen = parser.parse_args(options)
+    if chosen.html and chosen.html.is_dir():
+        raise InputError(f"--html {chosen.html} is a folder; give a file")
+    if chosen.data_root:
+        os.environ["CLSUNBIAS_DATA"] = str(chosen.data_root.resolve())
+    if "" not in sys.path:  # a user's own data sets, as for fit
+        sys.path.insert(0, "")
+    located = locate(chosen.runs, chosen.grid)
+    if located is None and chosen.seeds is not None:
+        raise InputError(f"--seeds is for runs of a grid; {chosen.runs} is not named after one: give --grid")
+    if located and is_simulated(*located) and not chosen.data_root:
+        os.environ["CLSUNBIAS_DATA"] = str(located[1].resolve().parents[1] / "simulated")
+    studies = [grid_study(*located, chosen.seeds)] if located else fit_studies(chosen.runs)
+    missing = [line for study in studies for line in study.missing]
+    if chosen.html:
+        content = page(studies, chosen.html.name)
+        with atomic(chosen.html) as temporary:
+            temporary.write_text(content)
+        size = f"{len(content.encode()) / 1e6:.2f} MB"
+        Console().print(f"{chosen.html}, {size}", markup=False, highlight=False, soft_wrap=True)
+    else:
+        for study in studies:
+            for parts in report_parts(study):
+                show(study.grid.title, parts)
+    for line in missing:
+        Console(stderr=True).print(f"missing: {line}", markup=False, highlight=False, soft_wrap=True)
+    for line in (line for study in studies for line in study.extra):
+        Console(stderr=True).print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
+    return int(bool(missing))

@@ -1,0 +1,1 @@
+"""Showing what was found: tables, plots, cards and the page."""

@@ -1,0 +1,155 @@
+"""What the page's script works on: predictions exactly as they were written, curves over seeds, pictures once each."""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clsunbias.data.base import DataModule
+from clsunbias.errors import InputError
+from clsunbias.experiments.analysis.comparison import row_label
+from clsunbias.experiments.plan import Arm
+from clsunbias.experiments.report.html.datasets import Card, card, module_of, pictures
+from clsunbias.experiments.report.html.tables import Judged
+from clsunbias.experiments.running.run import Record, read_predictions, remedy
+
+POINTS = 200
+"""Points of a curve at most: as many as can be told apart on a page."""
+
+
+def pack(parts: Sequence[Judged]) -> tuple[dict[str, Any], list[Card]]:
+    """All arms of some studies, and the card of each data set.
+
+    Returns:
+        ``datasets``, ``arms`` and ``pictures`` (data URIs, each once) for the script; the cards.
+    """
+    datasets: list[dict[str, Any]] = []
+    arms: list[dict[str, Any]] = []
+    cards: list[Card] = []
+    uris: dict[str, int] = {}
+    for judged in parts:
+        grid = judged.study.grid
+        for column in judged.study.columns:
+            ours = {arm: found for arm, found in judged.study.finished.items() if arm.column == column}
+            if not ours:
+                continue
+            frames = {arm: read_predictions(list(found.values())) for arm, found in ours.items()}
+            one, shown = dataset(grid.columns[column].label, ours, frames, uris)
+            arms += [
+                {
+                    "dataset": len(datasets),
+                    "protocol": grid.protocols[arm.protocol].label,
+                    "method": row_label(grid, arm),
+                    "seeds": list(found),
+                    "curves": curves(list(found.values()), one["losses"]),
+                    "scores": {split: scores(frames[arm], split) for split in one["splits"]},
+                }
+                for arm, found in ours.items()
+            ]
+            datasets.append(one)
+            cards.append(shown)
+    return {"datasets": datasets, "arms": arms, "pictures": list(uris)}, cards
+
+
+def dataset(
+    label: str,
+    ours: Mapping[Arm, Mapping[int, Record]],
+    frames: Mapping[Arm, Sequence[pd.DataFrame]],
+    uris: dict[str, int],
+) -> tuple[dict[str, Any], Card]:
+    """A data set for the script, and its card; pictures go into uris, each once."""
+    record = next(record for found in ours.values() for record in found.values())
+    frame = next(iter(frames.values()))[0]
+    module: DataModule | None = None
+    notes: list[str] = []
+    try:
+        module = module_of(record)
+    except InputError as error:
+        notes.append(str(error))
+    shown = card(label, record, frame, module, notes)
+    splits = {}
+    for split in dict.fromkeys(frame["split"]):
+        if split == "train":
+            continue
+        units, labels = (frame.loc[frame["split"] == split, name].to_list() for name in ("unit", "label"))
+        names = None if units == list(range(len(units))) else [str(unit) for unit in units]
+        found: dict[int, str] = {}
+        if module and split != "val":
+            wrong = misclassified([one for several in frames.values() for one in several], split)
+            try:
+                found = pictures(module, split, wrong, len(labels))
+            except InputError as error:
+                shown.notes.append(str(error))
+        at = {unit: uris.setdefault(uri, len(uris)) for unit, uri in found.items()}
+        splits[split] = {"labels": labels, "names": names, "pictures": at}
+    losses = (
+        {"loss_pos": f"L₊ ({shown.classes[1]})", "loss_neg": f"L₋ ({shown.classes[0]})"}
+        if len(shown.classes) == 2
+        else {f"loss/{name}": f"L of {name}" for name in shown.classes}
+    )
+    return {
+        "label": label,
+        "simulated": shown.simulated,
+        "classes": shown.classes,
+        "losses": {**losses, "loss_gap": "Gap |L₊ − L₋|" if len(shown.classes) == 2 else "Gap, largest − smallest"},
+        "splits": splits,
+    }, shown
+
+
+def misclassified(frames: Sequence[pd.DataFrame], split: str) -> list[int]:
+    """Units that some run puts into another class than theirs."""
+    units: set[int] = set()
+    for frame in frames:
+        rows = frame[frame["split"] == split]
+        wrong = rows.filter(like="prob_").to_numpy().argmax(1) != rows["label"].to_numpy()
+        units.update(int(unit) for unit in wrong.nonzero()[0])
+    return sorted(units)
+
+
+def scores(frames: Sequence[pd.DataFrame], split: str) -> str:
+    """Scores of a split: base64 of little-endian float32 ``(S, N)``, p(positive); of C > 2 classes ``(S, N, C)``."""
+    tables = [frame[frame["split"] == split].filter(like="prob_").to_numpy() for frame in frames]
+    stacked = np.stack(tables).astype("<f4")
+    return base64.b64encode((stacked[:, :, 1] if stacked.shape[2] == 2 else stacked).tobytes()).decode()
+
+
+def curves(records: Sequence[Record], losses: Mapping[str, str]) -> dict[str, Any]:
+    """Class losses and their gap against the step: mean and standard deviation over seeds, three digits each."""
+    frames = [logged(record) for record in records]
+    packed: dict[str, Any] = {"seeds": len(frames)}
+    for phase in ("train", "val"):
+        for loss in losses:
+            name = f"{phase}/{loss}"
+            if name not in frames[0]:
+                continue
+            by_seed = thinned(pd.concat([frame[name] for frame in frames], axis=1)).replace([np.inf, -np.inf], np.nan)
+            packed.setdefault("steps", {})[phase] = [int(step) for step in by_seed.index]
+            packed[name] = [digits(by_seed.mean(axis=1, skipna=False)), digits(by_seed.std(axis=1).fillna(0))]
+    return packed
+
+
+def logged(record: Record) -> pd.DataFrame:
+    """What a run logged, by step.
+
+    Raises:
+        InputError: its ``metrics.csv`` is missing or no such table.
+    """
+    path = record.folder / "metrics.csv"
+    try:
+        return pd.read_csv(path).set_index("step")
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read ({error}); {remedy(record.folder)}") from error
+
+
+def thinned(by_seed: pd.DataFrame) -> pd.DataFrame:
+    """Every k-th row, at most POINTS, and the last."""
+    every = math.ceil(len(by_seed) / POINTS)
+    return by_seed.iloc[sorted({*range(0, len(by_seed), every), len(by_seed) - 1})]
+
+
+def digits(values: "pd.Series[float]") -> list[float | None]:
+    """Values to three significant digits; None where a run diverged or logged nothing."""
+    return [float(f"{value:.3g}") if math.isfinite(value) else None for value in values]

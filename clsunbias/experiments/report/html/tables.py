@@ -1,0 +1,65 @@
+"""A study's tables, those of ``clsunbias reproduce``, apart for real and for simulated data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from clsunbias.experiments.analysis.comparison import Comparison, results
+from clsunbias.experiments.analysis.contrasts import contrast_section
+from clsunbias.experiments.analysis.scores import Scored
+from clsunbias.experiments.plan import Arm
+from clsunbias.experiments.report.build import parts, search_sections
+from clsunbias.experiments.report.sections import Cell, Section
+from clsunbias.experiments.search import choose
+from clsunbias.experiments.study import Study, shown
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A part of a study, real or simulated, with its figures.
+
+    Attributes:
+        study: the part.
+        simulated: which.
+        scored: its finished arms.
+        cells: of these.
+        comparisons: between them.
+        parts: tables and paragraphs, the headline first.
+    """
+
+    study: Study
+    simulated: bool
+    scored: Sequence[Scored]
+    cells: Mapping[tuple[Arm, str], Cell]
+    comparisons: Mapping[tuple[Arm, Arm, str], Comparison]
+    parts: Sequence[Section | str]
+
+    @property
+    def labels(self) -> list[str]:
+        """Of the data sets that have runs."""
+        columns = dict.fromkeys(arm.column for arm in self.study.finished)
+        return [self.study.grid.columns[name].label for name in columns]
+
+
+def judged_parts(study: Study) -> list[Judged]:
+    """The real and the simulated part of a study, each if it is there; p-values are corrected for the whole."""
+    scored, cells, comparisons = results(study.name, study.grid, study.finished)
+    made = []
+    for simulated in (False, True):
+        part = shown(study, simulated)
+        if not part.finished:
+            continue
+        ours = [one for one in scored if one.arm in part.finished]
+        of_cells = {key: cell for key, cell in cells.items() if key[0] in part.finished}
+        of_comparisons = {key: one for key, one in comparisons.items() if key[0] in part.finished}
+        said = [
+            *parts(part.grid, part.columns, part.absent, of_cells, of_comparisons),
+            *contrast_section(part.grid, ours),
+            *search_sections(part.grid, part.scores, choose(part.scores)),
+        ]
+        made.append(Judged(part, simulated, ours, of_cells, of_comparisons, said))
+    return made
+
+
+def report_parts(study: Study) -> list[Sequence[Section | str]]:
+    """What the terminal shows of a study."""
+    return [judged.parts for judged in judged_parts(study)]

@@ -1,0 +1,201 @@
+"""Many runs of ``fit`` in warm worker processes, or on a Dask cluster; nothing is run twice, nothing stops the rest."""
+
+import contextlib
+import io
+import subprocess
+import sys
+import threading
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
+from concurrent.futures import FIRST_COMPLETED, Future
+from multiprocessing import current_process
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from clsunbias.errors import InputError
+from clsunbias.experiments.running.run import Run, difference, parse
+from clsunbias.experiments.running.workers import UNPINNED, Workers, pin_device, pool
+from clsunbias.files import atomic
+
+BUSY = "busy"
+
+IN_THIS_PROCESS = threading.Lock()
+"""Held by a run, which seeds its whole process: a Dask worker may have several threads."""
+
+
+def execute(run: Run, wait: bool) -> tuple[Run, str]:
+    """Does one run, and leaves ``error.txt`` in its folder if it fails.
+
+    A lock held while it runs keeps two grids from doing the same one; it goes with the process that holds it.
+
+    Args:
+        run: to do; nothing is done if it is finished.
+        wait: if another process is at it, whether to wait for that.
+
+    Returns:
+        The run, and nothing, what went wrong, or BUSY.
+    """
+    run.out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(run.out / ".lock", timeout=-1 if wait else 0), IN_THIS_PROCESS:
+            for half_written in run.out.glob(".*.*.*"):  # by a process that was killed
+                half_written.unlink()
+            error = "" if (run.out / "result.json").exists() else fit(run)
+    except Timeout:
+        return run, BUSY
+    if error:
+        return run, failed(run, error)
+    (run.out / "error.txt").unlink(missing_ok=True)
+    return run, error
+
+
+def failed(run: Run, error: str) -> str:
+    """Leaves the account of what went wrong in the run's folder; returns it."""
+    with atomic(run.out / "error.txt") as temporary:
+        temporary.write_text(error)
+    return error
+
+
+def fit(run: Run) -> str:
+    """Trains and tests one run; returns what went wrong, or nothing."""
+    options = ["fit", *run.options, "--trainer.enable_progress_bar", "false"]
+    if run.devices > 1:  # Lightning starts the other processes with this one's command line: it must be the run's own
+        command = [sys.executable, "-m", "clsunbias", *options]
+        done = subprocess.run(command, capture_output=True, text=True, env=UNPINNED)
+        return "" if done.returncode == 0 else done.stderr or f"exit status {done.returncode}"
+    pin_device(current_process().name)
+    import torch
+
+    from clsunbias.commands.fit import run as run_command
+
+    torch.set_num_threads(1)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            run_command(options)
+    except InputError as error:
+        return str(error)
+    except (Exception, SystemExit):  # a defect in one run must not cost the others
+        return traceback.format_exc()
+    return ""
+
+
+def check(runs: Sequence[Run]) -> None:
+    """Has the command line read the options of runs, one run of each set of parameters, and does nothing else.
+
+    Raises:
+        InputError: a parameter that is not there, or a value that it does not take.
+    """
+    from clsunbias.commands.fit import run as run_command
+
+    for run in {run.out.parent: run for run in runs}.values():
+        try:
+            with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.suppress(SystemExit):
+                run_command(["fit", *run.options, "--print_config"])
+        except InputError as error:
+            raise InputError(f"{run.out} cannot be run: {error}") from error
+        # A name that is cut short is taken for the whole one: the record would not be what was asked for.
+        differing = difference(run.config, parse(shown.getvalue()))
+        if differing:
+            raise InputError(f"{run.out} cannot be run: {differing}")
+
+
+def execute_all(runs: Sequence[Run], jobs: int, dask: str | None = None) -> dict[Run, str]:
+    """Does all runs, several at a time.
+
+    Args:
+        runs: to do.
+        jobs: worker processes, one thread each.
+        dask: address of a Dask scheduler whose workers take their place.
+
+    Returns:
+        The runs that failed, with what went wrong.
+
+    Raises:
+        InputError: there is no scheduler at that address, or dask is not installed.
+    """
+    failures: dict[Run, str] = {}
+    several = [run for run in runs if run.devices > 1]
+    single = [run for run in runs if run.devices <= 1]
+    # One process a run at most: a worker takes seconds to start.
+    with pool(max(1, min(jobs, len(runs))), dask) as workers, display(len(runs), workers.size) as advance:
+        # A cluster gets all at once, for its workers come and go. A run of several devices needs them all: one by one.
+        for group, limit in ((single, len(single) if dask else workers.size), (several, 1)):
+            for wait in (False, True):  # those that another grid is at come last, when they are mostly done
+                busy = []
+                for run, error in outcomes(group, limit, wait, workers):
+                    if error == BUSY:
+                        busy.append(run)
+                        continue
+                    advance(error)
+                    if error:
+                        failures[run] = error
+                group = busy
+    return failures
+
+
+def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> Iterator[tuple[Run, str]]:
+    """Outcomes of runs as they come; a killed worker costs only what the workers were at, which is done again.
+
+    Args:
+        runs: to do.
+        limit: how many at a time.
+        wait: see :func:`execute`.
+        workers: that do them.
+    """
+    todo, under_way = deque(runs), dict[Future[tuple[Run, str]], Run]()
+    lost, suspects = Counter[tuple[Run, float]](), dict[Run, Exception]()
+    while todo or under_way:
+        while todo and len(under_way) < limit:
+            run = todo.popleft()
+            under_way[workers.submit(execute, run, wait)] = run
+        for future in futures.wait(under_way, return_when=FIRST_COMPLETED).done:
+            run = under_way.pop(future)
+            try:
+                yield future.result()
+            except Exception as error:  # of its worker: the run has killed it, or another run has, or somebody else
+                so_far = (run, saved_at(run))
+                lost[so_far] += 1
+                if lost[so_far] < workers.chances:
+                    todo.append(run)
+                else:
+                    suspects[run] = error
+    if limit > 1:  # alone, so that a run that kills its worker costs no other
+        yield from outcomes(list(suspects), 1, wait, workers)
+        return
+    for run, cause in suspects.items():
+        yield run, failed(run, f"{cause}\nits worker was lost each time, in the end with no other run: out of memory?")
+
+
+def saved_at(run: Run) -> float:
+    """When the run has saved how far it is; what gets further each time is not to blame for the loss of its workers."""
+    path = run.out / "checkpoints" / "last.ckpt"
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+@contextlib.contextmanager
+def display(total: int, jobs: int) -> Iterator[Callable[[str], None]]:
+    """One line of progress: done of all, running, failed, time passed and left; gives what counts an outcome."""
+    columns = (
+        TextColumn("runs"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[running]} running, {task.fields[failed]} failed,"),
+        TimeElapsedColumn(),
+        TextColumn("passed,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not total) as progress:
+        task = progress.add_task("runs", total=total, running=min(jobs, total), failed=0)
+
+        def advance(error: str) -> None:
+            state = progress.tasks[task]
+            left = int(total - state.completed - 1)
+            failed = state.fields["failed"] + bool(error)
+            progress.update(task, advance=1, running=min(jobs, left), failed=failed)
+
+        yield advance

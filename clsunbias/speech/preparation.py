@@ -1,0 +1,180 @@
+"""``clsunbias prepare``: a raw corpus becomes ``manifest.csv`` and ``summary.json``, each recording checked."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from clsunbias.data.splits import SplitPlan
+from clsunbias.errors import InputError
+from clsunbias.files import atomic, sha256_of, write_json
+from clsunbias.speech.manifest import COLUMNS, SPLITS, Corpus, check_classes, check_speakers
+from clsunbias.speech.recordings import Recording, inspect
+from clsunbias.speech.segments import segment_count
+
+OVERHANG = 1.0
+"""Seconds that a stretch may reach beyond its recording, and is then cut off there; more means a truncated file."""
+
+
+def try_inspect(path: Path, frame_rate: float) -> Recording | str:
+    """What a check found, or what is wrong."""
+    try:
+        return inspect(path, frame_rate)
+    except InputError as error:
+        return str(error)
+
+
+def inspect_all(rows: pd.DataFrame, frame_rate: float) -> dict[str, Recording | str]:
+    """:func:`inspect` for each file of a corpus, on all cores; a defect becomes its message."""
+    paths = list(dict.fromkeys(rows["path"].map(str)))
+    # Threads: reading audio leaves the interpreter's lock.
+    found = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
+        delayed(try_inspect)(Path(path), frame_rate) for path in paths
+    )
+    bar = track(found, "checking recordings", total=len(paths), console=Console(stderr=True), transient=True)
+    return dict(zip(paths, bar, strict=True))
+
+
+def check_recordings(
+    rows: pd.DataFrame, frame_rate: float, skip_bad: bool
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Fills in sample rates and ends from the recordings.
+
+    Returns:
+        Rows, what was left out, and notes.
+
+    Raises:
+        InputError: bad recordings (all are named), unless they are to be left out.
+    """
+    found = inspect_all(rows, frame_rate)
+    bad = {path: result for path, result in found.items() if isinstance(result, str)}
+    good = {path: result for path, result in found.items() if isinstance(result, Recording)}
+    paths = rows["path"].map(str)
+    length = paths.map({path: result.seconds for path, result in good.items()})
+    for path, start, end in zip(paths, rows["start"], rows["end"], strict=True):
+        if path not in good:
+            continue
+        seconds = good[path].seconds
+        if start >= seconds or end > seconds + OVERHANG:
+            what = f"speech is marked from {start:.2f} s" + ("" if np.isnan(end) else f" to {end:.2f} s")
+            bad[path] = f"{path} lasts {seconds:.2f} s, yet {what}: it is truncated, or the times are another file's"
+    if bad and not skip_bad:
+        more = f"\n… and {len(bad) - 10} more" if len(bad) > 10 else ""
+        raise InputError(
+            f"{len(bad)} of {len(found)} recordings cannot be used; mend or remove them, or leave them out with "
+            "--skip-bad:\n" + "\n".join(list(bad.values())[:10]) + more
+        )
+    rows = rows.assign(
+        end=rows["end"].fillna(length).clip(upper=length),
+        sample_rate=paths.map({path: result.sample_rate for path, result in good.items()}),
+    )
+    mixed = sum(result.channels > 1 for result in good.values())
+    notes = [f"{mixed} recordings have several channels: they are mixed down to one"] if mixed else []
+    rates = sorted({result.sample_rate for path, result in good.items() if not path.endswith(".npy")})
+    if len(rates) > 1:
+        notes.append(f"sample rates differ ({', '.join(f'{rate:g}' for rate in rates)} Hz): features resample them")
+    return rows[~paths.isin(bad)], sorted(bad.values()), notes
+
+
+def count(rows: pd.DataFrame, corpus: Corpus) -> dict[str, dict[str, Any]]:
+    """Speakers (in all and of each class), recordings, segments and hours of every split and of all."""
+    counts = {}
+    for split in (*SPLITS, "all"):
+        part = rows if split == "all" else rows[rows["split"] == split]
+        classes = np.bincount(part.drop_duplicates("speaker")["label"], minlength=len(corpus.class_names))
+        counts[split] = {
+            "speakers": int(classes.sum()),
+            **dict(zip(corpus.class_names, classes.tolist(), strict=True)),
+            "recordings": int(part["path"].nunique()),
+            "segments": sum(
+                segment_count(speaker, float(speaker["sample_rate"].iloc[0]), corpus.seconds)
+                for _, speaker in part.groupby("speaker")
+            ),
+            "hours": round(float((part["end"] - part["start"]).sum()) / 3600, 3),
+        }
+    return counts
+
+
+def differences(counts: Mapping[str, Mapping[str, Any]], corpus: Corpus) -> list[str]:
+    """Where counts differ from the known totals, in words."""
+    said = []
+    for split, expected in corpus.expected.items():
+        for what, wanted in expected.items():
+            name = corpus.class_names[1] if what == "positive" else what
+            found = sum(counts[part][name] for part in split.split("+"))
+            if found != wanted:
+                said.append(
+                    f"{split}: {found} {name if what != 'positive' else what + ' speakers'}, known are {wanted}"
+                )
+    return said
+
+
+def prepare(
+    corpus: Corpus,
+    out: Path,
+    plan: SplitPlan | None = None,
+    skip_bad: bool = False,
+    frame_rate: float = 100.0,
+) -> dict[str, Any]:
+    """Checks a corpus and writes its manifest and summary.
+
+    Args:
+        corpus: as an adapter read it.
+        out: folder of ``manifest.csv`` and ``summary.json``, both written whole or not at all.
+        plan: how speakers without a split get one.
+        skip_bad: leaves recordings out that cannot be used, rather than stopping.
+        frame_rate: rows per second of ``.npy`` features.
+
+    Returns:
+        The summary.
+
+    Raises:
+        InputError: a speaker with two labels or in two splits, bad recordings, a split without one of the classes.
+    """
+    plan = plan or SplitPlan()
+    check_speakers(corpus.rows)
+    rows, left_out, notes = check_recordings(corpus.rows, frame_rate, skip_bad)
+    lost = sorted(set(corpus.rows["speaker"]) - set(rows["speaker"]))
+    if lost:
+        notes.append(f"speakers without any recording left: {', '.join(lost)}")
+    rows = plan.assign(rows, corpus.shares)
+    check_classes(rows, corpus.class_names)
+    counts = count(rows, corpus)
+    home = out.resolve()
+    paths = [Path(path).resolve() for path in rows["path"]]
+    rows = rows.assign(path=[str(path.relative_to(home) if path.is_relative_to(home) else path) for path in paths])
+    summary = {
+        "class_names": list(corpus.class_names),
+        "simulated": corpus.simulated,
+        "counts": counts,
+        "segment_seconds": corpus.seconds,
+        "differences": [] if corpus.simulated else differences(counts, corpus),
+        "corrections": list(corpus.corrections),
+        "notes": [*corpus.notes, *notes],
+        "left_out": left_out,
+        "splits": {**vars(replace(plan)), "shares": list(corpus.shares)},
+    }
+    with atomic(out / "manifest.csv") as temporary:
+        rows[list(COLUMNS)].to_csv(temporary, index=False)
+        summary["manifest_sha256"] = sha256_of(temporary)
+        write_json(out / "summary.json", summary)
+    return summary
+
+
+def show(summary: Mapping[str, Any], title: str) -> None:
+    """Prints a summary: counts in a table, then everything out of the ordinary."""
+    console = Console()
+    table = Table("", *summary["counts"], title=("SIMULATED: " if summary["simulated"] else "") + title)
+    for name in summary["counts"]["all"]:
+        table.add_row(name, *(f"{part[name]:,}" for part in summary["counts"].values()))
+    console.print(table)
+    for heading in ("differences", "corrections", "notes", "left_out"):
+        for line in summary[heading]:
+            console.print(f"{heading.replace('_', ' ')}: {line}", markup=False, highlight=False)
