@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from benchmarks.timing import Row, judged
 from clsunbias.data import Speech
 from clsunbias.files import CONFIGS
-from clsunbias.module import widen
 from clsunbias.networks import FrameStatistics
+from clsunbias.objectives import widen
 from clsunbias.speech import Precomputed
 from clsunbias.speech.manifest import Corpus
 from clsunbias.speech.preparation import prepare

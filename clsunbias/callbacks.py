@@ -1,14 +1,15 @@
-"""Callbacks: annealing of λ and τ, and the two checkpoints of a run."""
+"""Callbacks: annealing of the objective's numbers, and the two checkpoints of a run."""
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
-from torch import Tensor
+from torch import Tensor, nn
 
 from clsunbias.errors import InputError
 from clsunbias.module import Classifier
@@ -18,17 +19,27 @@ from clsunbias.selection import SelectionRule
 
 
 class Anneal(Callback):
-    """Moves λ and τ of the objective along schedules, as closed forms of training progress.
+    """Moves numbers of the objective along schedules, as closed forms of training progress.
 
     Nothing is counted, so a resumed run goes on exactly where it was.
 
     Args:
         lam: schedule of λ; None leaves the objective's own value.
         tau: schedule of τ; None leaves the objective's own value.
+        others: schedules of any other number that the objective declares, by its name; of one that its sample loss
+            declares as ``sample_loss.NAME``. (λ and τ stand apart because config files are merged name by name, but
+            for what is in here.)
     """
 
-    def __init__(self, lam: Schedule | None = None, tau: Schedule | None = None) -> None:
-        self.schedules = {name: one for name, one in (("lam", lam), ("tau", tau)) if one is not None}
+    def __init__(
+        self,
+        lam: Schedule | None = None,
+        tau: Schedule | None = None,
+        others: Mapping[str, Schedule] | None = None,
+    ) -> None:
+        named = {"lam": lam, "tau": tau, **(others or {})}
+        self.schedules = {name: schedule for name, schedule in named.items() if schedule is not None}
+        self._moves: list[tuple[nn.Module, str, Schedule]] = []
 
     def check(self, objective: Objective) -> None:
         """Tries both ends of every schedule on the objective.
@@ -36,21 +47,30 @@ class Anneal(Callback):
         Raises:
             InputError: the objective has no such number, or refuses a value that the schedule would give it.
         """
-        for name, schedule in self.schedules.items():
-            if name not in objective.annealable:
+        known = objective.annealed_by()
+        for name in self.schedules:
+            if name not in known:
                 raise InputError(
-                    f"{type(objective).__name__} has no {name!r} to anneal "
-                    f"(it has {', '.join(objective.annealable) or 'none'}); set anneal.{name} to null"
+                    f"{type(objective).__name__} has no {name!r} to anneal (it has {', '.join(known) or 'none'}); "
+                    f"set anneal.{name} to null"
                 )
-            for end in (1.0, 0.0):
-                setattr(objective, name, schedule(end))
+        self._moves = [(known[name], name.rpartition(".")[2], schedule) for name, schedule in self.schedules.items()]
+        for end in (1.0, 0.0):
+            self.move(end)
+
+    def move(self, progress: float) -> None:
+        """Sets every number to its value at a progress in [0, 1]."""
+        for owner, attribute, schedule in self._moves:
+            setattr(owner, attribute, schedule(progress))
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, Classifier)
+        self.check(pl_module.objective)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if self.schedules:
+        if self._moves:
             assert isinstance(pl_module, Classifier)
-            at = pl_module.training_progress()
-            for name, schedule in self.schedules.items():
-                setattr(pl_module.objective, name, schedule(at))
+            self.move(pl_module.training_progress())
 
 
 class Checkpoints(Checkpoint):

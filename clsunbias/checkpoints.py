@@ -1,35 +1,73 @@
 """Reading the weights of a checkpoint back into a model."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from clsunbias.errors import InputError
 
+SHOWN = 5
+"""Differing tensors that an error names."""
 
-def load_weights(model: nn.Module, path: Path) -> None:
+
+def selected_weights(run_or_checkpoint: Path) -> Path:
+    """The checkpoint that a path means: that of the selected weights if it is the folder of a run, else itself."""
+    return run_or_checkpoint / "checkpoints" / "selected.ckpt" if run_or_checkpoint.is_dir() else run_or_checkpoint
+
+
+def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> None:
     """Loads a checkpoint's weights, and nothing else of it, into a model.
 
     Args:
         model: a model of the same structure.
         path: a checkpoint that ``fit`` wrote; read with ``weights_only=True``, so that it cannot run code.
+        fresh: dotted names of the model's parts that keep the weights they have, whatever the checkpoint holds.
 
     Raises:
         InputError: no such file, no checkpoint, or the checkpoint of another model.
     """
+    weights: dict[str, Tensor] = read_checkpoint(path)["state_dict"]
+    kept = {name: value for name, value in model.state_dict().items() if is_part_of(name, fresh)}
+    weights = {name: value for name, value in weights.items() if not is_part_of(name, fresh)} | kept
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    differing = [name for name in sorted(expected | found) if expected.get(name) != found.get(name)]
+    if differing:
+        shown = "; ".join(
+            f"{name} has shape {found.get(name, 'none')} there and {expected.get(name, 'none')} here"
+            for name in differing[:SHOWN]
+        )
+        more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+        raise InputError(
+            f"{path} is the checkpoint of another model: {shown}{more}; give the config it was trained with"
+        )
+    model.load_state_dict(weights)
+
+
+def is_part_of(name: str, parts: Sequence[str]) -> bool:
+    """Whether a tensor belongs to one of some parts."""
+    return any(name.startswith(f"{part}.") for part in parts)
+
+
+def check_resumable(path: Path) -> None:
+    """Raises InputError if a checkpoint holds weights alone, so that training cannot go on from it."""
+    if "loops" not in read_checkpoint(path):
+        raise InputError(
+            f"{path} holds weights alone, without the state of a training to go on with; start a new one from them "
+            f"with --init_from {path}"
+        )
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's content; raises InputError if there is none, or it cannot be read."""
     if not path.is_file():
         raise InputError(f"there is no checkpoint {path}; give one with --ckpt_path, or train first")
     try:
-        weights = dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
-        found = {name: tuple(value.shape) for name, value in weights.items()}
+        checkpoint = dict(torch.load(path, map_location="cpu", weights_only=True))
+        assert all(isinstance(value, Tensor) for value in checkpoint["state_dict"].values())
     except Exception as error:  # a file of another kind makes the reader fail in any way at all
         raise InputError(f"{path} is not a checkpoint that can be read: {error}") from error
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    for name in sorted(expected | found):
-        if expected.get(name) != found.get(name):
-            raise InputError(
-                f"{path} is the checkpoint of another model: {name} has shape {found.get(name, 'none')} there and "
-                f"{expected.get(name, 'none')} here; give the config it was trained with"
-            )
-    model.load_state_dict(weights)
+    return checkpoint

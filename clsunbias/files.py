@@ -59,10 +59,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def config_sha256(config: Mapping[str, Any]) -> str:
-    """Hash of a run's saved config, less what does not change its result: the data's folder and what is displayed."""
+    """Hash of a run's saved config, less what does not change its result: where files lie, and what is displayed."""
     data, trainer = dict(config["data"]), config["trainer"]
     data["init_args"] = {name: value for name, value in data.get("init_args", {}).items() if name != "root"}
-    kept = {**config, "data": data}
+    kept = {**{name: value for name, value in config.items() if name != "init_from"}, "data": data}
     kept["trainer"] = {name: value for name, value in trainer.items() if not name.startswith("enable_")}
     return _sha256(kept)
 
@@ -72,10 +72,10 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def is_of_other_data(result: Mapping[str, Any], source: Path | None) -> bool:
-    """Whether a result was made when the file that says what the data are was another."""
-    made_with = result.get("source_sha256")
-    return bool(made_with and source and source.is_file() and sha256_of(source) != made_with)
+def is_of_other_data(result: Mapping[str, Any], path: Path | None, name: str = "source") -> bool:
+    """Whether a result was made when a file that it rests on was another, by the hash ``NAME_sha256`` that it holds."""
+    made_with = result.get(f"{name}_sha256")
+    return bool(made_with and path and path.is_file() and sha256_of(path) != made_with)
 
 
 def sealed(result: Mapping[str, Any]) -> dict[str, Any]:

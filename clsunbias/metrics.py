@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torchmetrics.functional.classification import (
     binary_auroc,
@@ -12,46 +11,61 @@ from torchmetrics.functional.classification import (
     multiclass_average_precision,
 )
 
+from clsunbias.distributed import sum_over_processes
+
 
 def class_loss_names(class_names: Sequence[str]) -> tuple[str, ...]:
     """Column names of the class losses: ``loss_neg, loss_pos`` for two classes, else ``loss/<class>``."""
     return ("loss_neg", "loss_pos") if len(class_names) == 2 else tuple(f"loss/{name}" for name in class_names)
 
 
+def default_class_names(num_classes: int) -> tuple[str, ...]:
+    """Names of classes that nobody has named."""
+    return ("negative", "positive") if num_classes == 2 else tuple(str(index) for index in range(num_classes))
+
+
 class RowScores:
-    """Probabilities and losses of every row of a split, from which every metric follows.
+    """Probabilities, losses and classes of every row of a split, from which every metric follows.
 
     They are dense over the split's rows and added up over processes, so uneven shards and batch sizes change nothing.
 
     Args:
         rows: N, of the split.
-        num_classes: C.
-        device: where rows are scored.
     """
 
-    def __init__(self, rows: int, num_classes: int, device: torch.device | str = "cpu") -> None:
-        self._sums = torch.zeros(rows, num_classes + 2, device=device)  # probabilities, loss, times scored
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._sums: Tensor | None = None  # probabilities, loss, class, times scored
+        self._next = 0
         self._reduced = False
 
-    def update(self, row: Tensor, prob: Tensor, loss: Tensor) -> None:
+    def update(self, prob: Tensor, loss: Tensor, target: Tensor, row: Tensor | None = None) -> None:
         """Adds one batch.
 
         Args:
-            row: int64 ``(B,)``, index of each row in the split.
             prob: float ``(B, C)``, class probabilities.
             loss: float ``(B,)``, loss of each row.
+            target: int64 ``(B,)``, class of each row.
+            row: int64 ``(B,)``, index of each row in the split; None: they follow those of the batch before.
         """
-        scores = torch.cat([prob.float(), loss.float().unsqueeze(1), torch.ones_like(loss).unsqueeze(1)], 1)
-        self._sums.index_add_(0, row, scores)
+        if self._sums is None:
+            self._sums = prob.new_zeros(self._rows, prob.shape[1] + 3, dtype=torch.float32)
+        if row is None:
+            row = torch.arange(self._next, self._next + len(loss), device=prob.device)
+            self._next += len(loss)
+        columns = (prob.float(), *(values.float().unsqueeze(1) for values in (loss, target, torch.ones_like(loss))))
+        self._sums.index_add_(0, row, torch.cat(columns, 1))
 
-    def compute(self) -> tuple[Tensor, Tensor]:
-        """Probabilities float32 ``(N, C)`` and losses ``(N,)`` of the rows, on the CPU.
+    def compute(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Probabilities float32 ``(N, C)``, losses ``(N,)`` and classes int64 ``(N,)`` of the rows, on the CPU.
 
         Raises:
             RuntimeError: a row was never scored, or more than once.
         """
-        if not self._reduced and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-            dist.all_reduce(self._sums)
+        if self._sums is None:
+            raise RuntimeError(f"none of {self._rows} rows was scored")
+        if not self._reduced:
+            self._sums = sum_over_processes(self._sums)
         self._reduced = True
         sums = self._sums.cpu()
         wrong = (sums[:, -1] != 1).nonzero().flatten()
@@ -61,7 +75,7 @@ class RowScores:
                 f"{len(wrong)} of {len(sums)} rows were not scored once; row {int(wrong[0])}: {times} times"
             )
         # A softmax may round to just above 1, which torchmetrics would take for a logit.
-        return sums[:, :-2].clamp(max=1), sums[:, -2]
+        return sums[:, :-3].clamp(max=1), sums[:, -3], sums[:, -2].long()
 
 
 def calibration_error(prob: Tensor, target: Tensor, bins: int = 15) -> Tensor:

@@ -1,5 +1,6 @@
 """The one LightningModule: any network, any objective, any data set."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -7,30 +8,34 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from clsunbias.data.base import DataModule
+from clsunbias.data.units import Units
 from clsunbias.errors import InputError
-from clsunbias.metrics import RowScores, class_loss_names, classification_metrics
-from clsunbias.objectives import Objective
+from clsunbias.metrics import RowScores, class_loss_names, classification_metrics, default_class_names
+from clsunbias.objectives import Objective, widen
+from clsunbias.objectives.sample_losses import cross_entropy
 from clsunbias.schedules import Schedule, progress
 
 if TYPE_CHECKING:
-    from clsunbias.data import Batch, DataModule
-    from clsunbias.data.base import Rows
+    from typing import Self
 
-
-def widen(logits: Tensor) -> Tensor:
-    """A binary model's single logit z, ``(B, 1)``, as (0, z): softmax of that is exactly (1 − σ(z), σ(z))."""
-    return F.pad(logits, (1, 0)) if logits.shape[1] == 1 else logits
+    from clsunbias.data.base import Batch, Rows
 
 
 class Classifier(LightningModule):
-    """Trains an network on an objective and scores it per unit.
+    """Trains a network on an objective and scores it per unit.
+
+    It is at home in any Trainer: with a :class:`~clsunbias.data.DataModule`, or with plain loaders whose batches are
+    pairs (x, target) or mappings with these keys, whose rows are then the units.
 
     Args:
-        network: the network, from a batch of inputs to logits: ``(B, 1)`` for two classes, ``(B, C)`` for more.
+        network: from a batch of inputs to logits, ``(B, K)`` with K as the objective's ``outputs`` says: the number of
+            classes for most; for two classes a single logit does. Parts that can be frozen or replaced by name are its
+            submodules, ``backbone`` and ``head`` in those of this package.
         objective: what training minimises.
-        optimizer: makes the optimiser from the parameters.
+        optimizer: makes the optimiser from the parameters; one that calls its closure more than once is recorded by
+            the first call of each step.
         lr_schedule: factor on the learning rate as a function of progress, per step; None keeps it constant.
     """
 
@@ -48,17 +53,20 @@ class Classifier(LightningModule):
         self.lr_schedule = lr_schedule
         self.scores: dict[str, RowScores] = {}  # by split, filled by validation and test
         self._train: list[tuple[Tensor, Tensor, Tensor]] = []  # a step since validation: class sums, counts, objective
+        self._first_pass = True  # of the optimiser over the batch
+        self._frozen: list[nn.Module] = []
 
     @property
-    def data(self) -> "DataModule":
-        """The data module attached to the trainer."""
-        return self.trainer.datamodule  # type: ignore[attr-defined, no-any-return]
+    def data(self) -> DataModule | None:
+        """The data set attached to the trainer; None with plain loaders."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        return data if isinstance(data, DataModule) else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(B, C)`` with C ≥ 2."""
-        return widen(self.network(x))
+        """Logits of the classes, ``(B, C)`` with C ≥ 2."""
+        return self.objective.class_logits(widen(self.network(x)))
 
-    def check(self, data: "DataModule", rows: "Rows") -> None:
+    def check(self, data: DataModule, rows: "Rows") -> None:
         """Runs the network on two rows, so that a model that does not fit the data fails before training.
 
         Args:
@@ -66,28 +74,53 @@ class Classifier(LightningModule):
             rows: inputs of it, ``(N, …)``.
 
         Raises:
-            InputError: the network cannot take the rows, or gives another number of classes.
+            InputError: the network cannot take the rows, or gives another number of logits than the objective needs.
         """
-        two = rows[:2]
+        two, network = rows[:2], type(self.network).__name__
+        training = self.training
         self.eval()  # a trial must not touch running statistics or draw dropout's random numbers
         try:
             with torch.no_grad():
-                logits = self(two)
+                logits = widen(self.network(two))
         except RuntimeError as error:
             shape = tuple(two.shape[1:])
-            raise InputError(
-                f"{type(self.network).__name__} cannot take {data.name}'s rows of shape {shape}: {error}"
-            ) from error
+            raise InputError(f"{network} cannot take {data.name}'s rows of shape {shape}: {error}") from error
         finally:
-            self.train()
-        if logits.shape != (len(two), len(data.class_names)):
+            self.train(training)
+        classes = len(data.class_names)
+        outputs = self.objective.outputs(classes)
+        if logits.shape != (len(two), outputs):
             raise InputError(
-                f"{type(self.network).__name__} gives logits of shape {tuple(logits.shape)} for {len(two)} rows, "
-                f"{data.name} has {len(data.class_names)} classes"
+                f"{network} gives logits of shape {tuple(logits.shape)} for {len(two)} rows; with {data.name}'s "
+                f"{classes} classes, {self.objective.name} needs {outputs} a row{' (or 1)' if outputs == 2 else ''}: "
+                "set the network's number of outputs"
             )
 
+    def freeze_parts(self, parts: Sequence[str]) -> None:
+        """Keeps parts of the network as they are: no gradient, and evaluation mode (running statistics, dropout).
+
+        Args:
+            parts: names of submodules of the network, dotted if they are deeper.
+
+        Raises:
+            InputError: the network has no such part, or nothing would be left to train.
+        """
+        for name in parts:
+            part = submodule(self.network, name)
+            part.requires_grad_(False)
+            self._frozen.append(part)
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise InputError(f"with {', '.join(parts)} frozen, nothing of the network is left to train")
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Self":
+        super().train(mode)
+        for part in self._frozen:
+            part.eval()
+        return self
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = self.optimizer(self.parameters())
+        optimizer = self.optimizer(parameter for parameter in self.parameters() if parameter.requires_grad)
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])  # torch's own name for what a schedule multiplies
         return optimizer
@@ -100,35 +133,48 @@ class Classifier(LightningModule):
         """Progress in [0, 1] of the step about to be taken, which every schedule is a function of."""
         return progress(self.global_step, self._total_steps)
 
-    def on_train_batch_start(self, batch: "Batch", batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self._first_pass = True
         if self.lr_schedule is not None:
             factor = self.lr_schedule(self.training_progress())
             for group in self._groups:
                 group["lr"] = factor * group["initial_lr"]
 
-    def training_step(self, batch: "Batch", batch_idx: int) -> Tensor:
-        result = self.objective(self(batch["x"]), batch["target"])
-        # Kept on the device and read once per validation: no step waits for the accelerator.
-        self._train.append((result["class_loss_sums"], result["class_counts"], result["loss"].detach()))
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        batch = by_key(batch)
+        try:
+            more = {name: batch[name] for name in self.objective.needs}
+        except KeyError as error:
+            has = ", ".join(batch)
+            raise InputError(f"{self.objective.name} needs {error} in each batch, which has {has}") from None
+        result = self.objective(self.network(batch["x"]), batch["target"], **more)
+        if self._first_pass:
+            # Kept on the device and read once per validation: no step waits for the accelerator.
+            self._train.append((result["class_loss_sums"], result["class_counts"], result["loss"].detach()))
+            self._first_pass = False
         return result["loss"]
 
     def training_figures(self) -> dict[str, float]:
-        """Means over the steps since the last call (objective, class losses, their gap); λ, τ and lr as last used."""
+        """Means over the steps since the last call: objective, class losses, their gap; annealed numbers and lr now."""
         if not self._train:
             return {}
         sums, counts, objective = (torch.stack(column).double().cpu() for column in zip(*self._train, strict=True))
         self._train.clear()
-        names = self.data.class_names
         loss = sums.sum(0) / counts.sum(0)  # NaN for a class never met
+        names = class_loss_names(self.class_names(len(loss)))
         figures = {"train/objective": objective.mean(), "train/loss_gap": loss.max() - loss.min()}
-        figures |= {f"train/{name}": value for name, value in zip(class_loss_names(names), loss, strict=True)}
-        figures |= {name: getattr(self.objective, name) for name in self.objective.annealable}
-        return {name: float(value) for name, value in figures.items()} | {"lr": self._groups[0]["lr"]}
+        figures |= {f"train/{name}": value for name, value in zip(names, loss, strict=True)}
+        means = {name: float(value) for name, value in figures.items()}
+        return {**means, **self.objective.annealed(), "lr": self._groups[0]["lr"]}
+
+    def class_names(self, num_classes: int) -> Sequence[str]:
+        """Names of the classes as the data set has them, or plain ones."""
+        return self.data.class_names if self.data else default_class_names(num_classes)
 
     def on_validation_epoch_start(self) -> None:
-        self._start("val")
+        self._start({"val": self.trainer.val_dataloaders})
 
-    def validation_step(self, batch: "Batch", batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
         self._score("val", batch)
 
     def on_validation_epoch_end(self) -> None:
@@ -139,26 +185,61 @@ class Classifier(LightningModule):
             logger.log_metrics(metrics, self.global_step)
 
     def on_test_epoch_start(self) -> None:
-        self._start(*self.data.splits)
+        loaders = self.trainer.test_dataloaders
+        loaders = loaders if isinstance(loaders, list) else [loaders]
+        plain = ["test"] if len(loaders) == 1 else [f"test_{number}" for number in range(1, len(loaders) + 1)]
+        self._start(dict(zip(self.data.scored_splits if self.data else plain, loaders, strict=True)))
 
-    def test_step(self, batch: "Batch", batch_idx: int, dataloader_idx: int = 0) -> None:
-        self._score(list(self.data.splits)[dataloader_idx], batch)
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._score(list(self.scores)[dataloader_idx], batch)
 
-    def predict_step(self, batch: "Batch", batch_idx: int) -> Tensor:
+    def on_test_epoch_end(self) -> None:
+        if self.data is None:
+            self.log_dict(
+                {f"{split}/{name}": one for split in self.scores for name, one in self.metrics(split).items()}
+            )
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Class probabilities float32 ``(B, C)``."""
-        return cast(Tensor, self(batch["x"])).float().softmax(1)
+        return cast(Tensor, self(by_key(batch)["x"])).float().softmax(1)
 
     def metrics(self, split: str) -> dict[str, float]:
         """Metrics of a split that has been scored."""
-        units = self.data.splits[split].units[0]
-        prob, loss = units.merge(*self.scores[split].compute())
-        return classification_metrics(prob, units.target, loss, self.data.class_names)
+        prob, loss, target = self.scores[split].compute()
+        units = self.data.splits[split].units[0] if self.data else Units(target)
+        prob, loss = units.merge(prob, loss)
+        return classification_metrics(prob, units.target, loss, self.class_names(prob.shape[1]))
 
-    def _start(self, *splits: str) -> None:
-        classes = len(self.data.class_names)
-        self.scores = {split: RowScores(len(self.data.splits[split]), classes, self.device) for split in splits}
+    def _start(self, loaders: dict[str, Any]) -> None:
+        self.scores = {split: RowScores(len(loader.dataset)) for split, loader in loaders.items()}
 
     def _score(self, split: str, batch: Any) -> None:
+        batch = by_key(batch)
+        if "row" not in batch and self.trainer.world_size > 1:
+            raise InputError(
+                "with several processes each batch must say which rows of the split it holds: add 'row' to it, or use "
+                "a clsunbias.data.DataModule"
+            )
         logits = self(batch["x"]).float()
-        loss = F.cross_entropy(logits, batch["target"], reduction="none")
-        self.scores[split].update(batch["row"], logits.softmax(1), loss)
+        loss = cross_entropy(logits, batch["target"])
+        self.scores[split].update(logits.softmax(1), loss, batch["target"], batch.get("row"))
+
+
+def by_key(batch: Any) -> "Batch":
+    """A batch as our data sets give it, of a plain loader's x or (x, target)."""
+    if isinstance(batch, Tensor):
+        return {"x": batch}
+    return dict(zip(("x", "target"), batch, strict=False)) if isinstance(batch, list | tuple) else batch
+
+
+def submodule(network: nn.Module, name: str) -> nn.Module:
+    """A part of a network by its dotted name.
+
+    Raises:
+        InputError: it has no such part.
+    """
+    try:
+        return network.get_submodule(name)
+    except AttributeError as error:
+        parts = ", ".join(part for part, _ in network.named_children()) or "none"
+        raise InputError(f"{type(network).__name__} has no part {name!r}; it has: {parts}") from error

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -22,16 +22,17 @@ from clsunbias.module import Classifier
 PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist", "librosa")
 
 
-def finished(out: Path, sha256: str, source: Path | None) -> bool:
+def finished(out: Path, sha256: str, sources: Mapping[str, Path | None]) -> bool:
     """Whether a folder holds the finished run of a config.
 
     Args:
         out: the folder.
         sha256: of the config.
-        source: file that says what the data are, if there is one; the run still stands when that is gone.
+        sources: files that the run was made from, by the name that its result has their hash under; the run still
+            stands when one is gone.
 
     Raises:
-        InputError: it holds the finished run of another config or of other data, or a result that cannot be read.
+        InputError: it holds the finished run of another config or of other files, or a result that cannot be read.
     """
     path = out / "result.json"
     if not path.exists():
@@ -46,8 +47,11 @@ def finished(out: Path, sha256: str, source: Path | None) -> bool:
             f"{out} already holds a finished run of another config ({found[:12]}…, this one is {sha256[:12]}…); "
             "give another --out, or delete that folder"
         )
-    if is_of_other_data(result, source):
-        raise InputError(f"{out} holds this run on other data: {source} has changed; give another --out, or delete it")
+    for name, source in sources.items():
+        if is_of_other_data(result, source, name):
+            raise InputError(
+                f"{out} holds this run on other data: {source} has changed; give another --out, or delete it"
+            )
     return True
 
 
@@ -56,7 +60,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
-class Scored(NamedTuple):
+class UnitScores(NamedTuple):
     """Probabilities ``(U, C)`` and losses ``(U,)`` of the units of one split, on the CPU."""
 
     units: Units
@@ -64,13 +68,18 @@ class Scored(NamedTuple):
     loss: Tensor
 
 
-def scored_units(model: Classifier, level: int = 0) -> dict[str, Scored]:
+def scored_units(model: Classifier, level: int = 0) -> dict[str, UnitScores]:
     """What the last evaluation scored, summed over processes: the headline's units, or those of another level."""
-    splits = {split: model.data.splits[split].units[level] for split in model.scores}
-    return {split: Scored(units, *units.merge(*model.scores[split].compute())) for split, units in splits.items()}
+    assert model.data is not None
+    scored = {}
+    for split, scores in model.scores.items():
+        units = model.data.splits[split].units[level]
+        prob, loss, _ = scores.compute()
+        scored[split] = UnitScores(units, *units.merge(prob, loss))
+    return scored
 
 
-def predictions(scored: Mapping[str, Scored]) -> pd.DataFrame:
+def predictions(scored: Mapping[str, UnitScores]) -> pd.DataFrame:
     """Split, unit, label and class probabilities of every scored unit."""
     frames = []
     for split, (units, prob, _) in scored.items():
@@ -104,7 +113,7 @@ def decisions(prob: Tensor, class_names: Sequence[str], threshold: float | None)
     return frame
 
 
-def split_metrics(scored: Mapping[str, Scored], class_names: Sequence[str]) -> dict[str, dict[str, float]]:
+def split_metrics(scored: Mapping[str, UnitScores], class_names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Metrics of every scored split; ``test`` takes several test splits together."""
     parts = {split: [part] for split, part in scored.items()}
     tests = [part for split, part in scored.items() if split not in {"train", "val"}]
@@ -118,6 +127,22 @@ def split_metrics(scored: Mapping[str, Scored], class_names: Sequence[str]) -> d
             class_names,
         )
         for split, several in parts.items()
+    }
+
+
+def units_and_metrics(levels: Sequence[Mapping[str, UnitScores]], class_names: Sequence[str]) -> dict[str, Any]:
+    """What a result says of a run's scores: the unit of the headline, units and metrics of each split, other levels.
+
+    Args:
+        levels: scores of the headline's units, then of other levels.
+        class_names: C names.
+    """
+    names = [next(iter(scored.values())).units.name for scored in levels]
+    return {
+        "unit": names[0],
+        "units": {split: len(one.prob) for split, one in levels[0].items()},
+        **split_metrics(levels[0], class_names),
+        **{name: split_metrics(scored, class_names) for name, scored in zip(names[1:], levels[1:], strict=True)},
     }
 
 

@@ -14,6 +14,7 @@ from tests.fakes import write_medmnist
 from tests.test_cli import CONFIGS, SHORT_TOY, fit
 
 TOY = ("--config", str(CONFIGS / "toy_balanced.yaml"))
+SUBSAMPLE = ("--data.resample", "Subsample", "--data.resample.size", "100", "--data.resample.positive_fraction", "0.5")
 
 
 def fails(args: list[str], capfd: pytest.CaptureFixture[str], *parts: str) -> None:
@@ -78,8 +79,14 @@ def test_a_missing_config_and_an_unknown_command(capfd: pytest.CaptureFixture[st
         (["--data.batch_size", "1"], ["batch_size", "at least 2"]),
         (["--data.positive_from", "5"], ["positive_from", "1 to 4", "5"]),
         (["--data.positive_from", "0"], ["positive_from", "1 to 4", "0"]),
-        (["--data.resample", '{"size": 100000, "positive_fraction": 0.5}'], ["100000", "fewer"]),
-        (["--data.resample", '{"size": 100, "positive_fraction": 0}'], ["positive_fraction"]),
+        (
+            [*SUBSAMPLE, "--data.resample.size", "100000"],
+            ["100000", "fewer"],
+        ),
+        (
+            [*SUBSAMPLE, "--data.resample.positive_fraction", "0"],
+            ["positive_fraction"],
+        ),
     ],
     ids=lambda value: " ".join(value)[:40],
 )

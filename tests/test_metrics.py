@@ -130,9 +130,9 @@ def score_rows(order: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tens
     """Probabilities and losses of 20 rows, and their scores, given in an order and a batch size."""
     generator = torch.Generator().manual_seed(0)
     prob, loss = torch.rand(20, 3, generator=generator).softmax(1), torch.rand(20, generator=generator)
-    scores = RowScores(20, num_classes=3)
+    scores = RowScores(20)
     for part in torch.split(order, size):
-        scores.update(part, prob[part], loss[part])
+        scores.update(prob[part], loss[part], part % 3, part)
     return prob, loss, scores
 
 
@@ -145,6 +145,7 @@ def test_rows_are_scored_in_any_order(size: int, seed: int) -> None:
     found = scores.compute()
     torch.testing.assert_close(found[0], prob, rtol=0, atol=0)
     torch.testing.assert_close(found[1], loss, rtol=0, atol=0)
+    assert torch.equal(found[2], torch.arange(20) % 3)
     assert found[0].dtype == torch.float32
 
 
@@ -162,10 +163,21 @@ def test_a_row_that_was_not_scored_once_is_an_error(order: torch.Tensor, said: s
         scores.compute()
 
 
+def test_rows_without_numbers_follow_each_other() -> None:
+    """Batches of a plain loader say nothing of their rows; a split that was never scored is an error, too."""
+    prob, loss, _ = score_rows(torch.arange(20), 6)
+    scores = RowScores(20)
+    with pytest.raises(RuntimeError, match="none of 20 rows"):
+        scores.compute()
+    for part in torch.split(torch.arange(20), 6):
+        scores.update(prob[part], loss[part], part % 3)
+    assert all(torch.equal(*pair) for pair in zip(scores.compute(), (prob, loss, torch.arange(20) % 3), strict=True))
+
+
 def test_probabilities_stay_probabilities() -> None:
     """A softmax may round to just above 1; the score may not, or it would be taken for a logit."""
-    scores = RowScores(1, num_classes=2)
-    scores.update(torch.tensor([0]), torch.tensor([[1 + 2**-23, 0.0]]), torch.tensor([0.0]))
+    scores = RowScores(1)
+    scores.update(torch.tensor([[1 + 2**-23, 0.0]]), torch.tensor([0.0]), torch.tensor([0]))
     assert scores.compute()[0].tolist() == [[1.0, 0.0]]
 
 
@@ -190,11 +202,3 @@ def test_a_vote_counts_rows() -> None:
 def test_rows_may_be_the_units() -> None:
     """Then nothing is merged."""
     assert Units(torch.tensor([0, 1, 0, 0, 1])).merge(PROB, LOSS) == (PROB, LOSS)
-
-
-def test_a_mean_of_ones_stays_a_probability() -> None:
-    """However many there are."""
-    prob, _ = Units(torch.tensor([0]), torch.zeros(7, dtype=torch.int64)).merge(
-        torch.tensor([[0.0, 1.0]] * 7), torch.zeros(7)
-    )
-    assert float(prob.max()) <= 1

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from clsunbias.data import Toy
-from clsunbias.module import Classifier, widen
-from clsunbias.objectives import ERM
+from clsunbias.module import Classifier
+from clsunbias.objectives import ERM, widen
 from clsunbias.schedules import WarmupCosine, progress
 from tests.test_cli import SHORT_TOY, fit
 

@@ -1,4 +1,4 @@
-"""Objectives: one contract for all five, their identities, and twins with the numbers written out."""
+"""Objectives: their identities, and twins with the numbers written out."""
 
 import math
 from collections.abc import Callable
@@ -11,11 +11,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clsunbias.errors import InputError
-from clsunbias.objectives import ERM, ClassRisks, ClassWeightedERM, ClsUnbias, GroupDRO, Objective, PerClassERM
+from clsunbias.objectives import (
+    ERM,
+    APLoss,
+    ClassRisks,
+    ClassWeightedERM,
+    ClsUnbias,
+    Focal,
+    GroupDRO,
+    Objective,
+    PerClassERM,
+    Regrouped,
+    class_risks,
+)
 from clsunbias.objectives.cls_unbias import max_min, mean_pairwise, variance
 
 OBJECTIVES: list[type[Objective]] = [ERM, ClassWeightedERM, PerClassERM, GroupDRO, ClsUnbias]
-NAMES = ["erm", "class_weighted_erm", "per_class_erm", "group_dro", "cls_unbias"]
 
 
 def batch(classes: int, absent: bool = False, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -33,47 +44,16 @@ def evaluate(objective: Objective, logits: Tensor, target: Tensor) -> tuple[Tens
     return loss.detach(), torch.autograd.grad(loss, logits)[0]
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "autocast"])
-@pytest.mark.parametrize("absent", [False, True])
-@pytest.mark.parametrize("classes", [2, 5])
-@pytest.mark.parametrize(("kind", "name"), zip(OBJECTIVES, NAMES, strict=True))
-def test_contract(kind: type[Objective], name: str, classes: int, absent: bool, precision: str) -> None:
-    """A finite float32 scalar with a finite gradient, the same for any order of rows and after loading its state."""
-    objective, fresh = kind(), kind()
-    assert objective.name == name
-    objective.setup(torch.arange(1, classes + 1))
-    fresh.setup(torch.arange(1, classes + 1))
-    fresh.load_state_dict(objective.state_dict())
-    logits, target = batch(classes, absent)
-    order = torch.randperm(24, generator=torch.Generator().manual_seed(1))
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "autocast"):
-        logits = logits.bfloat16() if precision == "bfloat16" else F.linear(logits, torch.eye(classes))
-        assert logits.dtype == (torch.float32 if precision == "float32" else torch.bfloat16)
-        loss, gradient = evaluate(objective, logits, target)
-        reordered = evaluate(fresh, logits[order], target[order])
-    assert (loss.dtype, loss.shape) == (torch.float32, ())
-    assert loss.isfinite() & gradient.isfinite().all()
-    assert gradient.any()
-    torch.testing.assert_close(reordered, (loss, gradient[order]))
-    assert torch.equal(loss, evaluate(objective, logits.float(), target)[0])  # nothing is rounded after the logits
-
-
-def test_sums_and_counts_give_class_losses() -> None:
-    """The figures beside the loss are each class's summed loss and count, 0 for an absent class, without gradient."""
-    logits, target = batch(3, absent=True)
-    result = ClsUnbias()(logits.requires_grad_(), target)
-    losses = F.cross_entropy(logits.detach(), target, reduction="none")
-    torch.testing.assert_close(result["class_counts"], torch.bincount(target, minlength=3).float())
-    torch.testing.assert_close(result["class_loss_sums"], torch.bincount(target, losses, minlength=3))
-    assert not result["class_loss_sums"].requires_grad
-
-
 @pytest.mark.parametrize("absent", [False, True])
 @pytest.mark.parametrize("classes", [2, 5])
 def test_identities(classes: int, absent: bool) -> None:
-    """λ = 0 is group DRO; τ = 0, and weighting by the batch's own counts, per-class ERM; ERM mean cross-entropy."""
+    """λ = 0 is group DRO; τ = 0, and weighting by the batch's own counts, per-class ERM; ERM mean cross-entropy.
+
+    Focal with γ = 0 is cross-entropy under every combination.
+    """
     logits, target = batch(classes, absent)
     pairs: list[tuple[Objective, Objective]] = [(ClsUnbias(0, 2.5), GroupDRO(2.5)), (GroupDRO(0), PerClassERM())]
+    pairs += [(ERM(Focal(0)), ERM()), (ClsUnbias(1, 2, sample_loss=Focal(0)), ClsUnbias(1, 2))]
     if not absent:
         weighted = ClassWeightedERM()
         weighted.setup(torch.bincount(target))
@@ -198,3 +178,92 @@ def test_class_counts_must_fit() -> None:
     weighted.setup(torch.tensor([3, 4]))
     with pytest.raises(InputError, match="set up for 2 classes, the logits have 5"):
         weighted(*batch(5))
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_focal_loss_by_hand(gamma: float) -> None:
+    """−(1 − p)^γ log p and its gradient at p = 3/4 and 1/2; finite where p is 1 or 0 to rounding."""
+    z, target = torch.tensor([math.log(3), 0.0, math.log(3)]), torch.tensor([1, 1, 0])
+    losses = Focal(gamma)(torch.stack([torch.zeros(3), z], 1), target)
+    expected = [(1 - p) ** gamma * -math.log(p) for p in (3 / 4, 1 / 2, 1 / 4)]
+    torch.testing.assert_close(losses, torch.tensor(expected))
+    logits = torch.tensor([[0.0, 200.0], [200.0, 0.0], [0.3, -0.4]], dtype=torch.float64, requires_grad=True)
+    losses = Focal(gamma)(logits, torch.tensor([1, 1, 1]))
+    (gradient,) = torch.autograd.grad(losses.sum(), logits)
+    assert gradient.isfinite().all()
+    assert losses[:2].tolist() == pytest.approx([0, 200])
+    p = 1 / (1 + math.exp(0.7))  # of the third: d/dz₁ = p(1 − p)·dℓ/dp
+    slope = p * (1 - p) * (gamma * (1 - p) ** (gamma - 1) * math.log(p) - (1 - p) ** gamma / p)
+    assert float(gradient[2, 1]) == pytest.approx(slope, rel=1e-5)
+
+
+def ap_loss(score: list[float], label: list[int], delta: float) -> tuple[float, list[float]]:
+    """AP-loss and its error-driven gradient, pair by pair."""
+
+    def step(x: float) -> float:
+        return min(max(x / (2 * delta) + 0.5, 0), 1)
+
+    rows = range(len(score))
+    value, gradient = 0.0, [0.0] * len(score)
+    for i in (row for row in rows if label[row]):
+        rank = 1 + sum(step(score[k] - score[i]) for k in rows if k != i)
+        for j in (row for row in rows if not label[row]):
+            pair = step(score[j] - score[i]) / rank
+            value, gradient[i], gradient[j] = value + pair, gradient[i] - pair, gradient[j] + pair
+    return value / sum(label), [one / sum(label) for one in gradient]
+
+
+@pytest.mark.parametrize("delta", [0.2, 1.0])
+def test_ap_loss_against_pairs(delta: float) -> None:
+    """Value and gradient for two classes; the mean of one class against the rest for more; 0 without a pair."""
+    logits, target = batch(2)
+    loss, gradient = evaluate(APLoss(delta), logits, target)
+    value, slope = ap_loss((logits[:, 1] - logits[:, 0]).tolist(), target.tolist(), delta)
+    assert loss.item() == pytest.approx(value, rel=1e-5)
+    torch.testing.assert_close(gradient[:, 1], torch.tensor(slope))
+    logits, target = batch(3)
+    loss, _ = evaluate(APLoss(delta), logits, target)
+    odds = [logits[:, one] - logits[:, [other for other in range(3) if other != one]].logsumexp(1) for one in range(3)]
+    values = [ap_loss(odds[one].tolist(), (target == one).long().tolist(), delta)[0] for one in range(3)]
+    assert loss.item() == pytest.approx(sum(values) / 3, rel=1e-5)
+    alone, gradient = evaluate(APLoss(delta), batch(2)[0], torch.zeros(24, dtype=torch.int64))
+    assert alone == 0
+    assert not gradient.any()
+
+
+def test_a_perfect_ranking_has_no_ap_loss() -> None:
+    """And the worst one of a positive behind nine negatives has 9/10; delta must be above 0."""
+    z = torch.linspace(-50, 50, 10)
+    assert APLoss()(z, torch.tensor([0] * 9 + [1]))["loss"] == 0
+    assert APLoss()(z, torch.tensor([1] + [0] * 9))["loss"].item() == pytest.approx(0.9)
+    for delta in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(InputError, match=f"delta must be a finite number above 0, got {delta}"):
+            APLoss(delta)
+
+
+def test_regrouping_adds_the_probabilities_of_subclasses() -> None:
+    """The class's probability is the sum over its subclasses; the loss is that of the subclasses."""
+    objective = Regrouped([3, 1])
+    logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    prob = logits.softmax(1)
+    merged = objective.class_logits(logits).softmax(1)
+    torch.testing.assert_close(merged, torch.stack([prob[:, :3].sum(1), prob[:, 3]], 1))
+    subclass = torch.tensor([0, 1, 2, 3, 3, 0])
+    result = objective(logits, (subclass == 3).long(), subclass=subclass)
+    torch.testing.assert_close(result["loss"], F.cross_entropy(logits, subclass))
+    assert objective.outputs(2) == 4
+    for wrong in ([3], [2, 0]):
+        with pytest.raises(InputError, match="number of at least 1 for each class"):
+            Regrouped(wrong)
+    with pytest.raises(InputError, match="subclasses is for 2 classes, the data have 3"):
+        objective.setup(torch.tensor([4, 4, 4]))
+
+
+def test_any_sample_loss_goes_with_class_weights() -> None:
+    """Class-weighted focal loss is Σ w_y ℓ_focal / B."""
+    logits, target = batch(3)
+    objective = ClassWeightedERM(Focal(2))
+    objective.setup(torch.tensor([5, 10, 15]))
+    risks = class_risks(Focal(2)(logits, target), target, 3)
+    expected = (30 / (3 * torch.tensor([5.0, 10.0, 15.0])) * risks.sums).sum() / 24
+    torch.testing.assert_close(objective(logits, target)["loss"], expected)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from clsunbias.data import BreastMNIST, Resample, Split
+from clsunbias.data import BreastMNIST, Split, Subsample
 from clsunbias.data.augmentation import Jitter
 from clsunbias.data.samplers import BatchSampler, FullBatches, SequentialBatches, ShuffledBatches
 from clsunbias.errors import InputError
@@ -106,7 +106,7 @@ def test_resampling_draws_exact_counts_once_each() -> None:
     drawn: list[list[int]] = []
     for seed in (0, 0, 1):
         torch.manual_seed(len(drawn))
-        split = Resample(100, 0.25, seed)(train)
+        split = Subsample(100, 0.25, seed)(train)
         rows = split.x[:].flatten().long()
         assert torch.bincount(split.target).tolist() == [75, 25]
         assert (rows.diff() > 0).all()
@@ -120,12 +120,12 @@ def test_resampling_beyond_the_data_is_refused() -> None:
     """A fraction of no mix, a class left empty, more rows than there are: each with the numbers."""
     for fraction in (0.0, 1.0, -0.2, math.nan):
         with pytest.raises(InputError, match=f"between 0 and 1, got {fraction}"):
-            Resample(100, fraction)
+            Subsample(100, fraction)
     with pytest.raises(InputError, match="4 samples with 10% positives leave a class without any"):
-        Resample(4, 0.1)
+        Subsample(4, 0.1)
     train = Split(torch.zeros(10, 1), torch.tensor([0] * 7 + [1] * 3))
     with pytest.raises(InputError, match=r"asks for 4 positive samples .* the training split has 3"):
-        Resample(8, 0.5)(train)
+        Subsample(8, 0.5)(train)
 
 
 def ramp(rows: int) -> torch.Tensor:

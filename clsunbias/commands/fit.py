@@ -1,4 +1,4 @@
-"""The experiment commands: fit, validate, test and predict, on LightningCLI."""
+"""The experiment commands on LightningCLI, and ``clsunbias fit``: train, select, test once, write the results."""
 
 import logging
 import os
@@ -14,23 +14,24 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from rich.console import Console
 
 from clsunbias.callbacks import Anneal, Checkpoints
-from clsunbias.checkpoints import load_weights
+from clsunbias.checkpoints import check_resumable, load_weights, selected_weights
+from clsunbias.commands import evaluate
 from clsunbias.dashboards import charts
 from clsunbias.dashboards.logger import Wandb, attach
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
-from clsunbias.files import atomic, config_sha256, sealed, sha256_of, write_csv, write_json, write_text
-from clsunbias.module import Classifier
+from clsunbias.files import config_sha256, sealed, sha256_of, write_csv, write_json, write_text
+from clsunbias.module import Classifier, submodule
 from clsunbias.parser import RaisesInputError
 from clsunbias.progress import RunProgress
 from clsunbias.results import (
-    decisions,
     finished,
     predictions,
     scored_units,
     show,
     split_metrics,
+    units_and_metrics,
     versions,
 )
 from clsunbias.selection import SelectionRule
@@ -66,6 +67,15 @@ class ExperimentCLI(LightningCLI):
         parser.set_defaults({"selection": {"class_path": "clsunbias.selection.Best"}})
         parser.add_argument("--out", type=Path | None, help="output folder; fit's default is runs/NAME/OBJ/SEED")
         parser.add_argument(
+            "--init_from", type=Path | None, help="fit: start from the weights of a finished run, or of a checkpoint"
+        )
+        parser.add_argument(
+            "--fresh", type=list[str] | str, default=[], help="fit: parts of the network that --init_from leaves alone"
+        )
+        parser.add_argument(
+            "--freeze", type=list[str] | str, default=[], help="fit: parts of the network to leave as they start"
+        )
+        parser.add_argument(
             "--withhold_test", type=bool, default=False, help="fit: leave the test splits unscored, as a search must"
         )
         parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
@@ -81,6 +91,11 @@ class ExperimentCLI(LightningCLI):
     def option(self, name: str) -> Any:
         """A resolved option of the running command."""
         return self._get(self.config_init, name)
+
+    def parts(self, name: str) -> list[str]:
+        """An option that names parts of the network: one, or a list."""
+        asked: str | list[str] = self.option(name)
+        return [asked] if isinstance(asked, str) else asked
 
     @property
     def out(self) -> Path:
@@ -109,70 +124,87 @@ class ExperimentCLI(LightningCLI):
         loggers += [logger for logger in extra if isinstance(logger, Logger)]
         return super().instantiate_trainer(callbacks=callbacks, logger=loggers, **kwargs)
 
+    def saved_config(self) -> dict[str, Any]:
+        """The run's whole config, as it is saved."""
+        config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
+        return {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
+
     def fit(self, **_: Any) -> None:
         """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
-        config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
-        config = {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
+        config, data = self.saved_config(), self.datamodule
+        init = selected_weights(self.option("init_from")) if self.option("init_from") else None
+        sources = {"source": data.source, "init": init}
         sha256 = config_sha256(config)
-        source = self.datamodule.source
-        if finished(self.out, sha256, source):
+        if finished(self.out, sha256, sources):
             Console(stderr=True).print(f"{self.out} already holds this run, finished; nothing to do")
             return
-        self.check()
-        source_sha256 = sha256_of(source) if source else None
+        self.prepare(init)
+        made_from = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
         resume_from = self.start(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-        about = {"dataset": self.datamodule.name, "simulated": self.datamodule.simulated}
-        about["objective"] = self.model.objective.name
+        about = {"dataset": data.name, "simulated": data.simulated, "objective": self.model.objective.name}
         wandb = attach(self.trainer, self.option("wandb"), self.out, {**config, **about}, sha256)
-        self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=resume_from, weights_only=True)
+        self.trainer.fit(self.model, datamodule=data, ckpt_path=resume_from, weights_only=True)
         if self.option("trainer").fast_dev_run:
             return
-        if self.option("withhold_test"):
-            self.datamodule.splits = {split: self.datamodule.splits[split] for split in ("train", "val")}
-        self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
-        names = [units.name for units in self.datamodule.splits["train"].units]
-        scored, *others = (scored_units(self.model, level) for level in range(len(names)))
-        if self.trainer.is_global_zero:
-            metrics, frame = split_metrics(scored, self.datamodule.class_names), predictions(scored)
-            write_csv(self.out / "predictions.csv", frame)
-            result = {
-                "dataset": self.datamodule.name,
-                "simulated": self.datamodule.simulated,
-                "objective": self.model.objective.name,
-                "seed": self.option("seed_everything"),
-                "selection": repr(self.checkpoints.rule),
-                "step": self.checkpoints.best_step,
-                "unit": names[0],
-                "units": frame.groupby("split", sort=False).size().to_dict(),
-                **metrics,
-                **{
-                    name: split_metrics(other, self.datamodule.class_names)
-                    for name, other in zip(names[1:], others, strict=True)
-                },
-                "versions": versions(),
-                "config_sha256": sha256,
-                "source_sha256": source_sha256,
-                "predictions_sha256": sha256_of(self.out / "predictions.csv"),
-            }
-            names = self.datamodule.class_names
-            if wandb:
-                wandb.log_result(self.trainer.global_step, lambda: charts.figures(frame, names), charts.summary(result))
-            write_text(self.out / "MODEL_CARD.md", model_card(result, frame, names))
-            write_json(self.out / "result.json", sealed(result))
-            show(metrics, f"{result['dataset']}, {result['objective']}, step {result['step']}")
-            Console().print(f"results in {self.out}")
-            if wandb:
-                wandb.close()
+        data.withhold_test = self.option("withhold_test")
+        self.trainer.test(self.model, datamodule=data, verbose=False)
+        levels = [scored_units(self.model, level) for level in range(len(data.splits["train"].units))]
+        if not self.trainer.is_global_zero:
+            return
+        frame = predictions(levels[0])
+        write_csv(self.out / "predictions.csv", frame)
+        result = {
+            **about,
+            "seed": self.option("seed_everything"),
+            "selection": repr(self.checkpoints.rule),
+            "step": self.checkpoints.best_step,
+            **units_and_metrics(levels, data.class_names),
+            "versions": versions(),
+            "config_sha256": sha256,
+            **made_from,
+            "predictions_sha256": sha256_of(self.out / "predictions.csv"),
+        }
+        if wandb:
+            wandb.log_result(
+                self.trainer.global_step, lambda: charts.figures(frame, data.class_names), charts.summary(result)
+            )
+        write_text(self.out / "MODEL_CARD.md", model_card(result, frame, data.class_names))
+        write_json(self.out / "result.json", sealed(result))
+        show(split_metrics(levels[0], data.class_names), f"{data.name}, {about['objective']}, step {result['step']}")
+        Console().print(f"results in {self.out}")
+        if wandb:
+            wandb.close()
 
-    def check(self) -> None:
-        """Finds what is wrong before anything is trained or written."""
+    def prepare(self, init: Path | None) -> None:
+        """Finds what is wrong before anything is trained or written; then model and objective are ready to train.
+
+        Args:
+            init: checkpoint whose weights the model starts from.
+        """
         if isinstance(self.option("seed_everything"), bool):
             raise InputError("seed_everything must be a number, so that the run can be repeated")
-        self.datamodule.prepare_data()
-        self.datamodule.setup("fit")
-        self.model.check(self.datamodule, self.datamodule.splits["train"].x)
-        self.model.objective.setup(self.datamodule.class_counts)
-        self.option("anneal").check(self.model.objective)
+        data, objective = self.datamodule, self.model.objective
+        data.prepare_data()
+        data.setup("fit")
+        train = data.splits["train"]
+        self.model.check(data, train.x)
+        missing = sorted(set(objective.needs) - train[torch.arange(1)].keys())
+        if missing:
+            raise InputError(
+                f"{objective.name} needs {', '.join(missing)} of each training row, which {data.name} does not give; "
+                "choose a data set, or a data.resample, that does"
+            )
+        objective.setup(data.class_counts)
+        self.option("anneal").check(objective)
+        fresh = self.parts("fresh")
+        for part in fresh:
+            submodule(self.model.network, part)
+        if init:
+            load_weights(self.model, init, [f"network.{part}" for part in fresh])
+        elif fresh:
+            raise InputError("--fresh names parts that --init_from leaves alone; there is no --init_from")
+        if self.parts("freeze"):
+            self.model.freeze_parts(self.parts("freeze"))
 
     def start(self, config: str) -> str | None:
         """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's."""
@@ -181,6 +213,7 @@ class ExperimentCLI(LightningCLI):
         saved, last = self.out / "config.yaml", self.out / "checkpoints" / "last.ckpt"
         asked = self.option("ckpt_path")
         if asked:
+            check_resumable(Path(asked))
             load_weights(self.model, Path(asked))
         elif last.exists() and saved.exists() and saved.read_text() == config:
             Console(stderr=True).print(f"going on from {last}")
@@ -188,46 +221,20 @@ class ExperimentCLI(LightningCLI):
         else:
             last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it
         if self.trainer.is_global_zero:
-            with atomic(saved) as temporary:
-                temporary.write_text(config)
+            write_text(saved, config)
         return str(asked) if asked else None
 
     def validate(self, **_: Any) -> None:
         """Prints the validation figures of a checkpoint."""
-        checkpoint = self.load_checkpoint()
-        self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)
-        show(split_metrics(scored_units(self.model), self.datamodule.class_names), str(checkpoint))
+        evaluate.validate(self)
 
     def test(self, **_: Any) -> None:
         """Prints the figures of a checkpoint on every split."""
-        checkpoint = self.load_checkpoint()
-        self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
-        show(split_metrics(scored_units(self.model), self.datamodule.class_names), str(checkpoint))
+        evaluate.test(self)
 
     def predict(self, **_: Any) -> None:
         """Writes class probabilities and decisions of new inputs to OUT/predictions.csv."""
-        source, out, threshold = self.option("input"), self.option("out"), self.option("threshold")
-        if source is None or out is None:
-            raise InputError("predict needs --input (images, recordings or a table) and --out (a folder)")
-        if (Path(out) / "result.json").exists():
-            raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
-        split = self.datamodule.read(Path(source))
-        self.model.check(self.datamodule, split.x)
-        self.load_checkpoint()
-        batches = self.trainer.predict(self.model, dataloaders=self.datamodule.evaluation_loader(split))
-        rows = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
-        prob, _ = split.units[0].merge(rows, torch.zeros(len(rows)))
-        frame = decisions(prob, self.datamodule.class_names, threshold)
-        frame.insert(0, "unit", list(split.units[0].names or range(len(frame))))
-        write_csv(Path(out) / "predictions.csv", frame)
-        Console().print(f"{len(frame)} predictions in {Path(out) / 'predictions.csv'}")
-
-    def load_checkpoint(self) -> Path:
-        """Loads --ckpt_path, or the selected checkpoint of the run whose config was given; returns which."""
-        run = Path(str((self.option("config") or ["."])[0])).parent
-        path = Path(self.option("ckpt_path") or run / "checkpoints" / "selected.ckpt")
-        load_weights(self.model, path)
-        return path
+        evaluate.predict(self)
 
 
 def run(args: list[str], execute: bool = True) -> ExperimentCLI:

@@ -2,9 +2,9 @@
 
 from clsunbias.data.augmentation import Jitter
 from clsunbias.data.balanced import ClassBalanced, SpeakerBalanced
-from clsunbias.data.base import Batch, DataModule, Split
+from clsunbias.data.base import Batch, DataModule, Resampler, Split
 from clsunbias.data.medmnist import BreastMNIST, RetinaMNIST
-from clsunbias.data.resampling import Resample
+from clsunbias.data.resampling import Subclasses, Subsample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
 from clsunbias.data.tabular import Tabular
@@ -17,12 +17,14 @@ __all__ = [
     "ClassBalanced",
     "DataModule",
     "Jitter",
-    "Resample",
+    "Resampler",
     "RetinaMNIST",
     "ShuffledBatches",
     "SpeakerBalanced",
     "Speech",
     "Split",
+    "Subclasses",
+    "Subsample",
     "Tabular",
     "Toy",
     "Units",

@@ -1,4 +1,4 @@
-"""Balanced batch samplers: each speaker once an iteration, or each class as often as the others."""
+"""Balanced batch samplers: each speaker (or patient) once an epoch, or each class as often as the others."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,8 @@ from clsunbias.errors import InputError
 class SpeakerBalanced(BatchSampler):
     """One random segment of each speaker of the split an epoch (arXiv 2508.06943, section 4.9).
 
-    Speakers come in random order; which segment each one gives is drawn anew every epoch, all alike likely.
+    Speakers come in random order; which segment each one gives is drawn anew every epoch, all alike likely. What holds
+    for speakers and their segments holds for patients and their rows.
 
     Args:
         split: the training split; its units are the speakers.
@@ -21,16 +22,18 @@ class SpeakerBalanced(BatchSampler):
             an epoch is one iteration.
 
     Raises:
-        InputError: batch_size below 2, or a split whose rows belong to no speakers.
+        InputError: a split whose rows belong to no speakers.
     """
 
     def __init__(self, split: Split, batch_size: int | None = None) -> None:
         grouped = [units.of_row for units in split.units if units.of_row is not None]
         if not grouped:
-            raise InputError("SpeakerBalanced is for splits whose rows belong to speakers; here each row stands alone")
+            raise InputError(
+                "SpeakerBalanced is for rows that belong to speakers or patients; here each row stands alone"
+            )
         speaker = grouped[0]
         self.count = torch.bincount(speaker)
-        super().__init__(self.count, len(self.count) if batch_size is None else checked(batch_size))
+        super().__init__(self.count, batch_size)
         self.segments = speaker.argsort(stable=True)  # of the first speaker, of the second …
         self.first = self.count.cumsum(0) - self.count
         self.share_of_row = 1 / self.count[speaker]
@@ -50,14 +53,11 @@ class ClassBalanced(BatchSampler):
 
     Args:
         split: the training split.
-        batch_size: rows in a batch, over all processes together.
-
-    Raises:
-        InputError: batch_size below 2.
+        batch_size: rows in a batch, over all processes together; None for as many as the split has.
     """
 
-    def __init__(self, split: Split, batch_size: int = 64) -> None:
-        super().__init__(split, checked(batch_size))
+    def __init__(self, split: Split, batch_size: int | None = 64) -> None:
+        super().__init__(split, batch_size)
         counts = torch.bincount(split.target)
         self.chance = 1 / (counts.double() * len(counts))[split.target]
 
@@ -67,10 +67,3 @@ class ClassBalanced(BatchSampler):
 
     def expected_rows(self) -> Tensor:
         return self.chance * self.size
-
-
-def checked(batch_size: int) -> int:
-    """The batch size, if a batch can hold both classes."""
-    if batch_size < 2:
-        raise InputError(f"batch_size must be at least 2, so that a batch can hold both classes; got {batch_size}")
-    return batch_size

@@ -1,9 +1,9 @@
 """What every data set shares: splits held in memory, checked once, fetched a batch at a time by index."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypedDict
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,9 @@ from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBat
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 
-
-class Batch(TypedDict):
-    """Rows as the model gets them: x float ``(B, …)``, target int64 ``(B,)``, row int64 ``(B,)`` within the split."""
-
-    x: Tensor
-    target: Tensor
-    row: Tensor
+Batch = dict[str, Tensor]
+"""Rows as the model gets them: ``x`` float ``(B, …)``, ``target`` int64 ``(B,)``, ``row`` int64 ``(B,)`` within the
+split, and what else the split says of each row."""
 
 
 class Rows(Protocol):
@@ -40,28 +36,47 @@ class Split(Dataset[Batch]):
         x: float ``(N, …)``, one row each.
         target: int64 ``(N,)``, the class of each row.
         units: what is scored, at one level or several, that of the headline first; by default the rows themselves.
+        more: further tensors ``(N, …)`` by their key in a batch, for objectives that need them.
     """
 
-    def __init__(self, x: Rows, target: Tensor, units: Sequence[Units] = ()) -> None:
+    def __init__(
+        self, x: Rows, target: Tensor, units: Sequence[Units] = (), more: Mapping[str, Tensor] | None = None
+    ) -> None:
         self.x = x
         self.target = target
         self.units = tuple(units) or (Units(target),)
+        self.more = dict(more or {})
 
     def __len__(self) -> int:
         return len(self.target)
 
     def __getitem__(self, rows: Tensor) -> Batch:
-        return {"x": self.x[rows], "target": self.target[rows], "row": rows}
+        more = {name: values[rows] for name, values in self.more.items()}
+        return {"x": self.x[rows], "target": self.target[rows], "row": rows, **more}
+
+    def take(self, rows: Tensor) -> "Split":
+        """The rows of these numbers, int64 ``(M,)``, each as often as it is named, in memory."""
+        more = {name: values[rows] for name, values in self.more.items()}
+        return Split(self.x[rows], self.target[rows], [units.take(rows) for units in self.units], more)
+
+
+class Resampler(ABC):
+    """Makes another training split of the one that was loaded: fewer rows, repeated, new or better described ones."""
+
+    @abstractmethod
+    def __call__(self, train: Split) -> Split:
+        """The split to train on, of one whose rows are in memory."""
 
 
 class DataModule(LightningDataModule, ABC):
     """A data set: a subclass names its classes and loads its splits; the rest is here.
 
-    Splits are called ``train``, ``val`` and, for anything else, test splits. Training rows are shuffled by
-    :class:`~clsunbias.data.samplers.ShuffledBatches` unless :meth:`train_sampler` says otherwise.
+    Splits are called ``train``, ``val`` and, for anything else, test splits.
 
     Args:
-        batch_size: rows in a training batch, over all processes together; at least 2.
+        batch_size: rows in a training batch, over all processes together, at least 2; None for all in one batch.
+        sampler: order of the training rows, made from the training split and batch_size; None for the data set's own.
+        resample: makes another training split; None keeps it as it is.
 
     Raises:
         InputError: batch_size below 2.
@@ -82,12 +97,22 @@ class DataModule(LightningDataModule, ABC):
     scaling: ClassVar[str] = "rows as the data set gives them"
     """How a row is made of what was measured; an exported model says so."""
 
-    def __init__(self, batch_size: int = 64) -> None:
+    withhold_test: bool = False
+    """Whether a run's end leaves the test splits unscored, as a search must."""
+
+    def __init__(
+        self,
+        batch_size: int | None = 64,
+        sampler: Callable[[Split, int | None], BatchSampler] | None = None,
+        resample: Resampler | None = None,
+    ) -> None:
         super().__init__()
-        if batch_size < 2:
+        if batch_size is not None and batch_size < 2:
             raise InputError(f"batch_size must be at least 2, so that a batch can hold both classes; got {batch_size}")
         self.name: str = type(self).__name__.lower()  # as results show it
         self.batch_size = batch_size
+        self.sampler = sampler
+        self.resample = resample
         self.splits: dict[str, Split] = {}
 
     @property
@@ -122,6 +147,13 @@ class DataModule(LightningDataModule, ABC):
         if self.splits:
             return
         splits = self.load()
+        if self.resample:
+            if not isinstance(splits["train"].x, Tensor):
+                raise InputError(
+                    f"{type(self.resample).__name__} is for rows in memory, {self.name} reads its own from a file; "
+                    "take data.resample out, and choose how often rows are drawn with data.sampler"
+                )
+            splits["train"] = self.resample(splits["train"])
         for split, rows in splits.items():
             counts = torch.bincount(rows.units[0].target, minlength=len(self.class_names))
             for name, count in zip(self.class_names, counts.tolist(), strict=True):
@@ -130,13 +162,21 @@ class DataModule(LightningDataModule, ABC):
         self.splits = splits
 
     @property
+    def scored_splits(self) -> dict[str, Split]:
+        """The splits that a run is scored on when it ends."""
+        seen = {"train", "val"} if self.withhold_test else self.splits.keys()
+        return {name: split for name, split in self.splits.items() if name in seen}
+
+    @property
     def class_counts(self) -> Tensor:
-        """Training rows of each class, int64 ``(C,)``."""
-        return torch.bincount(self.splits["train"].target, minlength=len(self.class_names))
+        """Training rows of each class that an epoch is expected to hold, float32 ``(C,)``."""
+        train = self.splits["train"]
+        counts = torch.zeros(len(self.class_names))
+        return counts.index_add_(0, train.target, self.train_sampler(train).expected_rows().float())
 
     def train_sampler(self, train: Split) -> BatchSampler:
-        """The order of training rows; override for another."""
-        return ShuffledBatches(train, self.batch_size)
+        """The order of training rows: that of ``sampler``, or of a subclass's own, else shuffled."""
+        return (self.sampler or ShuffledBatches)(train, self.batch_size)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         train = self.splits["train"]
@@ -147,7 +187,7 @@ class DataModule(LightningDataModule, ABC):
 
     def test_dataloader(self) -> list[DataLoader[Batch]]:
         """Every split, in order: a run is tested once, and training and validation figures come from the same pass."""
-        return [self.evaluation_loader(split) for split in self.splits.values()]
+        return [self.evaluation_loader(split) for split in self.scored_splits.values()]
 
     def evaluation_loader(self, split: Split) -> DataLoader[Batch]:
         """All rows of a split in order."""

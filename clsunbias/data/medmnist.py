@@ -3,7 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ from torch import Tensor
 from clsunbias.data.augmentation import Jitter
 from clsunbias.data.base import Batch, DataModule, Split
 from clsunbias.data.images import read_images
-from clsunbias.data.resampling import Resample
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
@@ -61,9 +60,8 @@ class MedMNIST(DataModule):
 
     Args:
         root: folder of the npz file; default $CLSUNBIAS_DATA, else ``data``.
-        batch_size: rows in a training batch, over all processes together; at least 2.
-        resample: draws a smaller training split; None keeps it whole.
         augment: random augmentation of training batches; None for none.
+        options: of every data set (:class:`DataModule`).
     """
 
     flag: ClassVar[str]
@@ -72,16 +70,9 @@ class MedMNIST(DataModule):
     licence = "CC BY 4.0: MedMNIST v2 (Yang et al., Scientific Data 10:41, 2023)"
     scaling: ClassVar[str] = "(pixel / 255 - 0.5) / 0.5, channels first"
 
-    def __init__(
-        self,
-        root: Path | None = None,
-        batch_size: int = 64,
-        resample: Resample | None = None,
-        augment: Jitter | None = None,
-    ) -> None:
-        super().__init__(batch_size)
+    def __init__(self, root: Path | None = None, augment: Jitter | None = None, **options: Any) -> None:
+        super().__init__(**options)
         self.root = data_root(root)
-        self.resample = resample
         self.augment = augment
 
     def binarise(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -90,16 +81,13 @@ class MedMNIST(DataModule):
 
     def load(self) -> dict[str, Split]:
         with np.load(official_npz(self.flag, self.root)) as arrays:
-            splits = {
+            return {
                 split: Split(
                     self.rows(arrays[f"{split}_images"]),
                     torch.from_numpy(self.binarise(arrays[f"{split}_labels"].reshape(-1).astype(np.int64))),
                 )
                 for split in ("train", "val", "test")
             }
-        if self.resample:
-            splits["train"] = self.resample(splits["train"])
-        return splits
 
     def read(self, path: Path) -> Split:
         names, pixels = read_images(path, self.size, self.channels)
@@ -127,14 +115,7 @@ class MedMNIST(DataModule):
 
 
 class BreastMNIST(MedMNIST):
-    """Breast ultrasound, 546/78/156 images: malignant (negative) against normal or benign (positive, 73 %).
-
-    Args:
-        root: folder of ``breastmnist.npz``; default $CLSUNBIAS_DATA, else ``data``.
-        batch_size: rows in a training batch, over all processes together; at least 2.
-        resample: draws a smaller training split; None keeps it whole.
-        augment: random augmentation of training batches; None for none.
-    """
+    """Breast ultrasound, 546/78/156 images: malignant (negative) against normal or benign (positive, 73 %)."""
 
     flag = "breastmnist"
     channels = 1
@@ -149,10 +130,8 @@ class RetinaMNIST(MedMNIST):
 
     Args:
         root: folder of ``retinamnist.npz``; default $CLSUNBIAS_DATA, else ``data``.
-        batch_size: rows in a training batch, over all processes together; at least 2.
         positive_from: lowest positive grade, 1 to 4.
-        resample: draws a smaller training split; None keeps it whole.
-        augment: random augmentation of training batches; None for none.
+        options: of :class:`MedMNIST`.
 
     Raises:
         InputError: positive_from outside 1–4.
@@ -161,15 +140,8 @@ class RetinaMNIST(MedMNIST):
     flag = "retinamnist"
     channels = 3
 
-    def __init__(
-        self,
-        root: Path | None = None,
-        batch_size: int = 64,
-        positive_from: int = 2,
-        resample: Resample | None = None,
-        augment: Jitter | None = None,
-    ) -> None:
-        super().__init__(root, batch_size, resample, augment)
+    def __init__(self, root: Path | None = None, positive_from: int = 2, **options: Any) -> None:
+        super().__init__(root, **options)
         if not 1 <= positive_from <= 4:
             raise InputError(f"positive_from is the lowest positive grade, 1 to 4; got {positive_from}")
         self.positive_from = positive_from

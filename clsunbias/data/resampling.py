@@ -1,15 +1,16 @@
-"""Resampling of a training split to a chosen size and class mix."""
+"""Resamplers: what another training split is made of the one that was loaded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from clsunbias.data.base import Split
+from clsunbias.data.base import Resampler, Split
 from clsunbias.errors import InputError
 
 
 @dataclass(frozen=True)
-class Resample:
+class Subsample(Resampler):
     """Draws a smaller training split without replacement (the case study of arXiv 2508.06943, section 2.4).
 
     Args:
@@ -40,7 +41,7 @@ class Resample:
         return round(self.size * self.positive_fraction)
 
     def __call__(self, train: Split) -> Split:
-        """The smaller split; rows keep their order.
+        """Draws the rows, which keep their order.
 
         Raises:
             InputError: the split has fewer rows of a class than are asked for.
@@ -57,5 +58,39 @@ class Resample:
                     f"positive), the training split has {len(rows)}; ask for fewer"
                 )
             chosen.append(rows[torch.randperm(len(rows), generator=generator)[:wanted]])
-        rows = torch.cat(chosen).sort().values
-        return Split(train.x[rows], train.target[rows])
+        return train.take(torch.cat(chosen).sort().values)
+
+
+@dataclass(frozen=True)
+class Subclasses(Resampler):
+    """Cuts classes into subclasses by k-means on the rows, which :class:`~clsunbias.objectives.Regrouped` trains on.
+
+    Rows stay as they are; each gets a ``subclass``, counted over all classes in their order. Distances are those of
+    the rows' numbers as the data set gives them: meaningful for tables and features, hardly for pixels.
+    Source: arXiv 2210.12234, which clusters the features of a network.
+
+    Args:
+        counts: subclasses of each class, in the order of the classes; 1 leaves one whole.
+        seed: of the clustering, apart from the run's seed.
+    """
+
+    counts: Sequence[int]
+    seed: int = 0
+
+    def __call__(self, train: Split) -> Split:
+        """Adds ``subclass``, int64 ``(N,)``.
+
+        Raises:
+            InputError: counts for another number of classes, or a class of fewer rows than subclasses.
+        """
+        from sklearn.cluster import KMeans
+
+        sizes = torch.bincount(train.target, minlength=len(self.counts)).tolist()
+        if len(sizes) != len(self.counts) or any(size < count for size, count in zip(sizes, self.counts, strict=True)):
+            raise InputError(f"{list(self.counts)} subclasses do not fit classes of {sizes} training rows")
+        subclass = torch.zeros_like(train.target)
+        for label, count in enumerate(self.counts):
+            rows = (train.target == label).nonzero().flatten()
+            clusters = KMeans(count, n_init=10, random_state=self.seed).fit_predict(train.x[rows].flatten(1).numpy())
+            subclass[rows] = sum(self.counts[:label]) + torch.from_numpy(clusters).long()
+        return Split(train.x, train.target, train.units, {**train.more, "subclass": subclass})

@@ -9,24 +9,29 @@ from collections.abc import Iterator, Sized
 from typing import Any, cast
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
+from clsunbias.distributed import rank, world_size
+
 
 class BatchSampler(DistributedSampler[Tensor]):
-    """What the samplers share: the process's rank, and the seed that ``seed_everything`` left in the environment."""
+    """What the samplers share: the process's rank, and the seed that ``seed_everything`` left in the environment.
 
-    def __init__(self, rows: Sized, batch_size: int) -> None:
-        running = dist.is_available() and dist.is_initialized()
+    Args:
+        rows: what there is to draw, of which only the length is taken.
+        batch_size: rows in a batch, over all processes together; None for all of them.
+    """
+
+    def __init__(self, rows: Sized, batch_size: int | None) -> None:
         super().__init__(
             cast(Dataset[Any], rows),
-            num_replicas=dist.get_world_size() if running else 1,
-            rank=dist.get_rank() if running else 0,
+            num_replicas=world_size(),
+            rank=rank(),
             seed=int(os.environ.get("PL_GLOBAL_SEED", "0")),
         )
         self.size = len(rows)
-        self.batch_size = batch_size
+        self.batch_size = self.size if batch_size is None else batch_size
 
     def __len__(self) -> int:
         return -(-self.size // self.batch_size)
@@ -46,10 +51,10 @@ class ShuffledBatches(BatchSampler):
 
     Args:
         rows: the split, of which only the length is taken.
-        batch_size: rows in a batch, over all processes together.
+        batch_size: rows in a batch, over all processes together; None for all of them.
     """
 
-    def __init__(self, rows: Sized, batch_size: int = 64) -> None:
+    def __init__(self, rows: Sized, batch_size: int | None = 64) -> None:
         super().__init__(rows, batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -72,7 +77,7 @@ class FullBatches(BatchSampler):
     """
 
     def __init__(self, rows: Sized, per_epoch: int) -> None:
-        super().__init__(rows, batch_size=len(rows))
+        super().__init__(rows, batch_size=None)
         self.per_epoch = per_epoch
 
     def __len__(self) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -58,9 +58,11 @@ class Speech(DataModule):
         root: folder that holds the corpus's; default $CLSUNBIAS_DATA, else ``data``.
         front_end: what makes frames of speech.
         seconds: length of a segment.
-        sampler: order of training segments, made from the training split.
+        sampler: order of training segments; default one of each speaker.
+        batch_size: of the sampler's; default all speakers.
         headline: what the main figures count, ``speaker`` or ``segment``; the others stand beside them.
         merge: a speaker's probability: ``mean`` of the segments', or share of their ``vote``.
+        options: of every data set (:class:`DataModule`).
     """
 
     evaluation_rows = 64
@@ -72,16 +74,17 @@ class Speech(DataModule):
         root: Path | None = None,
         front_end: FrontEnd | None = None,
         seconds: float = 3.84,
-        sampler: Callable[[Split], BatchSampler] = SpeakerBalanced,
+        sampler: Callable[[Split, int | None], BatchSampler] | None = SpeakerBalanced,
+        batch_size: int | None = None,
         headline: Literal["speaker", "segment"] = "speaker",
         merge: Literal["mean", "vote"] = "mean",
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(batch_size, sampler, **options)
         self.name = corpus
         self.folder = data_root(root) / corpus
         self.front_end = front_end or LogMel()
         self.seconds = seconds
-        self.sampler = sampler
         self.headline = headline
         self.vote = merge == "vote"
 
@@ -122,16 +125,6 @@ class Speech(DataModule):
             Units(target, None, "segment", [f"{name}/{number}" for name, number in zip(names, numbers, strict=True)]),
         ]
         return Split(MappedRows(segments, kept), target, units if self.headline == "speaker" else units[::-1])
-
-    def train_sampler(self, train: Split) -> BatchSampler:
-        return self.sampler(train)
-
-    @property
-    def class_counts(self) -> Tensor:
-        """Training rows of each class that an epoch of the sampler is expected to hold, float32 ``(C,)``."""
-        train = self.splits["train"]
-        counts = torch.zeros(len(self.class_names))
-        return counts.index_add_(0, train.target, self.sampler(train).expected_rows().float())
 
     def read(self, path: Path) -> Split:
         """New recordings, one or a folder of them, each scored as a speaker of its own.

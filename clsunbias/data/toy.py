@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ class Toy(DataModule):
 
     Sets: train 1000 rows; val 248, always balanced; test_1 500 (f2 high for all); test_2 504 (f2 uninformative). With
     the default seeds the numbers are those behind Table 1; note that the authors seed training and tests alike, so
-    their noise is not independent. Training is full batch.
+    their noise is not independent. Training is full batch, unless options name a sampler.
 
     Args:
         positive_fraction: P(positive) in the training set, in (0, 1): 0.5 balanced, 0.1 imbalanced.
@@ -90,6 +91,7 @@ class Toy(DataModule):
         val_seed: of the validation set.
         test_seed: of each test set.
         validate_every: iterations from one validation to the next; the first is after iteration 1.
+        options: of every data set (:class:`DataModule`).
 
     Raises:
         InputError: positive_fraction outside (0, 1), or validate_every below 1.
@@ -106,8 +108,9 @@ class Toy(DataModule):
         val_seed: int = 43,
         test_seed: int = 42,
         validate_every: int = 5,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**options)
         if not 0 < positive_fraction < 1:
             raise InputError(f"positive_fraction must lie between 0 and 1, got {positive_fraction}")
         if validate_every < 1:
@@ -126,4 +129,4 @@ class Toy(DataModule):
         }
 
     def train_sampler(self, train: Split) -> BatchSampler:
-        return FullBatches(train, self.validate_every)
+        return super().train_sampler(train) if self.sampler else FullBatches(train, self.validate_every)

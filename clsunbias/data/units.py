@@ -29,6 +29,12 @@ class Units:
     names: Sequence[str] | None = None
     vote: bool = False
 
+    def take(self, rows: Tensor) -> "Units":
+        """The units of some rows, int64 ``(M,)``: of groups those that have one of them, in the order they had."""
+        kept, of_row = (rows, None) if self.of_row is None else torch.unique(self.of_row[rows], return_inverse=True)
+        names = None if self.names is None else [self.names[unit] for unit in kept.tolist()]
+        return Units(self.target[kept], of_row, self.name, names, self.vote)
+
     def merge(self, prob: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities ``(U, C)`` and losses ``(U,)`` of the units, from those of the rows ``(N, C)``, ``(N,)``.
 
@@ -41,6 +47,5 @@ class Units:
             prob = F.one_hot(prob.argmax(1), prob.shape[1]).float()
         rows = torch.cat([prob, torch.ones_like(loss).unsqueeze(1)], 1)
         sums = rows.new_zeros(len(self.target), rows.shape[1]).index_add_(0, self.of_row, rows)
-        # A mean of ones may round to above 1, which torchmetrics would take for a logit.
-        merged = (sums[:, :-1] / sums[:, -1:]).clamp(max=1)
+        merged = sums[:, :-1] / sums[:, -1:]
         return merged, -merged.gather(1, self.target.unsqueeze(1)).squeeze(1).clamp(min=LEAST).log()

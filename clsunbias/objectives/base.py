@@ -1,92 +1,53 @@
-"""The objective's interface, and the class risks of the global batch that every objective is made of."""
+"""The objective's interface: what training minimises, and what else it says of itself."""
 
-import math
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar, cast
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clsunbias.errors import InputError
+from clsunbias.objectives.class_risks import ClassRisks, class_risks
+from clsunbias.objectives.sample_losses import CrossEntropy, SampleLoss, cross_entropy
 
 
-@dataclass(frozen=True)
-class ClassRisks:
-    """Sums of the sample losses of each class over the global batch.
-
-    Attributes:
-        sums: float32 ``(C,)``, the summed loss of each class; differentiable.
-        counts: float32 ``(C,)``, the number of samples of each class.
-    """
-
-    sums: Tensor
-    counts: Tensor
-
-    @cached_property
-    def means(self) -> Tensor:
-        """L_c, the mean loss of each class, ``(C,)``; 0 for a class that is absent."""
-        return self.sums / self.counts.clamp(min=1)
-
-    @cached_property
-    def present(self) -> Tensor:
-        """Which classes the batch holds, bool ``(C,)``."""
-        return self.counts > 0
+def widen(logits: Tensor) -> Tensor:
+    """A single logit z, ``(B, 1)`` or ``(B,)``, as (0, z): softmax of that is exactly (1 − σ(z), σ(z))."""
+    if logits.ndim == 1:
+        logits = logits.unsqueeze(1)
+    return F.pad(logits, (1, 0)) if logits.shape[1] == 1 else logits
 
 
-def class_risks(losses: Tensor, target: Tensor, num_classes: int) -> ClassRisks:
-    """Class-wise sums and counts over the batch of all processes.
-
-    A risk such as ``|L₊ − L₋|`` is no mean over samples, so averaging each process's own value would optimise
-    something else. The sums therefore take their value from all processes, while their gradient flows through this
-    process's share, scaled by the number of processes because the gradient is averaged over them afterwards.
-
-    Args:
-        losses: ``(B,)``, one loss a sample; any floating dtype, summed in float32.
-        target: int64 ``(B,)`` in ``[0, num_classes)``.
-        num_classes: C.
-
-    Returns:
-        The risks of the global batch.
-    """
-    # Multiply and sum, not a matrix product: under autocast a product would be rounded to bfloat16.
-    member = (target.unsqueeze(1) == torch.arange(num_classes, device=target.device)).to(torch.float32)
-    counts = member.sum(0)
-    sums = (losses.float().unsqueeze(1) * member).sum(0)
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        totals = torch.stack([sums.detach(), counts])
-        dist.all_reduce(totals)
-        sums = dist.get_world_size() * (sums - sums.detach()) + totals[0]
-        counts = totals[1]
-    return ClassRisks(sums, counts)
+def snake_case(name: str) -> str:
+    """A class's name as folders, files and tables show it."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 class Objective(nn.Module, ABC):
     """Turns logits and targets into the scalar that training minimises.
 
-    A subclass says how the class risks are combined (:meth:`combine`); one that changes the loss of a sample
-    overrides :meth:`losses` as well.
+    A subclass gives :meth:`loss`. One that only combines class risks derives from :class:`ClassRiskObjective`.
 
     Attributes:
         annealable: names of the float attributes that a schedule may move during training; they are logged.
+        needs: keys of the batch that :meth:`loss` takes beside logits and target, such as ``row``.
     """
 
     annealable: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:
-        """The class's name in snake case, as folders, files and tables show it."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(self).__name__).lower()
+        """The class's name in snake case."""
+        return snake_case(type(self).__name__)
 
     def setup(self, class_counts: Tensor) -> None:
         """Takes the class counts of the training split; called once before training.
 
         Args:
-            class_counts: integer ``(C,)``, C ≥ 2.
+            class_counts: ``(C,)``, C ≥ 2: training rows of each class, or as many as the sampler is expected to draw.
 
         Raises:
             InputError: a class has no training sample, or there are fewer than two classes.
@@ -100,38 +61,96 @@ class Objective(nn.Module, ABC):
                 f"(counts {class_counts.tolist()}); every class needs at least one"
             )
 
-    def losses(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss of each sample, float32 ``(B,)``: cross-entropy, unless a subclass says otherwise."""
-        return F.cross_entropy(logits.float(), target, reduction="none")
+    def annealed(self) -> dict[str, float]:
+        """The numbers that schedules may move as they are now, by name; those of a part as ``part.name``."""
+        return {name: getattr(owner, name.rpartition(".")[2]) for name, owner in self.annealed_by().items()}
+
+    def annealed_by(self) -> dict[str, nn.Module]:
+        """The module that each of these numbers is an attribute of: the objective, or a part of it."""
+        return {
+            f"{path}.{name}" if path else name: module
+            for path, module in self.named_modules()
+            for name in getattr(module, "annealable", ())
+        }
+
+    def outputs(self, num_classes: int) -> int:
+        """How many logits a network must give for C classes."""
+        return num_classes
+
+    def class_logits(self, logits: Tensor) -> Tensor:
+        """Logits of the classes ``(B, C)`` from those of the network: what is scored, predicted and exported."""
+        return logits
+
+    @abstractmethod
+    def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
+        """The scalar to minimise, over the batch of all processes (see :mod:`clsunbias.distributed`).
+
+        Args:
+            logits: ``(B, K)``, K as :meth:`outputs` says.
+            target: int64 ``(B,)``.
+            more: the batch's ``needs``, ``(B, …)`` each.
+        """
+
+    def forward(self, logits: Tensor, target: Tensor, **more: Tensor) -> dict[str, Tensor]:
+        """Evaluates the objective on one batch.
+
+        Args:
+            logits: ``(B, K)``, K as :meth:`outputs` says; for two classes also one, ``(B, 1)`` or ``(B,)``.
+            target: int64 ``(B,)``.
+            more: the batch's ``needs``.
+
+        Returns:
+            ``loss``: float32 scalar to minimise; ``class_loss_sums`` and ``class_counts``: detached ``(C,)``, from
+            which exact class losses over many batches can be formed. Those are always the cross-entropy of the class
+            logits, so that curves of different objectives compare.
+        """
+        logits = widen(logits)
+        with torch.no_grad():
+            class_logits = self.class_logits(logits)
+            risks = class_risks(cross_entropy(class_logits, target), target, class_logits.shape[1])
+        return {"loss": self.loss(logits, target, **more), "class_loss_sums": risks.sums, "class_counts": risks.counts}
+
+    def __call__(self, logits: Tensor, target: Tensor, **more: Tensor) -> dict[str, Tensor]:  # typed pass-through
+        return cast(dict[str, Tensor], super().__call__(logits, target, **more))
+
+
+class ClassRiskObjective(Objective):
+    """An objective that is a function of the class risks: the mean of a sample loss over each class of the batch.
+
+    A subclass says how they combine (:meth:`combine`); any sample loss goes with any of them.
+
+    Args:
+        sample_loss: the loss of each sample; default cross-entropy.
+    """
+
+    def __init__(self, sample_loss: SampleLoss | None = None) -> None:
+        super().__init__()
+        self.sample_loss = sample_loss or CrossEntropy()
+
+    @property
+    def name(self) -> str:
+        plain = type(self.sample_loss) is CrossEntropy
+        return super().name if plain else f"{super().name}_{snake_case(type(self.sample_loss).__name__)}"
+
+    def setup(self, class_counts: Tensor) -> None:
+        super().setup(class_counts)
+        self.sample_loss.setup(class_counts)
 
     @abstractmethod
     def combine(self, risks: ClassRisks) -> Tensor:
         """The scalar objective as a function of the class risks."""
 
-    def forward(self, logits: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Evaluates the objective on one batch.
+    def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
+        return self.combine(class_risks(self.sample_loss(logits, target), target, logits.shape[1]))
 
-        Args:
-            logits: ``(B, C)``; a binary model's single logit z comes widened to (0, z).
-            target: int64 ``(B,)``.
-
-        Returns:
-            ``loss``: float32 scalar to minimise; ``class_loss_sums`` and ``class_counts``: detached ``(C,)``, from
-            which exact class losses over many batches can be formed.
-        """
-        risks = class_risks(self.losses(logits, target), target, logits.shape[1])
+    def forward(self, logits: Tensor, target: Tensor, **more: Tensor) -> dict[str, Tensor]:
+        if type(self.sample_loss) is not CrossEntropy:
+            return super().forward(logits, target, **more)
+        # The loss and the curves are of the same losses, which are formed once.
+        logits = widen(logits)
+        risks = class_risks(self.sample_loss(logits, target), target, logits.shape[1])
         return {
             "loss": self.combine(risks),
             "class_loss_sums": risks.sums.detach(),
             "class_counts": risks.counts,
         }
-
-    def __call__(self, logits: Tensor, target: Tensor) -> dict[str, Tensor]:  # typed pass-through of nn.Module's
-        return cast(dict[str, Tensor], super().__call__(logits, target))
-
-
-def non_negative(name: str, value: float) -> float:
-    """Returns value as a float, or raises InputError naming it when it is negative, infinite or not a number."""
-    if not 0 <= value < math.inf:
-        raise InputError(f"{name} must be a finite number of at least 0, got {value}")
-    return float(value)

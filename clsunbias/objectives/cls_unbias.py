@@ -6,8 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from clsunbias.objectives.base import ClassRisks, non_negative
+from clsunbias.objectives.class_risks import ClassRisks
 from clsunbias.objectives.group_dro import GroupDRO
+from clsunbias.objectives.numbers import NonNegative
+from clsunbias.objectives.sample_losses import SampleLoss
 
 
 def absolute_gap(means: Tensor, present: Tensor) -> Tensor:
@@ -58,31 +60,25 @@ class ClsUnbias(GroupDRO):
         tau: inverse temperature τ ≥ 0 of the group DRO weights.
         inequality: L_ineq for more than two classes, a function of (class losses, classes present): :func:`variance`,
             :func:`max_min` or :func:`mean_pairwise`. Two classes always use the absolute gap.
+        sample_loss: the loss of each sample; default cross-entropy.
 
     Raises:
         InputError: lam or tau is negative, whether given here or set later by a schedule.
     """
 
     annealable: ClassVar[tuple[str, ...]] = ("lam", "tau")
+    lam = NonNegative()
 
     def __init__(
         self,
         lam: float = 1.0,
         tau: float = 1.0,
         inequality: Callable[[Tensor, Tensor], Tensor] = variance,
+        sample_loss: SampleLoss | None = None,
     ) -> None:
-        super().__init__(tau)
+        super().__init__(tau, sample_loss)
         self.lam = lam
         self.inequality = inequality
-
-    @property
-    def lam(self) -> float:
-        """The weight λ of the inequality loss."""
-        return self._lam
-
-    @lam.setter
-    def lam(self, value: float) -> None:
-        self._lam = non_negative("lam", value)
 
     def combine(self, risks: ClassRisks) -> Tensor:
         inequality = absolute_gap if len(risks.counts) == 2 else self.inequality

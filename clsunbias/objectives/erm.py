@@ -4,10 +4,12 @@ import torch
 from torch import Tensor
 
 from clsunbias.errors import InputError
-from clsunbias.objectives.base import ClassRisks, Objective
+from clsunbias.objectives.base import ClassRiskObjective
+from clsunbias.objectives.class_risks import ClassRisks
+from clsunbias.objectives.sample_losses import SampleLoss
 
 
-class ERM(Objective):
+class ERM(ClassRiskObjective):
     """Empirical risk minimisation: L = (1/|B|) Σ_B ℓ(f(x), y).
 
     Source: arXiv 2508.06943, eq. 10.
@@ -17,7 +19,7 @@ class ERM(Objective):
         return risks.sums.sum() / risks.counts.sum()
 
 
-class PerClassERM(Objective):
+class PerClassERM(ClassRiskObjective):
     """Per-class ERM: L = (1/C) Σ_c L_c, L_c the mean loss of class c in the batch.
 
     A class absent from the batch takes no part: C is then the number of classes present.
@@ -28,18 +30,21 @@ class PerClassERM(Objective):
         return risks.means.sum() / risks.present.sum()
 
 
-class ClassWeightedERM(Objective):
+class ClassWeightedERM(ClassRiskObjective):
     """Class-weighted ERM: L = (1/|B|) Σ_B w_y ℓ(f(x), y), with w_c = N / (C·N_c).
 
     N_c counts class c in the training split. The sum is divided by the batch size, not by the sum of the weights
     (as ``torch.nn.CrossEntropyLoss(weight=…)`` would), so on the whole training split it equals per-class ERM.
     Source: arXiv 2508.06943, eq. 11; the paper does not print its weights, inverse frequency is the usual choice.
+
+    Args:
+        sample_loss: the loss of each sample; default cross-entropy.
     """
 
     weights: Tensor
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, sample_loss: SampleLoss | None = None) -> None:
+        super().__init__(sample_loss)
         # Not in the checkpoint: the weights follow from the training data, which is there whenever they are needed.
         self.register_buffer("weights", torch.empty(0), persistent=False)
 

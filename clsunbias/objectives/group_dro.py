@@ -5,10 +5,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from clsunbias.objectives.base import ClassRisks, Objective, non_negative
+from clsunbias.objectives.base import ClassRiskObjective
+from clsunbias.objectives.class_risks import ClassRisks
+from clsunbias.objectives.numbers import NonNegative
+from clsunbias.objectives.sample_losses import SampleLoss
 
 
-class GroupDRO(Objective):
+class GroupDRO(ClassRiskObjective):
     """Class-wise group DRO: L = Σ_c sg[softmax(τ·L)]_c · L_c, sg stopping the gradient.
 
     Memoryless: the weights follow from the current batch alone, unlike Sagawa et al.'s (arXiv 1911.08731)
@@ -18,25 +21,18 @@ class GroupDRO(Objective):
 
     Args:
         tau: inverse temperature τ ≥ 0.
+        sample_loss: the loss of each sample; default cross-entropy.
 
     Raises:
         InputError: tau is negative, whether given here or set later by a schedule.
     """
 
     annealable: ClassVar[tuple[str, ...]] = ("tau",)
+    tau = NonNegative()
 
-    def __init__(self, tau: float = 1.0) -> None:
-        super().__init__()
+    def __init__(self, tau: float = 1.0, sample_loss: SampleLoss | None = None) -> None:
+        super().__init__(sample_loss)
         self.tau = tau
-
-    @property
-    def tau(self) -> float:
-        """The inverse temperature τ."""
-        return self._tau
-
-    @tau.setter
-    def tau(self, value: float) -> None:
-        self._tau = non_negative("tau", value)
 
     def combine(self, risks: ClassRisks) -> Tensor:
         means = risks.means

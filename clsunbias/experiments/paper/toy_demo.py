@@ -15,8 +15,7 @@ from clsunbias.data.toy import TEST_BLOCKS, TRAIN_BLOCKS, draw
 from clsunbias.errors import InputError
 from clsunbias.experiments.paper.toy_figures import CLASS_COLOURS, LIMITS, draw_boundary, draw_density
 from clsunbias.metrics import classification_metrics
-from clsunbias.module import widen
-from clsunbias.objectives import ERM, ClsUnbias, Objective
+from clsunbias.objectives import ERM, ClsUnbias, Objective, widen
 from clsunbias.schedules import Linear, Schedule, progress
 
 COLOURS = {"ERM": "#000000", "Cls-unbias": "#009E73"}

@@ -1,0 +1,60 @@
+"""``clsunbias validate``, ``test`` and ``predict``: what a trained checkpoint makes of data."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from rich.console import Console
+
+from clsunbias.checkpoints import load_weights
+from clsunbias.errors import InputError
+from clsunbias.files import write_csv
+from clsunbias.results import decisions, scored_units, show, split_metrics
+
+if TYPE_CHECKING:
+    from clsunbias.commands.fit import ExperimentCLI
+
+
+def validate(cli: "ExperimentCLI") -> None:
+    """Prints the validation figures of a checkpoint."""
+    checkpoint = load_checkpoint(cli)
+    cli.trainer.validate(cli.model, datamodule=cli.datamodule, verbose=False)
+    show(split_metrics(scored_units(cli.model), cli.datamodule.class_names), str(checkpoint))
+
+
+def test(cli: "ExperimentCLI") -> None:
+    """Prints the figures of a checkpoint on every split."""
+    checkpoint = load_checkpoint(cli)
+    cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False)
+    show(split_metrics(scored_units(cli.model), cli.datamodule.class_names), str(checkpoint))
+
+
+def predict(cli: "ExperimentCLI") -> None:
+    """Writes class probabilities and decisions of new inputs to OUT/predictions.csv.
+
+    Raises:
+        InputError: no input or output is named, the output is a finished run's, or the input cannot be read.
+    """
+    source, out, threshold = cli.option("input"), cli.option("out"), cli.option("threshold")
+    if source is None or out is None:
+        raise InputError("predict needs --input (images, recordings or a table) and --out (a folder)")
+    if (Path(out) / "result.json").exists():
+        raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
+    split = cli.datamodule.read(Path(source))
+    cli.model.check(cli.datamodule, split.x)
+    load_checkpoint(cli)
+    batches = cli.trainer.predict(cli.model, dataloaders=cli.datamodule.evaluation_loader(split))
+    rows = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
+    prob, _ = split.units[0].merge(rows, torch.zeros(len(rows)))
+    frame = decisions(prob, cli.datamodule.class_names, threshold)
+    frame.insert(0, "unit", list(split.units[0].names or range(len(frame))))
+    write_csv(Path(out) / "predictions.csv", frame)
+    Console().print(f"{len(frame)} predictions in {Path(out) / 'predictions.csv'}")
+
+
+def load_checkpoint(cli: "ExperimentCLI") -> Path:
+    """Loads --ckpt_path, or the selected checkpoint of the run whose config was given; returns which."""
+    run = Path(str((cli.option("config") or ["."])[0])).parent
+    path = Path(cli.option("ckpt_path") or run / "checkpoints" / "selected.ckpt")
+    load_weights(cli.model, path)
+    return path
