@@ -54,7 +54,7 @@ def is_part_of(name: str, parts: Sequence[str]) -> bool:
 
 def check_resumable(path: Path) -> None:
     """Raises InputError if a checkpoint holds weights alone, so that training cannot go on from it."""
-    if "loops" not in read_checkpoint(path):
+    if "optimizer_states" not in read_checkpoint(path):
         raise InputError(
             f"{path} holds weights alone, without the state of a training to go on with; start a new one from them "
             f"with --init_from {path}"

@@ -46,7 +46,8 @@ class RowScores:
             prob: float ``(B, C)``, class probabilities.
             loss: float ``(B,)``, loss of each row.
             target: int64 ``(B,)``, class of each row.
-            row: int64 ``(B,)``, index of each row in the split; None: they follow those of the batch before.
+            row: int64 ``(B,)``, index of each row in the split; None: they follow those of the batch before, and what
+                comes after the last batch is not asked for.
         """
         if self._sums is None:
             self._sums = prob.new_zeros(self._rows, prob.shape[1] + 3, dtype=torch.float32)
@@ -67,7 +68,7 @@ class RowScores:
         if not self._reduced:
             self._sums = sum_over_processes(self._sums)
         self._reduced = True
-        sums = self._sums.cpu()
+        sums = self._sums.cpu()[: self._next or None]
         wrong = (sums[:, -1] != 1).nonzero().flatten()
         if len(wrong):
             times = int(sums[wrong[0], -1])

@@ -178,6 +178,8 @@ class Classifier(LightningModule):
         self._score("val", batch)
 
     def on_validation_epoch_end(self) -> None:
+        if self.trainer.sanity_checking:
+            return
         metrics = self.training_figures() | {f"val/{name}": value for name, value in self.metrics("val").items()}
         # Not self.log, which copies its records for each figure: with a small model that doubled a run's time.
         self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})

@@ -55,6 +55,7 @@ class Margin(SampleLoss):
 SAMPLE_LOSSES: list[Callable[[], SampleLoss]] = [CrossEntropy, Focal, Margin]
 PAIRS = [partial(kind, sample_loss=loss()) for kind, loss in itertools.product(COMBINATIONS, SAMPLE_LOSSES)]
 SHIPPED: list[Callable[[], Objective]] = [*PAIRS, APLoss]
+EVERY: list[Callable[[], Objective] | str] = [*SHIPPED, "regrouped"]
 SUBCLASSES = {2: [3, 1], 5: [2, 1, 3, 1, 1]}
 
 
@@ -90,9 +91,9 @@ def evaluate(objective: Objective, logits: Tensor, target: Tensor, **more: Tenso
 def check_contract(make: Callable[[], Objective] | str) -> None:
     """Holds an objective to what training relies on, for two and five classes, a class absent or none.
 
-    A finite float32 scalar with a finite gradient, not 0 where every class is there, in single precision, in bfloat16 and under autocast;
-    the same for any order of the rows, and after its state was loaded into another; curves that are the cross-entropy
-    of its class logits; class logits of the number of classes.
+    A finite float32 scalar with a finite gradient, not 0 where every class is there, in single precision, in bfloat16
+    and under autocast; the same for any order of the rows, and after its state was loaded into another; curves that
+    are the cross-entropy of its class logits; class logits of the number of classes.
     """
     for classes, absent, precision in itertools.product((2, 5), (False, True), ("float32", "bfloat16", "autocast")):
         objective, fresh = made(make, classes), made(make, classes)
@@ -125,7 +126,7 @@ def label(make: Callable[[], Objective] | str) -> str:
     return make if isinstance(make, str) else make().name
 
 
-@pytest.mark.parametrize("make", [*SHIPPED, "regrouped"], ids=label)
+@pytest.mark.parametrize("make", EVERY, ids=label)
 def test_contract(make: Callable[[], Objective] | str) -> None:
     """Every objective, and every sample loss with every combination of class risks."""
     check_contract(make)
