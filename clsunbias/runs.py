@@ -1,0 +1,56 @@
+"""A finished run, read back into Python: its result, its predictions, and its model with the selected weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from clsunbias.checkpoints import load_weights, selected_weights
+from clsunbias.data.base import DataModule
+from clsunbias.experiments.running.run import read_predictions, read_record
+from clsunbias.module import Classifier
+
+ONE_CPU = "--trainer.accelerator cpu --trainer.devices 1 --trainer.strategy auto --trainer.enable_progress_bar false"
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A finished run.
+
+    Attributes:
+        result: content of ``result.json``.
+        config: content of ``config.yaml``.
+        predictions: split, unit, label and class probabilities of every scored unit.
+        model: on the CPU in evaluation mode, with the selected weights; ``model(x)`` gives logits ``(B, C)``.
+        data: the data set, whose rows are read by ``data.prepare_data()`` and ``data.setup("test")``.
+    """
+
+    result: Mapping[str, Any]
+    config: Mapping[str, Any]
+    predictions: pd.DataFrame
+    model: Classifier
+    data: DataModule
+
+
+def load_run(folder: str | Path) -> LoadedRun:
+    """Reads a finished run.
+
+    Making the model runs the code of the classes that the run's config names, as ``fit`` does: load the runs of people
+    you trust.
+
+    Args:
+        folder: of the run, as ``fit`` left it.
+
+    Raises:
+        InputError: there is no finished run, or a file of it is missing or not what the run wrote.
+    """
+    from clsunbias.commands.fit import run  # which brings the command line with it
+
+    folder = Path(folder)
+    record, config = read_record(folder)
+    (predictions,) = read_predictions([record])
+    made = run(["--config", str(folder / "config.yaml"), *ONE_CPU.split()], execute=False)
+    load_weights(made.model, selected_weights(folder))
+    return LoadedRun(record.result, config, predictions, made.model.eval(), made.datamodule)
