@@ -13,11 +13,12 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger
 from rich.console import Console
 
-from clsunbias.callbacks import Anneal, Checkpoints
+from clsunbias.callbacks import Checkpoints
 from clsunbias.checkpoints import check_resumable, load_weights, selected_weights
 from clsunbias.commands import evaluate
+from clsunbias.commands.experiment_options import add_options
 from clsunbias.dashboards import charts
-from clsunbias.dashboards.logger import Wandb, attach
+from clsunbias.dashboards.logger import attach
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
@@ -34,7 +35,6 @@ from clsunbias.results import (
     units_and_metrics,
     versions,
 )
-from clsunbias.selection import SelectionRule
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "num_sanity_val_steps": 0,  # model and data are checked before; a trial validation adds nothing
@@ -51,6 +51,7 @@ QUIET = (
     ".*smaller than the logging interval",  # figures are logged once per validation
     ".*logs directory .* exists",  # a resumed run writes its folder again
     "LightningCLI's args parameter",  # args always come from main
+    r".*module\(s\) in eval mode",  # frozen parts are meant to be
 )
 
 
@@ -62,28 +63,7 @@ class ExperimentCLI(LightningCLI):
     """LightningCLI around Classifier and DataModule, with annealing, a selection rule and an output folder."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_lightning_class_args(Anneal, "anneal")
-        parser.add_subclass_arguments(SelectionRule, "selection")
-        parser.set_defaults({"selection": {"class_path": "clsunbias.selection.Best"}})
-        parser.add_argument("--out", type=Path | None, help="output folder; fit's default is runs/NAME/OBJ/SEED")
-        parser.add_argument(
-            "--init_from", type=Path | None, help="fit: start from the weights of a finished run, or of a checkpoint"
-        )
-        parser.add_argument(
-            "--fresh", type=list[str] | str, default=[], help="fit: parts of the network that --init_from leaves alone"
-        )
-        parser.add_argument(
-            "--freeze", type=list[str] | str, default=[], help="fit: parts of the network to leave as they start"
-        )
-        parser.add_argument(
-            "--withhold_test", type=bool, default=False, help="fit: leave the test splits unscored, as a search must"
-        )
-        parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
-        parser.add_argument("--wandb", type=bool | Wandb, default=False, help="fit: show the run on W&B, too")
-        parser.add_argument("--input", type=Path | None, help="predict: images, recordings or a table")
-        parser.add_argument(
-            "--threshold", type=float | None, help="predict: of the positive of two classes; default 0.5"
-        )
+        add_options(parser)
 
     def _parse_ckpt_path(self) -> None:
         """Does nothing: checkpoints hold no hyper-parameters, the config is the truth."""
