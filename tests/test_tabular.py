@@ -15,8 +15,8 @@ from sklearn.datasets import load_breast_cancer
 
 from clsunbias.__main__ import main
 from clsunbias.data import Tabular
-from clsunbias.data.splits import SplitPlan
 from clsunbias.errors import InputError
+from clsunbias.splits import SplitPlan
 from tests.fakes import table_of
 from tests.test_cli import CONFIGS
 from tests.test_errors import fails

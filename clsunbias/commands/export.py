@@ -37,8 +37,8 @@ class Probabilities(nn.Module):
         return prob
 
 
-def export(options: list[str]) -> None:
-    """Runs ``clsunbias export`` with its options.
+def main(options: list[str]) -> int:
+    """Runs ``clsunbias export`` with its options; returns the exit status.
 
     Raises:
         InputError: a package is missing, the folder holds no finished run, or the model cannot be exported as it is.
@@ -59,6 +59,7 @@ def export(options: list[str]) -> None:
                 f"{TOLERANCE:g}; {chosen.onnx} was not written"
             )
     Console().print(f"{chosen.onnx}: largest difference from torch {difference:.2g}", markup=False, soft_wrap=True)
+    return 0
 
 
 def required(name: str) -> ModuleType:
