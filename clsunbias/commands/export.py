@@ -49,7 +49,7 @@ def main(options: list[str]) -> int:
     chosen = parser.parse_args(options)
     onnx, runtime, _ = (required(name) for name in PACKAGES)
     result = finished_result(chosen.run)
-    model, data = load_run(chosen.run)
+    model, data = _load_run(chosen.run)
     with atomic(chosen.onnx) as temporary:  # which is gone if anything below fails
         write(onnx, model, next(test_batches(data)), metadata(result, data), temporary)
         difference = largest_difference(runtime, model, data, temporary)
@@ -83,7 +83,7 @@ def finished_result(folder: Path) -> dict[str, Any]:
     return result
 
 
-def load_run(folder: Path) -> tuple[Probabilities, DataModule]:
+def _load_run(folder: Path) -> tuple[Probabilities, DataModule]:
     """The selected model of a run, on the CPU, and its data."""
     from clsunbias.commands.fit import run
 
