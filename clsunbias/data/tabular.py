@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,7 @@ class Tabular(DataModule):
         ignore: columns to leave out, such as numbers of records or what is known only after the diagnosis.
         missing: ``refuse`` missing features, or put the ``median`` of the training rows in their place.
         plan: how rows, or groups, are drawn: by class, with a seed of its own; default 60, 20 and 20 %.
-        batch_size: rows in a training batch, over all processes together; at least 2.
+        options: of every data set (:class:`DataModule`).
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Tabular(DataModule):
         ignore: Sequence[str] = (),
         missing: Literal["refuse", "median"] = "refuse",
         plan: SplitPlan | None = None,
-        batch_size: int = 64,
+        **options: Any,
     ) -> None:
-        super().__init__(batch_size)
+        super().__init__(**options)
         self.path = data_root(root) / path
         self.name = self.path.stem
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
