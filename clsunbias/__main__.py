@@ -1,17 +1,30 @@
 """The ``clsunbias`` command: names the commands at once, and loads only what the chosen one needs."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pkgutil import resolve_name
+from typing import Any
 
 from clsunbias import __version__
 from clsunbias.errors import InputError
 
-EXPERIMENT = ("fit", "validate", "test", "predict")
+EXPERIMENTS = ("fit", "validate", "test", "predict")
+COMMANDS = {
+    "export": "export:main",
+    "configs": "configs:main",
+    "prepare": "prepare:main",
+    "simulate": "simulate:main",
+    "reproduce": "reproduce:reproduce",
+    "report": "report:report",
+    "dashboard": "dashboard:main",
+}
+"""Module and function of each command, which takes the command's options and returns the exit status."""
+
 HELP = f"""clsunbias {__version__}: class-unbiased training for medical diagnosis
 
 usage: clsunbias COMMAND [OPTION ...]        clsunbias COMMAND --help
 
-experiments, each from one complete config (configs/*.yaml) and overlays (configs/objectives/*.yaml)
+experiments, each from one complete config and overlays, by their path or by the name of a shipped one
   fit         train, select a checkpoint on validation, test it once, write result.json
   validate    validation figures of a checkpoint
   test        figures of a checkpoint on every split
@@ -21,6 +34,7 @@ experiments, each from one complete config (configs/*.yaml) and overlays (config
                 [--data.root DIR] [--seed_everything N] [--SECTION.OPTION VALUE ...]
 
   export      the selected model as ONNX: clsunbias export RUN_DIR --onnx FILE
+  configs     the shipped configs, to be read or copied: clsunbias configs [--copy DIR]
 
 speech corpora, from the files as they come to a manifest of who speaks where
   prepare     check a corpus and write its manifest: clsunbias prepare CORPUS --raw DIR --out DIR
@@ -50,40 +64,24 @@ def main(args: Sequence[str] | None = None) -> int:
             print(HELP, end="")
         elif command == "--version":
             print(__version__)
-        elif command in EXPERIMENT:
-            from clsunbias.commands.fit import run
-
-            if "" not in sys.path:  # a user's own classes, by their import path from where the command is run
-                sys.path.insert(0, "")
-            run([command, *options])
-        elif command in {"prepare", "simulate"}:
-            from clsunbias.commands.prepare import prepare, simulate
-
-            return prepare(options) if command == "prepare" else simulate(options)
-        elif command == "reproduce":
-            from clsunbias.commands.reproduce import reproduce
-
-            return reproduce(options)
-        elif command == "report":
-            from clsunbias.commands.report import report
-
-            return report(options)
-        elif command == "export":
-            from clsunbias.commands.export import export
-
-            if "" not in sys.path:
-                sys.path.insert(0, "")
-            export(options)
-        elif command == "dashboard":
-            from clsunbias.commands.dashboard import dashboard
-
-            dashboard(options)
+        elif command in EXPERIMENTS:
+            load("fit:run")([command, *options])
+        elif command in COMMANDS:
+            return int(load(COMMANDS[command])(options))
         else:
             raise InputError(f"there is no command {command!r}; see clsunbias --help")
     except InputError as error:
         print(f"clsunbias: error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def load(function: str) -> Callable[[list[str]], Any]:
+    """A command's function, imported now, not before."""
+    if "" not in sys.path:  # a user's own classes, by their import path from where the command is run
+        sys.path.insert(0, "")
+    found: Callable[[list[str]], Any] = resolve_name(f"clsunbias.commands.{function}")
+    return found
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,37 @@ _PACKAGE = Path(__file__).parent
 
 CONFIGS = next(path for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if path.is_dir())
 """The shipped configs: inside an installed package, beside the package in a source tree."""
+
+
+def shipped_configs() -> dict[str, Path]:
+    """The shipped configs by name, such as ``retina`` and ``objectives/erm``."""
+    return {path.relative_to(CONFIGS).with_suffix("").as_posix(): path for path in sorted(CONFIGS.rglob("*.yaml"))}
+
+
+def find_config(asked: str | Path) -> Path:
+    """A config by its path or, where there is no such file, a shipped one by its name.
+
+    Args:
+        asked: a path, or a name with or without ``configs/`` and ``.yaml``.
+
+    Raises:
+        InputError: neither is there; names that are like it are in the message.
+    """
+    path = Path(asked)
+    if path.is_file():
+        return path
+    shipped = shipped_configs()
+    name = path.as_posix().removeprefix("configs/").removesuffix(".yaml")
+    if name in shipped:
+        return shipped[name]
+    last = {one: one.rpartition("/")[2] for one in shipped}
+    near = get_close_matches(name.rpartition("/")[2], last.values())
+    like_it = ", ".join(one for one in shipped if last[one] in near)
+    raise InputError(
+        f"there is no config {asked}: no such file, and none that comes with clsunbias"
+        + (f"; like it are {like_it}" if like_it else "")
+        + "; clsunbias configs lists them"
+    )
 
 
 def data_root(root: Path | None) -> Path:

@@ -1,6 +1,8 @@
 """The parser of every command but the experiments', which Lightning's has to serve."""
 
-from typing import NoReturn
+from argparse import SUPPRESS
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
@@ -16,4 +18,21 @@ class RaisesInputError:
 
 
 class Parser(RaisesInputError, ArgumentParser):
-    """A command's parser. Options are words joined by dashes."""
+    """A command's parser. Options are words joined by dashes, those that stand for a function's arguments, too."""
+
+    def add_argument(self, *names: str, **settings: Any) -> Any:
+        if settings.get("help") is not SUPPRESS:  # the library's own options are hidden
+            names = tuple(name.replace("_", "-") if name.startswith("--") else name for name in names)
+        return super().add_argument(*names, **settings)
+
+    def add_options_of(self, function: Callable[..., Any], skip: set[str | int]) -> list[str]:
+        """Adds an option for each argument of a function, as its signature and docstring say.
+
+        Args:
+            function: whose arguments.
+            skip: names of arguments that get no option.
+
+        Returns:
+            Names of the other arguments, under which the parsed options are found.
+        """
+        return self.add_function_arguments(function, as_group=False, skip=skip)  # options of a group keep underscores

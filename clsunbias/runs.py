@@ -9,6 +9,7 @@ import pandas as pd
 
 from clsunbias.checkpoints import load_weights, selected_weights
 from clsunbias.data.base import DataModule
+from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import read_predictions, read_record
 from clsunbias.module import Classifier
 
@@ -49,6 +50,8 @@ def load_run(folder: str | Path) -> LoadedRun:
     from clsunbias.commands.fit import run  # which brings the command line with it
 
     folder = Path(folder)
+    if not (folder / "result.json").is_file():
+        raise InputError(f"{folder} holds no finished run (there is no result.json); give the folder of one")
     record, config = read_record(folder)
     (predictions,) = read_predictions([record])
     made = run(["--config", str(folder / "config.yaml"), *ONE_CPU.split()], execute=False)

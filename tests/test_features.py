@@ -19,14 +19,13 @@ import pytest
 import soundfile
 import torch
 
-from clsunbias.data.splits import SplitPlan
-from clsunbias.networks.wav2vec import Architecture
-from clsunbias.networks.wav2vec import Wav2Vec as Network
+from clsunbias.networks.wav2vec import Architecture, Wav2VecNetwork
 from clsunbias.speech import FrontEnd, LogMel, Precomputed, Wav2Vec
 from clsunbias.speech.features import Features, features
+from clsunbias.speech.lines import to_rows
 from clsunbias.speech.manifest import COLUMNS, Corpus, Manifest
 from clsunbias.speech.preparation import prepare
-from clsunbias.speech.reading import to_rows
+from clsunbias.splits import SplitPlan
 from tests.speech_trees import fails, write_wav
 from tests.test_wav2vec import published, small
 
@@ -239,7 +238,7 @@ def test_two_processes_at_once_extract_once(manifest: Manifest, tmp_path: Path) 
 def test_wav2vec(manifest: Manifest, tmp_path: Path) -> None:
     """Frames of the network that the checkpoint holds, segment by segment; another network is refused by its shape."""
     torch.manual_seed(0)
-    network = Network(Architecture(aggregator=(2,))).eval()
+    network = Wav2VecNetwork(Architecture(aggregator=(2,))).eval()
     layers = {"conv_feature_layers": str([(512, *layer) for layer in Architecture.encoder])}
     checkpoint = published(network, **layers, conv_aggregator_layers="[(512, 2, 1)]")
     torch.save(checkpoint, tmp_path / "large.pt")

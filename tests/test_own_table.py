@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clsunbias.speech import table
+from clsunbias.speech import own_recordings
 from tests.speech_trees import NAN, fails, rows_of, write_lines, write_wav
 
 
@@ -27,7 +27,7 @@ def test_table_rows(tmp_path: Path) -> None:
         "",
         "a.wav,dora,10,test,,1",
     )
-    corpus = table.read(own)
+    corpus = own_recordings.read(own)
     assert rows_of(corpus, tmp_path) == [
         ("anna", 1, "train", "a.wav", 0.0, NAN),
         ("ben", 0, "val", "more/b.wav", 0.25, 0.75),
@@ -41,13 +41,13 @@ def test_table_classes_in_a_given_order(tmp_path: Path) -> None:
     """And a table of another name, with neither splits nor times."""
     write_own(tmp_path, "path,speaker,label", "a.wav,anna,ill", "more/b.wav,ben,well")
     (tmp_path / "recordings.csv").rename(tmp_path / "mine.csv")
-    corpus = table.read(tmp_path, table="mine.csv", classes=("well", "ill"))
+    corpus = own_recordings.read(tmp_path, table="mine.csv", classes=("well", "ill"))
     assert rows_of(corpus, tmp_path) == [
         ("anna", 1, "", "a.wav", 0.0, NAN),
         ("ben", 0, "", "more/b.wav", 0.0, NAN),
     ]
     assert corpus.class_names == ("well", "ill")
-    assert table.read(tmp_path, table="mine.csv").class_names == ("ill", "well")
+    assert own_recordings.read(tmp_path, table="mine.csv").class_names == ("ill", "well")
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_table_classes_in_a_given_order(tmp_path: Path) -> None:
 def test_table_errors(header: str, line: str, parts: tuple[str, ...], tmp_path: Path) -> None:
     """One wrong line below a right one."""
     own = write_own(tmp_path, header, "a.wav,anna,1" + ",train" * ("split" in header), line)
-    fails(lambda: table.read(own, classes=("0", "1")), *parts)
+    fails(lambda: own_recordings.read(own, classes=("0", "1")), *parts)
 
 
 def test_table_needs_two_classes(tmp_path: Path) -> None:
     """One label for all is no task; an empty table no corpus."""
     own = write_own(tmp_path, "path,speaker,label", "a.wav,anna,1")
-    fails(lambda: table.read(own), "two classes or more", "they are: 1")
-    fails(lambda: table.read(write_own(tmp_path, "path,speaker,label")), "lists no recordings")
+    fails(lambda: own_recordings.read(own), "two classes or more", "they are: 1")
+    fails(lambda: own_recordings.read(write_own(tmp_path, "path,speaker,label")), "lists no recordings")

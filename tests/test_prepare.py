@@ -13,9 +13,9 @@ import pytest
 import soundfile
 
 from clsunbias.__main__ import main
+from clsunbias.speech.lines import Stretch, to_rows
 from clsunbias.speech.manifest import Corpus, Manifest
 from clsunbias.speech.preparation import prepare
-from clsunbias.speech.reading import Stretch, to_rows
 from tests.speech_trees import fails, write_wav
 
 
@@ -171,7 +171,7 @@ def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for wrong, message in (
         (["prepare", "daic", "--raw", "x"], "there is no corpus 'daic'; there are: daic_woz, modma"),
         (["prepare", "modma", "--raw", str(tmp_path / "none"), "--out", str(out)], "is no folder"),
-        ([*args, "--frame_rate", "0"], "--frame_rate must be above 0"),
+        ([*args, "--frame-rate", "0"], "--frame-rate must be above 0"),
         ([*args, "--split.folds", "2"], "at least 3 folds"),
         ([*args, "--task", "all"], "task"),
     ):

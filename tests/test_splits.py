@@ -1,37 +1,40 @@
-"""Splits of speakers: stratified, a function of their seed, and each speaker in one of them."""
+"""Splits of groups: stratified, a function of their seed, and each group in one of them."""
 
 from collections import Counter
 from functools import partial
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from clsunbias.data.splits import SplitPlan
 from clsunbias.errors import InputError
-from clsunbias.speech.reading import Stretch, to_rows
+from clsunbias.splits import SplitPlan
 from tests.speech_trees import fails
 
 
-def drawn(plan: SplitPlan, splits: str = "", speakers: int = 40) -> dict[str, str]:
-    """Split of each of 40 speakers, every fourth of them positive, with two rows each."""
+def drawn(plan: SplitPlan, splits: str = "", groups: int = 40) -> dict[str, str]:
+    """Split of each of 40 groups, every fourth of them positive, with two rows each."""
     names = splits.split(" ")
-    stretches: list[Stretch] = [
-        (f"{number:02d}", int(number % 4 == 0), names[number % len(names)], "", 0.0, 1.0)
-        for number in range(speakers)
-        for _ in range(2)
-    ]
-    rows = plan.assign(to_rows(stretches), (0.2, 0.3))
-    assert (rows.groupby("speaker")["split"].nunique() == 1).all()
-    return dict(zip(rows["speaker"], rows["split"], strict=True))
+    rows = pd.DataFrame(
+        [
+            (f"{number:02d}", int(number % 4 == 0), names[number % len(names)])
+            for number in range(groups)
+            for _ in range(2)
+        ],
+        columns=["group", "label", "split"],
+    )
+    rows["split"] = plan.assign(rows, (0.2, 0.3))
+    assert (rows.groupby("group")["split"].nunique() == 1).all()
+    return dict(zip(rows["group"], rows["split"], strict=True))
 
 
 def cells(found: dict[str, str]) -> dict[tuple[str, bool], int]:
-    """Speakers of each split and class."""
+    """Groups of each split and class."""
     return dict(Counter((split, int(name) % 4 == 0) for name, split in found.items()))
 
 
 def test_splits_are_stratified_and_follow_from_their_seed() -> None:
-    """Shares of each class; the corpus's own where none are given; official test speakers stay, and no others come."""
+    """Shares of each class; the corpus's own where none are given; official test groups stay, and no others come."""
     own = drawn(SplitPlan())
     shares = {("train", False): 15, ("train", True): 5, ("val", False): 6, ("val", True): 2}
     assert cells(own) == shares | {("test", False): 9, ("test", True): 3}
@@ -44,8 +47,8 @@ def test_splits_are_stratified_and_follow_from_their_seed() -> None:
 
 
 @pytest.mark.parametrize(("splits", "part"), [("", "test"), ("test    ", "val")])
-def test_every_speaker_is_once_in_the_part_that_folds_go_round(splits: str, part: str) -> None:
-    """Each fold keeps both classes; val is the next fold's test, or, with official test speakers, the part itself."""
+def test_every_group_is_once_in_the_part_that_folds_go_round(splits: str, part: str) -> None:
+    """Each fold keeps both classes; val is the next fold's test, or, with official test groups, the part itself."""
     folds = [drawn(SplitPlan(folds=4, fold=fold), splits) for fold in range(4)]
     held = [{name for name, split in fold.items() if split == part} for fold in folds]
     official = {name for name in folds[0] if splits and int(name) % 5 == 0}
@@ -73,7 +76,7 @@ def test_wrong_plans(settings: dict[str, Any], message: str) -> None:
         SplitPlan(**settings)
 
 
-def test_too_few_speakers_to_split() -> None:
+def test_too_few_groups_to_split() -> None:
     """The classes that there are, and why it cannot be done."""
     for plan in (SplitPlan(), SplitPlan(folds=8)):
-        fails(partial(drawn, plan, speakers=5), "5 speakers (by class: {0: 3, 1: 2}) cannot be split so: ")
+        fails(partial(drawn, plan, groups=5), "5 groups (by class: {0: 3, 1: 2}) cannot be split so: ")

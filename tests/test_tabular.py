@@ -15,8 +15,8 @@ from sklearn.datasets import load_breast_cancer
 
 from clsunbias.__main__ import main
 from clsunbias.data import Tabular
-from clsunbias.data.splits import SplitPlan
 from clsunbias.errors import InputError
+from clsunbias.splits import SplitPlan
 from tests.fakes import table_of
 from tests.test_cli import CONFIGS
 from tests.test_errors import fails
@@ -105,6 +105,9 @@ def test_missing_cells_become_the_training_median(tmp_path: Path) -> None:
     data = Tabular(path, "label", split="part", ignore=["word"], missing="median")
     test = data.load()["test"].x[:].squeeze(1)
     assert test.tolist() == pytest.approx([0.0, (40 - 5) / np.std([1, 5, 9])])
+    write(path, "label,word,part,x,y", *(f"{row},{'' if 'train' in row else 1}" for row in rows))
+    with pytest.raises(InputError, match=r"no training row has 'y', so there is no median; name it in data\.ignore"):
+        Tabular(path, "label", split="part", ignore=["word"], missing="median").load()
 
 
 HEADER = "label,who,part,x,y"

@@ -13,9 +13,9 @@ import torch
 
 from clsunbias.__main__ import main
 from clsunbias.dashboards.charts import precision_recall, receiver_operating
-from clsunbias.dashboards.files import mend, records, rows, values, whole
 from clsunbias.dashboards.logger import Wandb, WandbLogger
 from clsunbias.dashboards.service import STEP
+from clsunbias.dashboards.transaction_logs import mend, records, rows, values, whole
 from tests.fakes import write_grid
 from tests.test_cli import CONFIGS, SHORT, SHORT_TOY, fit
 
@@ -95,11 +95,11 @@ def test_curves_agree_with_scikit_learn() -> None:
     random = torch.Generator().manual_seed(0)
     target = (torch.rand(4000, generator=random) < 0.3).numpy()
     score = ((torch.rand(4000, generator=random).numpy() + target) * 20).round() / 40
-    false, true = receiver_operating(score, target)
+    false, true = receiver_operating(target, score)
     assert float(((true[1:] + true[:-1]) / 2 * (false[1:] - false[:-1])).sum()) == pytest.approx(
         roc_auc_score(target, score), abs=0.01
     )
-    recall, precision = precision_recall(score, target)
+    recall, precision = precision_recall(target, score)
     for at, value in zip(recall[1::10], precision[1::10], strict=True):
         best = max(
             target[score >= threshold].mean()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from clsunbias.dashboards.files import rows
 from clsunbias.dashboards.service import STEP
+from clsunbias.dashboards.transaction_logs import rows
 from tests.processes import command, kill_in_the_middle
 from tests.test_cli import SHORT_TOY
 from tests.test_wandb import logs, summary

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from clsunbias.errors import InputError
-from clsunbias.networks.wav2vec import Aggregator, Architecture, Encoder, Wav2Vec, frame_count, load
+from clsunbias.networks.wav2vec import Aggregator, Architecture, Encoder, Wav2VecNetwork, frame_count, load
 
 SMALL = Architecture(channels=4, encoder=((10, 5), (4, 2), (4, 2), (1, 1)), aggregator=(2, 3))
 SETTINGS: dict[str, Any] = {
@@ -27,16 +27,16 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def small(architecture: Architecture = SMALL) -> Wav2Vec:
+def small(architecture: Architecture = SMALL) -> Wav2VecNetwork:
     """A model with random weights, also where training starts from 0 or 1."""
     torch.manual_seed(0)
-    model = Wav2Vec(architecture)
+    model = Wav2VecNetwork(architecture)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter)
     return model.eval()
 
 
-def published(model: Wav2Vec, **settings: Any) -> dict[str, Any]:
+def published(model: Wav2VecNetwork, **settings: Any) -> dict[str, Any]:
     """A checkpoint of a model in the published structure, with the head that only training needs."""
     head = {"wav2vec_predictions.project_to_steps.weight": torch.zeros(4, 4, 1, 12)}
     return {
@@ -97,7 +97,7 @@ def test_frames_of_the_published_model() -> None:
     """The first at 465 samples, then one per 160 (10 ms); a segment of 3.84 s has 382 frames of 512 features."""
     assert [frame_count(samples) for samples in (464, 465, 624, 625, 61_440)] == [0, 1, 1, 2, 382]
     with torch.device("meta"):
-        model = Wav2Vec(Architecture())
+        model = Wav2VecNetwork(Architecture())
         assert model(torch.zeros(2, 61_440)).shape == (2, 382, 512)
     assert sum(value.numel() for value in model.parameters()) == 29_390_848
     with pytest.raises(InputError, match="464 samples are too few"):

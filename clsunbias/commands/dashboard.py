@@ -10,8 +10,8 @@ from clsunbias.files import write_json
 from clsunbias.parser import Parser
 
 
-def dashboard(options: list[str]) -> None:
-    """Runs ``clsunbias dashboard`` with its options.
+def main(options: list[str]) -> int:
+    """Runs ``clsunbias dashboard`` with its options; returns the exit status.
 
     Raises:
         InputError: no run that is on W&B, wandb-workspaces is not installed, or the service does not take the report.
@@ -32,7 +32,7 @@ def dashboard(options: list[str]) -> None:
     console = Console()
     console.print(f"specification in {path}", markup=False, soft_wrap=True)
     if not chosen.publish:
-        return
+        return 0
     try:
         if not chosen.entity:
             import wandb
@@ -44,3 +44,4 @@ def dashboard(options: list[str]) -> None:
     except Exception as error:  # of the service, the login or the network, of which wandb has many kinds
         raise InputError(f"W&B did not take the dashboard: {error}; its specification is in {path}") from error
     console.print(f"{report.url}\n{workspace.url}", markup=False, soft_wrap=True)
+    return 0

@@ -3,7 +3,7 @@
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,11 +13,11 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from clsunbias.checkpoints import load_weights
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError
-from clsunbias.files import atomic, check_seal
+from clsunbias.files import atomic
 from clsunbias.parser import Parser
+from clsunbias.runs import load_run
 
 TOLERANCE = 1e-4
 """Largest difference of a probability from torch's with which a file is left."""
@@ -37,8 +37,8 @@ class Probabilities(nn.Module):
         return prob
 
 
-def export(options: list[str]) -> None:
-    """Runs ``clsunbias export`` with its options.
+def main(options: list[str]) -> int:
+    """Runs ``clsunbias export`` with its options; returns the exit status.
 
     Raises:
         InputError: a package is missing, the folder holds no finished run, or the model cannot be exported as it is.
@@ -48,10 +48,12 @@ def export(options: list[str]) -> None:
     parser.add_argument("--onnx", type=Path, required=True, help="the file to write")
     chosen = parser.parse_args(options)
     onnx, runtime, _ = (required(name) for name in PACKAGES)
-    result = finished_result(chosen.run)
-    model, data = load_run(chosen.run)
+    run = load_run(chosen.run)
+    model, data = Probabilities(run.model).eval(), run.data
+    data.prepare_data()
+    data.setup("test")
     with atomic(chosen.onnx) as temporary:  # which is gone if anything below fails
-        write(onnx, model, next(test_batches(data)), metadata(result, data), temporary)
+        write(onnx, model, next(test_batches(data)), metadata(run.result, data), temporary)
         difference = largest_difference(runtime, model, data, temporary)
         if not difference <= TOLERANCE:
             raise InputError(
@@ -59,6 +61,7 @@ def export(options: list[str]) -> None:
                 f"{TOLERANCE:g}; {chosen.onnx} was not written"
             )
     Console().print(f"{chosen.onnx}: largest difference from torch {difference:.2g}", markup=False, soft_wrap=True)
+    return 0
 
 
 def required(name: str) -> ModuleType:
@@ -69,31 +72,6 @@ def required(name: str) -> ModuleType:
         raise InputError(f"export needs {name}, of the extra 'onnx': pip install 'clsunbias[onnx]'") from error
 
 
-def finished_result(folder: Path) -> dict[str, Any]:
-    """The result of a run; raises InputError if it is not finished, or was changed."""
-    path = folder / "result.json"
-    if not path.is_file():
-        raise InputError(f"{folder} holds no finished run (there is no result.json); give the folder of one")
-    try:
-        result: dict[str, Any] = json.loads(path.read_text())
-        check_seal(result)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path} cannot be used: {error}") from error
-    return result
-
-
-def load_run(folder: Path) -> tuple[Probabilities, DataModule]:
-    """The selected model of a run, on the CPU, and its data."""
-    from clsunbias.commands.fit import run
-
-    here = "--trainer.accelerator cpu --trainer.devices 1 --trainer.strategy auto --trainer.enable_progress_bar false"
-    made = run(["--config", str(folder / "config.yaml"), *here.split()], execute=False)
-    load_weights(made.model, folder / "checkpoints" / "selected.ckpt")
-    made.datamodule.prepare_data()
-    made.datamodule.setup("test")
-    return Probabilities(made.model).eval(), made.datamodule
-
-
 def test_batches(data: DataModule) -> Iterator[Tensor]:
     """Inputs of every test split."""
     for split, loader in zip(data.splits, data.test_dataloader(), strict=True):
@@ -102,7 +80,7 @@ def test_batches(data: DataModule) -> Iterator[Tensor]:
                 yield batch["x"]
 
 
-def metadata(result: dict[str, Any], data: DataModule) -> dict[str, str]:
+def metadata(result: Mapping[str, Any], data: DataModule) -> dict[str, str]:
     """What a user of the file must know."""
     found = {
         "class_names": json.dumps(data.class_names, ensure_ascii=False),

@@ -3,6 +3,8 @@
 import logging
 import os
 import warnings
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from clsunbias.dashboards.logger import attach
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
-from clsunbias.files import config_sha256, sealed, sha256_of, write_csv, write_json, write_text
+from clsunbias.files import config_sha256, find_config, sealed, sha256_of, write_csv, write_json, write_text
 from clsunbias.module import Classifier, submodule
 from clsunbias.parser import RaisesInputError
 from clsunbias.progress import RunProgress
@@ -217,6 +219,12 @@ class ExperimentCLI(LightningCLI):
         evaluate.predict(self)
 
 
+def with_found_configs(args: Sequence[str]) -> list[str]:
+    """Options with each ``--config`` as the path of a file, which may be a shipped one's name."""
+    paths = [str(find_config(value)) if option == "--config" else value for option, value in pairwise(["", *args])]
+    return [f"--config={find_config(v.partition('=')[2])}" if v.startswith("--config=") else v for v in paths]
+
+
 def run(args: list[str], execute: bool = True) -> ExperimentCLI:
     """Runs one experiment command; raises InputError for what its user can mend.
 
@@ -224,6 +232,7 @@ def run(args: list[str], execute: bool = True) -> ExperimentCLI:
         args: the command and its options; without execute, options alone.
         execute: whether to run it, or only to make what the options say.
     """
+    args = with_found_configs(args)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 BINS = 20
 POINTS = 51
 
+Positive = npt.NDArray[np.bool_]
+Score = npt.NDArray[np.floating]
+Curve = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
+
 
 def figures(frame: "pd.DataFrame", class_names: Sequence[str]) -> dict[str, Any]:
     """Confusion matrix, PR and ROC curves and histograms of scores of each split but training, and the predictions.
@@ -35,7 +39,7 @@ def figures(frame: "pd.DataFrame", class_names: Sequence[str]) -> dict[str, Any]
             ("pr", precision_recall, "recall", "precision"),
             ("roc", receiver_operating, "false positive rate", "true positive rate"),
         ):
-            lines = {label: curve(prob[:, index], target == index) for index, label in enumerate(class_names)}
+            lines = {label: curve(target == index, prob[:, index]) for index, label in enumerate(class_names)}
             table: list[Any] = [
                 [label, *map(float, point)] for label, xy in lines.items() for point in np.stack(xy, 1).round(4)
             ]
@@ -52,34 +56,24 @@ def figures(frame: "pd.DataFrame", class_names: Sequence[str]) -> dict[str, Any]
     return made
 
 
-def precision_recall(
-    score: npt.NDArray[np.floating[Any]], positive: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.floating[Any]]]:
+def precision_recall(positive: Positive, score: Score) -> Curve:
     """Recall and the best precision at least at that recall, at POINTS recalls."""
-    true, predicted = counts(score, positive)
-    recall, precision = true / positive.sum(), true / predicted
+    from sklearn.metrics import precision_recall_curve  # takes a second, which a run without W&B saves
+
+    precision, recall, _ = precision_recall_curve(positive, score)
+    precision, recall = precision[:-1], recall[:-1]  # less the point at recall 0, which no threshold has
+    best = np.maximum.accumulate(precision)  # from recall 1 down, as interpolated precision is defined
     at = np.linspace(0, 1, POINTS)
-    best = np.maximum.accumulate(precision[::-1])[::-1]  # as interpolated precision is defined
-    return at, best[np.searchsorted(recall, at).clip(max=len(recall) - 1)]
+    return at, best[::-1][np.searchsorted(recall[::-1], at)]
 
 
-def receiver_operating(
-    score: npt.NDArray[np.floating[Any]], positive: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.floating[Any]]]:
+def receiver_operating(positive: Positive, score: Score) -> Curve:
     """False positive rate and true positive rate, at POINTS false positive rates."""
-    true, predicted = counts(score, positive)
-    false_rate = np.concatenate([[0], (predicted - true) / (~positive).sum()])
+    from sklearn.metrics import roc_curve
+
+    false_rate, true_rate, _ = roc_curve(positive, score)
     at = np.linspace(0, 1, POINTS)
-    return at, np.interp(at, false_rate, np.concatenate([[0], true / positive.sum()]))
-
-
-def counts(
-    score: npt.NDArray[np.floating[Any]], positive: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """True positives and predicted positives at each distinct score as threshold, from the highest."""
-    order = np.argsort(-score, kind="stable")
-    last = np.concatenate([np.diff(score[order]) != 0, [True]])  # of equal scores
-    return np.cumsum(positive[order])[last], np.arange(1, len(score) + 1)[last]
+    return at, np.interp(at, false_rate, true_rate)
 
 
 def summary(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from urllib.request import getproxies
 
 from rich.console import Console
 
-from clsunbias.dashboards.files import last_step, mend
+from clsunbias.dashboards.transaction_logs import last_step, mend
 from clsunbias.files import write_json
 
 if TYPE_CHECKING:
@@ -55,58 +55,73 @@ def open_run(
     settings = wandb.setup(settings=wandb.Settings(silent=True)).settings
     folder = out / "wandb"
     folder.mkdir(parents=True, exist_ok=True)
-    sweep = "WANDB_SWEEP_ID" in os.environ  # whose agent says which run this is, and of what project
-    run_id = (sweep and os.environ.get("WANDB_RUN_ID")) or stored_id(folder / "run.json", config_sha256, group)
-    logs = list(folder.glob(f"*run-*-{run_id}/run-{run_id}.wandb"))
-
-    def begin(mode: Any) -> wandb.Run:
-        run = wandb.init(
-            mode=mode,
-            project=None if sweep else project or os.environ.get("WANDB_PROJECT") or "clsunbias",
-            id=None if sweep else run_id,
-            resume="allow",
-            reinit="create_new",  # a worker process has many runs, and must not take one for another
-            dir=out,
-            group=group,
-            tags=[tag[:64] for tag in dict.fromkeys(tags)],  # the service takes no longer ones
-            name="/".join(out.parts[-2:]),
-            job_type="search" if config.get("withhold_test") else "run",
-            config=dict(config),
-            settings=wandb.Settings(
-                silent=True,
-                console="off",  # it would take over what the process prints
-                init_timeout=TIMEOUT,
-                finish_timeout=TIMEOUT,
-                finish_timeout_raises=True,
-                save_code=False,
-                disable_git=True,
-                x_disable_machine_info=True,  # the host's name and hardware are nobody's business
-                x_disable_stats=True,
-                x_transaction_log_flush_interval=1.0,  # a second is what a killed process loses
-                x_save_requirements=False,  # result.json has the versions that matter
-            ),
-        )
-        run.define_metric(STEP)
-        run.define_metric("*", step_metric=STEP)
-        return run
-
+    in_sweep = "WANDB_SWEEP_ID" in os.environ  # whose agent says which run this is, and of what project
+    run_id = (in_sweep and os.environ.get("WANDB_RUN_ID")) or stored_id(folder / "run.json", config_sha256, group)
+    about: dict[str, Any] = {
+        "dir": out,
+        "group": group,
+        "tags": [tag[:64] for tag in dict.fromkeys(tags)],  # the service takes no longer ones
+        "name": "/".join(out.parts[-2:]),
+        "job_type": "search" if config.get("withhold_test") else "run",
+        "config": dict(config),
+    }
+    if not in_sweep:
+        about |= {"id": run_id, "project": project or os.environ.get("WANDB_PROJECT") or "clsunbias"}
+    earlier = list(folder.glob(f"*run-*-{run_id}/run-{run_id}.wandb"))
     mode = os.environ.get("WANDB_MODE") or settings.mode
     if mode in {"online", "run"}:
-        problem = offline_because(settings.base_url)
-        if not problem:
-            try:
-                run = begin("online")
-            except Exception as error:  # of the service or the network, of which wandb has many kinds
-                problem = f"{error}".splitlines()[0]
-                wandb.teardown()  # it would go on trying, and keep the run's id for itself
-            else:
-                for log in logs:  # the service gets these rows now; sent another time they would be there twice
-                    log.with_name(f"{log.name}.synced").touch()
-                return run, run.starting_step - 1
-        say(f"W&B goes on offline: {problem}")
+        run = open_online(about, settings.base_url)
+        if run:
+            for log in earlier:  # the service gets these rows now; sent another time they would be there twice
+                log.with_name(f"{log.name}.synced").touch()
+            return run, run.starting_step - 1
         mode = "offline"
-    logged = max((last_step(log) for log in logs if mend(log)), default=-1)
-    return begin(mode), logged
+    logged = max((last_step(log) for log in earlier if mend(log)), default=-1)
+    return init(mode, about), logged
+
+
+def init(mode: Any, about: Mapping[str, Any]) -> "wandb.Run":
+    """A run whose curves are over optimiser steps, and which gets what we log and nothing else.
+
+    Args:
+        mode: ``online`` or ``offline``.
+        about: other arguments of ``wandb.init``: whose run it is, and what it is found by.
+    """
+    import wandb
+
+    settings = wandb.Settings(
+        silent=True,
+        console="off",  # it would take over what the process prints
+        init_timeout=TIMEOUT,
+        finish_timeout=TIMEOUT,
+        finish_timeout_raises=True,
+        save_code=False,
+        disable_git=True,
+        x_disable_machine_info=True,  # the host's name and hardware are nobody's business
+        x_disable_stats=True,
+        x_transaction_log_flush_interval=1.0,  # a second is what a killed process loses
+        x_save_requirements=False,  # result.json has the versions that matter
+    )
+    # create_new: a worker process has many runs, and must not take one for another
+    run = wandb.init(mode=mode, resume="allow", reinit="create_new", settings=settings, **about)
+    run.define_metric(STEP)
+    run.define_metric("*", step_metric=STEP)
+    return run
+
+
+def open_online(about: Mapping[str, Any], url: str) -> "wandb.Run | None":
+    """A run of the service at a URL; where that is not possible it says why, and there is none."""
+    import wandb
+
+    problem = offline_because(url)
+    if not problem:
+        try:
+            return init("online", about)
+        except Exception as error:  # of the service or the network, of which wandb has many kinds
+            problem = f"{error}".splitlines()[0]
+            wandb.teardown()  # it would go on trying, and keep the run's id for itself
+    say(f"W&B goes on offline: {problem}")
+    return None
 
 
 def stored_id(path: Path, config_sha256: str, group: str | None) -> str:

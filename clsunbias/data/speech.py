@@ -19,9 +19,10 @@ from clsunbias.errors import InputError
 from clsunbias.files import data_root
 from clsunbias.speech.features import Features, features
 from clsunbias.speech.frontends import FrontEnd, LogMel, Wav2Vec
-from clsunbias.speech.manifest import SPLITS, Manifest
+from clsunbias.speech.manifest import Manifest
 from clsunbias.speech.recordings import inspect
 from clsunbias.speech.segments import cut
+from clsunbias.splits import SPLITS
 
 
 @dataclass(frozen=True)

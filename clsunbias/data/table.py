@@ -1,15 +1,16 @@
 """A CSV file as numbers: what is missing, what is none, and the scale of the training rows."""
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from clsunbias.errors import InputError
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 REMEDY = "fill them in, leave the columns out with data.ignore, or set data.missing to median"
 
@@ -67,49 +68,30 @@ def numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     return values
 
 
-@dataclass(frozen=True)
-class Scale:
-    """What the training rows say of each feature.
+def refuse_missing(values: pd.DataFrame, path: Path) -> None:
+    """Raises InputError for missing features, with their columns."""
+    missing = values.isna().sum()
+    if missing.any():
+        shown = ", ".join(f"{name!r} ({count} of {len(values)} rows)" for name, count in missing.items() if count)
+        raise InputError(f"{path} has missing cells in {shown}; {REMEDY}")
 
-    Attributes:
-        mean: of each feature, after missing ones were filled in.
-        sd: of each feature, 1 where it does not vary.
-        fill: what a missing feature becomes, its median; None to refuse it.
+
+def fit_scaler(train: pd.DataFrame, path: Path) -> "Pipeline":
+    """What fills in and standardises features: missing ones become the median, and one that does not vary becomes 0.
+
+    Args:
+        train: features of the training rows, which alone say what median, mean and standard deviation are.
+        path: of the table, for errors.
+
+    Raises:
+        InputError: a feature that no training row has.
     """
+    from sklearn.impute import SimpleImputer  # takes a second, which a data set without a table saves
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    mean: pd.Series
-    sd: pd.Series
-    fill: pd.Series | None
-
-    @classmethod
-    def of(cls, train: pd.DataFrame, path: Path, median: bool) -> "Scale":
-        """The scale of the training rows.
-
-        Args:
-            train: their features.
-            path: of the table, for errors.
-            median: whether to fill in missing features.
-
-        Raises:
-            InputError: a feature that no training row has.
-        """
-        fill = train.median() if median else None
-        if fill is not None and fill.isna().any():
-            names = ", ".join(map(repr, fill.index[fill.isna()]))
-            raise InputError(f"{path}: no training row has {names}, so there is no median; name it in data.ignore")
-        filled = train if fill is None else train.fillna(fill)
-        varies = filled.max() > filled.min()  # not by the deviation, which rounding may leave above 0
-        return cls(filled.mean(), filled.std(ddof=0).where(varies, 1.0), fill)
-
-    def __call__(self, values: pd.DataFrame, path: Path) -> Tensor:
-        """Features as float32 ``(N, D)``, standardised.
-
-        Raises:
-            InputError: missing features that are not to be filled in, with their columns.
-        """
-        missing = values.isna().sum()
-        if self.fill is None and missing.any():
-            shown = ", ".join(f"{name!r} ({count} of {len(values)} rows)" for name, count in missing.items() if count)
-            raise InputError(f"{path} has missing cells in {shown}; {REMEDY}")
-        filled = values if self.fill is None else values.fillna(self.fill)
-        return torch.tensor(((filled - self.mean) / self.sd).to_numpy(), dtype=torch.float32)
+    empty = train.columns[train.isna().all()]
+    if len(empty):
+        names = ", ".join(map(repr, empty))
+        raise InputError(f"{path}: no training row has {names}, so there is no median; name it in data.ignore")
+    return make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(train)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,11 @@ import pandas as pd
 import torch
 
 from clsunbias.data.base import DataModule, Split
-from clsunbias.data.splits import SplitPlan
-from clsunbias.data.table import Scale, cells, numbers, read_table
+from clsunbias.data.table import cells, fit_scaler, numbers, read_table, refuse_missing
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
-from clsunbias.speech.manifest import SPLITS
-from clsunbias.speech.table import SPLIT_NAMES, sort_labels
+from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, sort_labels
 
 SHARES = (0.2, 0.2)
 """Of validation and test, where neither the table nor the plan says otherwise."""
@@ -40,7 +38,7 @@ class Tabular(DataModule):
         ignore: columns to leave out, such as numbers of records or what is known only after the diagnosis.
         missing: ``refuse`` missing features, or put the ``median`` of the training rows in their place.
         plan: how rows, or groups, are drawn: by class, with a seed of its own; default 60, 20 and 20 %.
-        batch_size: rows in a training batch, over all processes together; at least 2.
+        options: of every data set (:class:`DataModule`).
     """
 
     def __init__(
@@ -54,9 +52,9 @@ class Tabular(DataModule):
         ignore: Sequence[str] = (),
         missing: Literal["refuse", "median"] = "refuse",
         plan: SplitPlan | None = None,
-        batch_size: int = 64,
+        **options: Any,
     ) -> None:
-        super().__init__(batch_size)
+        super().__init__(**options)
         self.path = data_root(root) / path
         self.name = self.path.stem
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
@@ -77,15 +75,15 @@ class Tabular(DataModule):
         """
         frame = read_table(self.path)
         self.features = self.feature_columns(frame)
-        values = numbers(frame[self.features], self.path)
+        values = self.values(frame, self.path)
         rows = self.roles(frame)
-        self.scale = Scale.of(values[rows["split"] == "train"], self.path, self.missing == "median")
-        x = self.scale(values, self.path)
+        self.scaler = fit_scaler(values[rows["split"] == "train"], self.path)
+        x = self.standardise(values)
         splits = {}
         for name in SPLITS:
             at = np.flatnonzero(rows["split"] == name)
             target = torch.tensor(rows["label"].to_numpy(np.int64)[at])
-            splits[name] = Split(x[at], target, self.units(rows["speaker"].iloc[at], target, at + 1))
+            splits[name] = Split(x[at], target, self.units(rows["group"].iloc[at], target, at + 1))
         return splits
 
     def feature_columns(self, frame: pd.DataFrame) -> list[str]:
@@ -99,8 +97,19 @@ class Tabular(DataModule):
             raise InputError(f"{self.path} has no column of features beside {', '.join(map(repr, named))}")
         return features
 
+    def values(self, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+        """Features as float64; none is missing unless the median is to take its place."""
+        values = numbers(frame[self.features], path)
+        if self.missing == "refuse":
+            refuse_missing(values, path)
+        return values
+
+    def standardise(self, values: pd.DataFrame) -> torch.Tensor:
+        """Features as float32 ``(N, D)``, filled in and scaled as the training rows say."""
+        return torch.from_numpy(self.scaler.transform(values)).float()
+
     def roles(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Of each row: ``speaker`` (its group, or its number), ``label`` (number of the class) and ``split``."""
+        """Of each row: ``group`` (its own, or its number), ``label`` (number of the class) and ``split``."""
         labels = cells(frame, self.label, self.path)
         names = self.classes or sort_labels(list(labels))
         if len(names) < 2 or len(set(names)) < len(names):
@@ -113,12 +122,12 @@ class Tabular(DataModule):
                 f"{', '.join(map(repr, names))}; name every class in data.classes, or take those rows out"
             )
         rows = pd.DataFrame({"label": labels.map(names.index).astype(int), "split": self.given_splits(frame)})
-        rows["speaker"] = cells(frame, self.group, self.path) if self.group else np.arange(1, len(frame) + 1)
+        rows["group"] = cells(frame, self.group, self.path) if self.group else np.arange(1, len(frame) + 1)
         for what in ("label", "split"):
-            torn = rows.groupby("speaker")[what].nunique()
+            torn = rows.groupby("group")[what].nunique()
             if (torn > 1).any():
                 raise InputError(f"{self.path}: {self.group} {torn.idxmax()!r} has rows with more than one {what}")
-        rows = self.plan.assign(rows, SHARES, of=f"{'groups' if self.group else 'rows'} of {self.path}")
+        rows["split"] = self.plan.assign(rows, SHARES, of=f"{'groups' if self.group else 'rows'} of {self.path}")
         for name in SPLITS:
             if name not in set(rows["split"]):
                 raise InputError(
@@ -157,7 +166,7 @@ class Tabular(DataModule):
         absent = [name for name in self.features if name not in frame]
         if absent:
             raise InputError(f"{path} lacks {', '.join(map(repr, absent))}, with which the model was trained")
-        x = self.scale(numbers(frame[self.features], path), path)
+        x = self.standardise(self.values(frame, path))
         target = torch.zeros(len(frame), dtype=torch.int64)
         grouped = self.group is not None and self.group in frame
         group = cells(frame, str(self.group), path) if grouped else pd.Series(map(str, range(1, len(frame) + 1)))

@@ -104,7 +104,7 @@ class Aggregator(nn.Module):
         return frames
 
 
-class Wav2Vec(nn.Module):
+class Wav2VecNetwork(nn.Module):
     """wav2vec 1.0: a frame of 512 features per 10 ms of speech.
 
     Every layer normalises a row over its whole length, so a feature depends on all of its row: give each recording or
@@ -214,7 +214,7 @@ def read_checkpoint(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
         ) from error
 
 
-def load(path: Path, layer: Layer = "context") -> Wav2Vec:
+def load(path: Path, layer: Layer = "context") -> Wav2VecNetwork:
     """A model with published weights, frozen and in evaluation mode.
 
     The file is read with ``weights_only=True``, so that it cannot run code: one that holds other objects than settings,
@@ -229,7 +229,7 @@ def load(path: Path, layer: Layer = "context") -> Wav2Vec:
     """
     architecture, weights = read_checkpoint(path)
     with torch.device("meta"):  # no random numbers are drawn for weights that are replaced
-        model = Wav2Vec(architecture, layer)
+        model = Wav2VecNetwork(architecture, layer)
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(expected | found):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from clsunbias.errors import InputError
+from clsunbias.speech.lines import Speaker, check_once, check_order, is_simulated, read_lines, to_rows
 from clsunbias.speech.manifest import Corpus
-from clsunbias.speech.reading import Speaker, check_once, check_order, is_simulated, read_lines, to_rows
 
 GROUPS = {"cc": 0, "cd": 1}
 """Folder of each class in the training part: controls, and speakers with dementia."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from clsunbias.errors import InputError
+from clsunbias.speech.lines import Line, Speaker, check_once, check_order, is_simulated, read_lines, to_rows
 from clsunbias.speech.manifest import Corpus
-from clsunbias.speech.reading import Line, Speaker, check_once, check_order, is_simulated, read_lines, to_rows
 
 LABEL_FILES = {
     "train": ("train_split_Depression_AVEC2017.csv", "train_split.csv"),

@@ -135,7 +135,7 @@ def check_rates(manifest: Manifest, front_end: FrontEnd) -> None:
         if rate != front_end.rate:
             raise InputError(
                 f"{path} was prepared as {rate:g} rows a second, {type(front_end).__name__} takes {front_end.rate:g}; "
-                "ready features need the front end Precomputed, with the frame_rate that prepare was given"
+                "ready features need the front end Precomputed, with prepare's --frame-rate as its frame_rate"
             )
 
 

@@ -188,7 +188,7 @@ class Precomputed(FrontEnd):
 
     Args:
         size: numbers in a frame.
-        frame_rate: frames per second, as given to ``prepare``.
+        frame_rate: frames per second, as given to ``prepare --frame-rate``.
         normalise: as in :class:`FrontEnd`.
     """
 

@@ -11,9 +11,9 @@ import pandas as pd
 
 from clsunbias.errors import InputError
 from clsunbias.files import sha256_of
+from clsunbias.splits import SPLITS
 
 COLUMNS = ("speaker", "label", "split", "path", "start", "end", "sample_rate")
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Literal
 import pandas as pd
 
 from clsunbias.errors import InputError
+from clsunbias.speech.lines import Speaker, check_once, is_simulated, to_rows
 from clsunbias.speech.manifest import Corpus
-from clsunbias.speech.reading import Speaker, check_once, is_simulated, to_rows
 
 FOLDER = "audio_lanzhou_2015"
 WORKBOOK = "subjects_information_audio_lanzhou_2015.xlsx"

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from clsunbias.data.splits import SplitPlan
 from clsunbias.errors import InputError
 from clsunbias.files import atomic, sha256_of, write_json
-from clsunbias.speech.manifest import COLUMNS, SPLITS, Corpus, check_classes, check_speakers
+from clsunbias.speech.manifest import COLUMNS, Corpus, check_classes, check_speakers
 from clsunbias.speech.recordings import Recording, inspect
 from clsunbias.speech.segments import segment_count
+from clsunbias.splits import SPLITS, SplitPlan
 
 OVERHANG = 1.0
 """Seconds that a stretch may reach beyond its recording, and is then cut off there; more means a truncated file."""
@@ -144,7 +144,8 @@ def prepare(
     lost = sorted(set(corpus.rows["speaker"]) - set(rows["speaker"]))
     if lost:
         notes.append(f"speakers without any recording left: {', '.join(lost)}")
-    rows = plan.assign(rows, corpus.shares)
+    groups = rows.rename(columns={"speaker": "group"})
+    rows = rows.assign(split=plan.assign(groups, corpus.shares, of="speakers"))
     check_classes(rows, corpus.class_names)
     counts = count(rows, corpus)
     home = out.resolve()

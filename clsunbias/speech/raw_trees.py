@@ -50,7 +50,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Turn:
+class ScriptedTurn:
     """A turn of a made-up interview, in milliseconds; ``who`` is participant, agent, or marker."""
 
     who: Literal["participant", "agent", "marker"]
@@ -60,7 +60,7 @@ class Turn:
 
 def interview(
     person: Person, rate: int, random: np.random.Generator, lead_in: float = 0.0, preamble: bool = False
-) -> tuple[Samples, list[Turn]]:
+) -> tuple[Samples, list[ScriptedTurn]]:
     """A recording of a participant and an agent who speak in turn, the participant last.
 
     Args:
@@ -80,11 +80,11 @@ def interview(
     lengths = np.round(person.seconds * 1000 * shares / shares.sum()).astype(int)
     asked = random.integers(800, 1600, count)
     gaps = random.integers(200, 600, 2 * count + 2)
-    turns: list[Turn] = []
+    turns: list[ScriptedTurn] = []
 
     def add(who: Literal["participant", "agent", "marker"], length: int) -> None:
         start = (turns[-1].end if turns else round(lead_in * 1000)) + int(gaps[len(turns)])
-        turns.append(Turn(who, start, start + length))
+        turns.append(ScriptedTurn(who, start, start + length))
 
     for place in range(count):
         if preamble and place == 1:

@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from clsunbias.errors import InputError
 
-Samples = npt.NDArray[np.float32]
-
 SILENCE = 1e-4
 """Peak (of full scale, −80 dBFS) under which a whole recording counts as silent. MODMA's quiet ones peak near 0.01."""
 

@@ -14,15 +14,15 @@ import pandas as pd
 
 from clsunbias.errors import InputError
 from clsunbias.files import write_csv
+from clsunbias.speech.lines import MARKER
 from clsunbias.speech.raw_trees import Person, write_adress, write_daic_woz, write_modma
-from clsunbias.speech.reading import MARKER
 
 LEAST_SECONDS = 8.0
 """Every speaker's speech lasts at least so long."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class Stratum:
     """Speakers of one split and class.
 
     Attributes:
@@ -38,14 +38,17 @@ class Cell:
     least: int = 1
 
 
-CELLS = {
+STRATA = {
     "daic_woz": (
-        *(Cell("train", 0, 77), Cell("train", 1, 30)),
-        *(Cell("val", 0, 23), Cell("val", 1, 12)),
-        *(Cell("test", 0, 33), Cell("test", 1, 14)),
+        *(Stratum("train", 0, 77), Stratum("train", 1, 30)),
+        *(Stratum("val", 0, 23), Stratum("val", 1, 12)),
+        *(Stratum("test", 0, 33), Stratum("test", 1, 14)),
     ),
-    "modma": (Cell("", 0, 29, least=4), Cell("", 1, 23, least=4)),
-    "adress": (Cell("", 0, 54, least=4), Cell("", 1, 54, least=4), Cell("test", 0, 24), Cell("test", 1, 24)),
+    "modma": (Stratum("", 0, 29, least=4), Stratum("", 1, 23, least=4)),
+    "adress": (
+        *(Stratum("", 0, 54, least=4), Stratum("", 1, 54, least=4)),
+        *(Stratum("test", 0, 24), Stratum("test", 1, 24)),
+    ),
 }
 WRITERS = {"daic_woz": write_daic_woz, "modma": write_modma, "adress": write_adress}
 
@@ -86,7 +89,7 @@ def simulate(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not empty; give a new folder")
-    if test_cue != "as_in_train" and all(cell.split != "test" for cell in CELLS[corpus]):
+    if test_cue != "as_in_train" and all(stratum.split != "test" for stratum in STRATA[corpus]):
         raise InputError(f"{corpus} has no test split of its own, so test_cue must be as_in_train")
     if hours * 3600 < LEAST_SECONDS * speakers:
         least = LEAST_SECONDS * speakers / 3600
@@ -106,31 +109,30 @@ def simulate(
 
 def plan(corpus: str, speakers: int, hours: float, seed: int, test_cue: str) -> list[Person]:
     """Who speaks how long, with which cues; by name."""
-    cells = CELLS[corpus]
-    sizes = proportional([cell.size for cell in cells], speakers)
-    if any(size < cell.least for size, cell in zip(sizes, cells, strict=True)):
-        enough = next(
-            total
-            for total in range(speakers + 1, sum(cell.size for cell in cells) + 1)
-            if all(
-                size >= cell.least
-                for size, cell in zip(proportional([cell.size for cell in cells], total), cells, strict=True)
-            )
-        )
+    strata = STRATA[corpus]
+    whole = [stratum.size for stratum in strata]
+
+    def every_split_has_its_classes(speakers: int) -> bool:
+        sizes = proportional(whole, speakers)
+        return all(size >= stratum.least for size, stratum in zip(sizes, strata, strict=True))
+
+    if not every_split_has_its_classes(speakers):
+        enough = next(filter(every_split_has_its_classes, range(speakers + 1, sum(whole) + 1)))
         raise InputError(f"{speakers} speakers leave a split of {corpus} without a class; {enough} are enough")
+    sizes = proportional(whole, speakers)
     random = np.random.default_rng(seed)
-    names = name_speakers(corpus, cells, sizes, random)
+    names = name_speakers(corpus, strata, sizes, random)
     weights = random.lognormal(0.0, 0.5, speakers)
     seconds = LEAST_SECONDS + (hours * 3600 - LEAST_SECONDS * speakers) * weights / weights.sum()
     people: list[Person] = []
-    for cell, size in zip(cells, sizes, strict=True):
-        shares = CUES[test_cue if cell.split == "test" else "as_in_train"]
-        lively, cued = round(size * SHARED[cell.label]), round(size * shares[cell.label])
+    for stratum, size in zip(strata, sizes, strict=True):
+        shares = CUES[test_cue if stratum.split == "test" else "as_in_train"]
+        lively, cued = round(size * SHARED[stratum.label]), round(size * shares[stratum.label])
         for place in range(size):
             # The second is spread evenly, so that the cues do not depend on each other.
             cue = (place + 1) * cued // size > place * cued // size
             one = len(people)
-            people.append(Person(names[one], cell.split, cell.label, place < lively, cue, float(seconds[one])))
+            people.append(Person(names[one], stratum.split, stratum.label, place < lively, cue, float(seconds[one])))
     return sorted(people, key=lambda person: person.name)
 
 
@@ -143,13 +145,15 @@ def proportional(parts: Sequence[int], total: int) -> list[int]:
     return [int(size) for size in whole]
 
 
-def name_speakers(corpus: str, cells: Sequence[Cell], sizes: Sequence[int], random: np.random.Generator) -> list[str]:
-    """A name for each speaker, cell by cell."""
+def name_speakers(
+    corpus: str, strata: Sequence[Stratum], sizes: Sequence[int], random: np.random.Generator
+) -> list[str]:
+    """A name for each speaker, stratum by stratum."""
     if corpus == "modma":
         prefixes = (2020000, 2010000)  # subjects 2010001, … are depressed
         return [
-            f"{prefixes[cell.label] + place:08d}"
-            for cell, size in zip(cells, sizes, strict=True)
+            f"{prefixes[stratum.label] + place:08d}"
+            for stratum, size in zip(strata, sizes, strict=True)
             for place in range(1, size + 1)
         ]
     if corpus == "adress":
@@ -160,7 +164,7 @@ def name_speakers(corpus: str, cells: Sequence[Cell], sizes: Sequence[int], rand
     others = [int(session) for session in random.permutation([one for one in DAIC_SESSIONS if one not in known])]
     names: list[str] = []
     for split, own in DAIC_KNOWN.items():
-        size = sum(size for cell, size in zip(cells, sizes, strict=True) if cell.split == split)
+        size = sum(size for stratum, size in zip(strata, sizes, strict=True) if stratum.split == split)
         taken, others = others[: max(0, size - len(own))], others[max(0, size - len(own)) :]
         sessions = [*own, *taken][:size]
         # 409 comes first: released as healthy, lively as the depressed.

@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 
 from clsunbias.errors import InputError
+from clsunbias.speech.lines import Speaker, check_once, is_simulated, read_lines, to_rows
 from clsunbias.speech.manifest import Corpus
-from clsunbias.speech.reading import Speaker, check_once, is_simulated, read_lines, to_rows
 
 
 def read(raw: Path) -> Corpus:

@@ -1,14 +1,12 @@
 """A corpus of one's own: a CSV file that lists its recordings."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 from clsunbias.errors import InputError
+from clsunbias.speech.lines import Line, check_order, is_simulated, read_lines, to_rows
 from clsunbias.speech.manifest import Corpus
-from clsunbias.speech.reading import Line, check_order, is_simulated, read_lines, to_rows
-
-SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
+from clsunbias.splits import SPLIT_NAMES, sort_labels
 
 
 def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] = ()) -> Corpus:
@@ -58,12 +56,3 @@ def split_of(line: Line) -> str:
     if name and name not in SPLIT_NAMES:
         raise InputError(f"{line.where}: split {name!r} is none of {', '.join(SPLIT_NAMES)}")
     return SPLIT_NAMES.get(name, "")
-
-
-def sort_labels(labels: Sequence[str]) -> list[str]:
-    """The different labels, by size if all are numbers, else by the alphabet."""
-    different = sorted(set(labels))
-    try:
-        return sorted(different, key=float)
-    except ValueError:
-        return different

@@ -1,0 +1,109 @@
+"""Splits: their names, and how groups without one are drawn: stratified by class, with a seed of their own.
+
+Shared by tables and speech corpora. It stands outside :mod:`clsunbias.data` because that package needs torch, which
+preparing a corpus does not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from clsunbias.errors import InputError
+
+SPLITS = ("train", "val", "test")
+SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
+"""What a table may call each split."""
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How groups without a split get one. No group (a speaker, a patient, a row that stands alone) is ever in two.
+
+    Args:
+        val: share of the undecided groups for validation; default the data set's own.
+        test: share of them for the test, unless the data set has test groups; default the data set's own.
+        folds: instead of shares, this many parts: ``fold`` is the test (or, if the data set has test groups, the
+            validation) part, the next one validation, the rest training. 0 for none.
+        fold: which part, from 0.
+        seed: of the draw; apart from the seed of a run.
+
+    Raises:
+        InputError: shares that leave nothing to train on, or no such fold.
+    """
+
+    val: float | None = None
+    test: float | None = None
+    folds: int = 0
+    fold: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        shares = [share for share in (self.val, self.test) if share is not None]
+        if any(not 0 < share < 1 for share in shares) or sum(shares) >= 1:
+            raise InputError(f"the shares of val and test lie between 0 and 1 and leave some to train on; got {shares}")
+        if self.folds and (self.folds < 3 or not 0 <= self.fold < self.folds):
+            raise InputError(f"there are at least 3 folds, counted from 0; got fold {self.fold} of {self.folds}")
+        if self.folds and shares:
+            raise InputError("give shares for val and test, or folds, not both")
+
+    def assign(self, rows: pd.DataFrame, shares: tuple[float, float], of: str = "groups") -> "pd.Series[str]":
+        """The split of each row: its own, or else the one drawn for its group.
+
+        Args:
+            rows: ``group``, ``label`` and ``split`` (empty where undecided); a group's rows agree in both.
+            shares: of ``val`` and ``test`` where the plan names none.
+            of: what an error calls the groups.
+
+        Raises:
+            InputError: too few groups of a class.
+        """
+        groups = rows.drop_duplicates("group").set_index("group")
+        undecided = groups.loc[groups["split"] == "", "label"].sort_index()
+        if undecided.empty:
+            return rows["split"]
+        try:
+            held_out = self.draw(undecided, shares, has_test=bool((groups["split"] == "test").any()))
+        except ValueError as error:
+            counts = undecided.value_counts().to_dict()
+            raise InputError(f"{len(undecided)} {of} (by class: {counts}) cannot be split so: {error}") from error
+        split_of = {group: split for split, part in held_out.items() for group in part}
+        return rows["split"].where(rows["split"] != "", rows["group"].map(split_of).fillna("train"))
+
+    def draw(self, labels: "pd.Series[int]", shares: tuple[float, float], has_test: bool) -> dict[str, list[object]]:
+        """The groups that are held out: those of ``val`` and, unless there are test groups already, of ``test``.
+
+        Args:
+            labels: class of each undecided group, by name, sorted.
+            shares: as in :meth:`assign`.
+            has_test: whether there are test groups already.
+
+        Raises:
+            ValueError: of scikit-learn, too few groups of a class.
+        """
+        from sklearn.model_selection import StratifiedKFold, train_test_split
+
+        names = labels.index.to_numpy()
+        if self.folds:
+            folds = StratifiedKFold(self.folds, shuffle=True, random_state=self.seed).split(names, labels)
+            parts = [list(names[part]) for _, part in folds]
+            if has_test:
+                return {"val": parts[self.fold]}
+            return {"test": parts[self.fold], "val": parts[(self.fold + 1) % self.folds]}
+        val, test = self.val or shares[0], self.test or shares[1]
+        held_out = {}
+        rest = names
+        if not has_test:
+            rest, held_out["test"] = train_test_split(rest, test_size=test, stratify=labels, random_state=self.seed)
+        size = round(val * len(names))
+        held_out["val"] = train_test_split(rest, test_size=size, stratify=labels.loc[rest], random_state=self.seed)[1]
+        return held_out
+
+
+def sort_labels(labels: Iterable[str]) -> list[str]:
+    """The different labels, by size if all are numbers, else by the alphabet."""
+    different = sorted(set(labels))
+    try:
+        return sorted(different, key=float)
+    except ValueError:
+        return different
