@@ -1,11 +1,13 @@
 """Options of the experiment commands beside those of trainer, model and data, which Lightning adds."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from lightning.pytorch.cli import LightningArgumentParser
 
 from clsunbias.callbacks import Anneal
 from clsunbias.dashboards.logger import Wandb
+from clsunbias.files import find_config
 from clsunbias.selection import SelectionRule
 
 
@@ -31,3 +33,22 @@ def add_options(parser: LightningArgumentParser) -> None:
     parser.add_argument("--wandb", type=bool | Wandb, default=False, help="fit: show the run on W&B, too")
     parser.add_argument("--input", type=Path | None, help="predict: images, recordings or a table")
     parser.add_argument("--threshold", type=float | None, help="predict: of the positive of two classes; default 0.5")
+
+
+def with_found_configs(args: list[str]) -> list[str]:
+    """Options in which each ``--config`` is the path of a file, though it may have been the name of a shipped one.
+
+    Raises:
+        InputError: there is neither a file nor a shipped config of that name.
+    """
+
+    def found() -> Iterator[str]:
+        for before, option in zip(["", *args], args, strict=False):
+            if before == "--config":
+                yield str(find_config(option))
+            elif option.startswith("--config="):
+                yield f"--config={find_config(option.removeprefix('--config='))}"
+            else:
+                yield option
+
+    return list(found())

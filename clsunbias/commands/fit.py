@@ -3,8 +3,6 @@
 import logging
 import os
 import warnings
-from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +16,13 @@ from rich.console import Console
 from clsunbias.callbacks import Checkpoints
 from clsunbias.checkpoints import check_resumable, load_weights, selected_weights
 from clsunbias.commands import evaluate
-from clsunbias.commands.experiment_options import add_options
+from clsunbias.commands.experiment_options import add_options, with_found_configs
 from clsunbias.dashboards import charts
 from clsunbias.dashboards.logger import attach
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
-from clsunbias.files import config_sha256, find_config, sealed, sha256_of, write_csv, write_json, write_text
+from clsunbias.files import config_sha256, sealed, sha256_of, write_csv, write_json, write_text
 from clsunbias.module import Classifier, submodule
 from clsunbias.parser import RaisesInputError
 from clsunbias.progress import RunProgress
@@ -217,12 +215,6 @@ class ExperimentCLI(LightningCLI):
     def predict(self, **_: Any) -> None:
         """Writes class probabilities and decisions of new inputs to OUT/predictions.csv."""
         evaluate.predict(self)
-
-
-def with_found_configs(args: Sequence[str]) -> list[str]:
-    """Options with each ``--config`` as the path of a file, which may be a shipped one's name."""
-    paths = [str(find_config(value)) if option == "--config" else value for option, value in pairwise(["", *args])]
-    return [f"--config={find_config(v.partition('=')[2])}" if v.startswith("--config=") else v for v in paths]
 
 
 def run(args: list[str], execute: bool = True) -> ExperimentCLI:
