@@ -193,8 +193,8 @@ class ExperimentCLI(LightningCLI):
         saved, last = self.out / "config.yaml", self.out / "checkpoints" / "last.ckpt"
         asked = self.option("ckpt_path")
         if asked:
-            check_resumable(Path(asked))
             load_weights(self.model, Path(asked))
+            check_resumable(Path(asked))
         elif last.exists() and saved.exists() and saved.read_text() == config:
             Console(stderr=True).print(f"going on from {last}")
             asked = last
