@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,40 @@ def test_the_readmes_extensions_run(
     assert main([*shlex.split(command.replace("\\\n", "")), *options]) == 0
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert name in {result["objective"], result["dataset"]}
+
+
+def test_one_experiment_three_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, medmnist_root: Path) -> None:
+    """The overlay and the command are the same run; the Python block trains the same parts."""
+    yaml_text, command, code = (
+        re.search(pattern, README, re.DOTALL)
+        for pattern in (
+            r"```yaml\n(# focal_dro\.yaml\n.*?)```",
+            r"```bash\nclsunbias (fit --config configs/retina.yaml --anneal.*?)```",
+            r"```python\n(# focal_dro\.py\n.*?)```",
+        )
+    )
+    assert yaml_text
+    assert command
+    assert code
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLSUNBIAS_DATA", str(medmnist_root))
+    Path("focal_dro.yaml").write_text(yaml_text[1])
+    short = ["--trainer.max_epochs", "1", "--trainer.enable_progress_bar", "false"]
+    asked = {
+        "file": ["fit", "--config", "configs/retina.yaml", "--config", "focal_dro.yaml"],
+        "shell": shlex.split(command[1].replace("\\\n", "")),
+    }
+    for name, options in asked.items():
+        assert main([*options, *short, "--out", name]) == 0
+    ours, theirs = (json.loads((Path(name) / "result.json").read_text()) for name in asked)
+    assert ours["objective"] == "group_dro_focal"
+    assert ours["config_sha256"] == theirs["config_sha256"]
+    assert ours["predictions_sha256"] == theirs["predictions_sha256"]
+    scope: dict[str, Any] = {}
+    quiet = "max_epochs=1, enable_progress_bar=False, logger=False, enable_checkpointing=False"
+    exec(code[1].replace("max_epochs=150", quiet), scope)
+    assert scope["model"].objective.name == "group_dro_focal"
+    assert scope["trainer"].callback_metrics["val/macro_f1"] >= 0
 
 
 def test_the_readmes_files_exist() -> None:
