@@ -1,7 +1,7 @@
 """The published results: every record fits its own hash, and every table follows from the records, byte for byte.
 
-Intervals and p-values came from predictions that are not kept: they are read off the published files, and go the same way
-from there as when they are fresh. Contrasts need the draws themselves, and are left out.
+Intervals and p-values came from predictions that are not kept: they are read off the published files, and go the same
+way from there as when they are fresh. Contrasts need the draws themselves, and are left out.
 """
 
 import json
