@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.comparison import Comparison
 from clsunbias.experiments.analysis.scores import Scored, run_lines
 from clsunbias.experiments.grid import Grid, load_grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.build import parts, search_sections
-from clsunbias.experiments.report.sections import Cell, write_table
+from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.running.run import Record, Run
 from clsunbias.experiments.search import choose, mean_val_macro_f1
 from clsunbias.experiments.simulation import simulated_part
@@ -98,7 +99,7 @@ def test_a_table_is_made_of_its_records(table: str, tmp_path: Path) -> None:
         *parts(grid, list(grid.columns), absent, cells, comparisons),
         *search_sections(grid, scores, choose(scores)),
     ]
-    runs = run_lines(grid, [Scored(arm, records, {}, {}) for arm, records in finished.items()])
+    runs = run_lines(grid, [Scored(arm, records, {}) for arm, records in finished.items()])
     write_table(tmp_path, table, grid.title, list(cells.values()), runs, made)
     write_csv(tmp_path / f"{table}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
     for name in (f"{table}.csv", f"{table}_runs.csv", f"{table}_comparisons.csv"):

@@ -7,20 +7,29 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from scipy.stats import bootstrap, norm, permutation_test
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, recall_score
 
 from clsunbias.experiments.analysis.statistics import (
+    CALIBRATION,
     METRICS,
+    RANKING,
     Floats,
     Resampling,
+    calibration_metrics,
+    calibration_sums,
     effect_size,
     holm,
     interval,
+    is_metric,
+    lower_is_better,
     metrics,
+    resamples,
     unit_sums,
     verdict,
 )
+from clsunbias.metrics import classification_metrics
 
 Labels = npt.NDArray[np.int64]
 
@@ -35,17 +44,20 @@ def draw(seeds: int, units: int, classes: int = 2, skill: float = 1.0, seed: int
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_metrics_against_scikit_learn(classes: int) -> None:
-    """Each figure of each seed."""
+    """Each metric of each seed, and of the classes by name."""
     prob, label = draw(4, 60, classes)
-    found = metrics(unit_sums(prob, label).sum(0))
+    names = [f"class {c}" for c in range(classes)]
+    found = metrics(unit_sums(prob, label).sum(0), names)
     for index, one in enumerate(prob):
         predicted = one.argmax(1)
-        f1 = f1_score(label, predicted, average=None)
+        f1, recall = f1_score(label, predicted, average=None), recall_score(label, predicted, average=None)
         losses = [log_loss(label[label == c], one[label == c], labels=range(classes)) for c in range(classes)]
         expected = {
             "macro_f1": f1_score(label, predicted, average="macro"),
             "neg_f1": f1[0],
             "pos_f1": f1[1],
+            "neg_recall": recall[0],
+            "pos_recall": recall[1],
             "accuracy": accuracy_score(label, predicted),
             "balanced_accuracy": balanced_accuracy_score(label, predicted),
             "loss": log_loss(label, one),
@@ -53,8 +65,48 @@ def test_metrics_against_scikit_learn(classes: int) -> None:
             "loss_pos": losses[1],
             "loss_gap": max(losses) - min(losses),
         }
-        assert expected.keys() == METRICS
+        assert expected.keys() == METRICS - CALIBRATION - RANKING
+        for c, name in enumerate(names):
+            expected |= {f"f1/{name}": f1[c], f"recall/{name}": recall[c], f"loss/{name}": losses[c]}
         assert {name: values[index] for name, values in found.items()} == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_calibration_is_that_of_the_records(classes: int) -> None:
+    """Brier score and calibration error as runs record them, also of confidences on the edges of bins."""
+    prob, label = draw(2, 150, classes)
+    prob[:, :30] = np.where(np.eye(classes, dtype=bool)[0], 0.8, 0.2 / (classes - 1))
+    prob[:, 30:45] = np.eye(classes)[-1]
+    prob = prob.astype(np.float32).astype(float)
+    found = calibration_metrics(calibration_sums(prob, label).sum(0))
+    names, target = [f"class {c}" for c in range(classes)], torch.from_numpy(label)
+    for index, one in enumerate(prob):
+        recorded = classification_metrics(torch.from_numpy(one).float(), target, torch.ones(150), names)
+        assert {name: values[index] for name, values in found.items()} == pytest.approx(
+            {name: recorded[name] for name in CALIBRATION}, abs=1e-6
+        )
+        assert recorded["ece"] > 0.01
+
+
+def test_calibration_by_hand() -> None:
+    """Bins of 0.6 and 0.9, each of two units: |1.2 − 1| and |1.8 − 2| of four."""
+    prob = np.array([[0.4, 0.6], [0.4, 0.6], [0.1, 0.9], [0.1, 0.9]])
+    found = calibration_metrics(calibration_sums(prob[None], np.array([1, 0, 1, 1])).sum(0))
+    assert float(found["ece"][0]) == pytest.approx((0.2 + 0.2) / 4)
+    assert float(found["brier"][0]) == pytest.approx((0.4**2 + 0.6**2 + 2 * 0.1**2) / 4)
+
+
+def test_names_of_metrics() -> None:
+    """What a run records can be asked for; of losses and errors less is better."""
+    for classes in (2, 3):
+        names = [f"class {c}" for c in range(classes)]
+        prob, target = torch.eye(classes), torch.arange(classes)
+        recorded = classification_metrics(prob, target, torch.ones(classes), names)
+        assert all(is_metric(name) for name in recorded)
+        assert classes == 3 or recorded.keys() == METRICS
+        less = {name for name in recorded if lower_is_better(name)}
+        assert less == {name for name in recorded if "loss" in name} | CALIBRATION
+    assert not any(is_metric(name) for name in ("", "f1", "macro", "class 1/f1"))
 
 
 def test_a_class_that_is_absent() -> None:
@@ -87,6 +139,32 @@ def test_a_draw_is_the_mean_over_drawn_seeds_on_drawn_units() -> None:
     assert resampling.seeds.sum(1) == pytest.approx(np.ones(6))
     assert len(np.unique(resampling.units, axis=0)) == 6
     assert len(np.unique(resampling.seeds, axis=0)) > 1
+
+
+@pytest.mark.parametrize(("seeds", "student"), [(2, 12.706205), (5, 2.776445), (10, 2.262157)])
+def test_runs_are_widened_to_students_interval(seeds: int, student: float) -> None:
+    """Of n runs, drawn shares vary by (n − 1)/n³: the factors make of that Student's quantile over √n(n − 1)."""
+    shares = Resampling(4, seeds, draws=40_000).seeds
+    assert shares.sum(1) == pytest.approx(np.ones(len(shares)))
+    steps = np.unique(np.diff(np.unique(shares[:, 0].round(9))).round(6))
+    # One draw of a run more or less moves its share by 1/n, times the factor.
+    assert steps == pytest.approx(student / 1.959964 * np.sqrt(seeds / (seeds - 1)) / seeds, abs=1e-5)
+    runs = np.arange(seeds) - (seeds - 1) / 2
+    half = 1.959964 * (shares @ runs).std()
+    assert half == pytest.approx(student * runs.std(ddof=1) / np.sqrt(seeds), rel=0.02)
+
+
+def test_a_single_run_is_not_resampled() -> None:
+    """Its share is 1 in every draw."""
+    assert (Resampling(4, 1, draws=10).seeds == 1).all()
+
+
+def test_resamples_of_a_single_run() -> None:
+    """Each holds as many units as there are, drawn with replacement."""
+    drawn = resamples(30, 200, seed=1)
+    assert (drawn.sum(1) == 30).all()
+    assert drawn.var() == pytest.approx(29 / 30, rel=0.05)
+    assert not np.array_equal(drawn, resamples(30, 200, seed=2))
 
 
 def macro_f1(predicted: npt.NDArray[Any], label: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
@@ -136,7 +214,7 @@ def test_permutation_test_against_every_swap() -> None:
     one = metrics(unit_sums(np.where(swaps, theirs, ours), label).sum(0))
     other = metrics(unit_sums(np.where(swaps, ours, theirs), label).sum(0))
     p = Resampling(10, 1, draws=5000).permutation_p(unit_sums(ours, label), unit_sums(theirs, label))
-    changes = {name: np.abs(one[name] - other[name]) for name in METRICS}
+    changes = {name: np.abs(one[name] - other[name]) for name in one}
     expected = {name: float((values >= values[0] - 1e-5).mean()) for name, values in changes.items()}
     assert len(set(expected.values())) > 4
     assert p == pytest.approx(expected, abs=0.025)
@@ -150,7 +228,8 @@ def test_smallest_and_largest_p() -> None:
     assert set(resampling.permutation_p(sums, sums).values()) == {1}
     right = np.repeat(0.8 * np.eye(2)[label][None] + 0.1, 3, 0)
     for pair in ((right, 1 - right), (1 - right, right)):
-        p = resampling.permutation_p(*(unit_sums(one, label) for one in pair))
+        ours, theirs = (unit_sums(one, label) for one in pair)
+        p = resampling.permutation_p(ours, theirs)
         assert p["accuracy"] == p["macro_f1"] == p["loss"] == 1 / 200
 
 
@@ -189,8 +268,8 @@ def test_verdict() -> None:
     assert (verdict(0.1, 0.2, 0.049), verdict(-0.2, -0.1, 0.049)) == ("better", "worse")
     assert (verdict(0.1, 0.2, 0.049, True), verdict(-0.2, -0.1, 0.049, True)) == ("worse", "better")
     unsure = [(0.1, 0.2, 0.05), (-0.2, -0.1, 0.05), (-0.1, 0.2, 0), (0, 0.2, 0), (-0.2, 0, 0), (np.nan, np.nan, 0)]
-    for (low, high, p), lower_is_better in itertools.product(unsure, (False, True)):
-        assert verdict(low, high, p, lower_is_better) == "no difference shown"
+    for (low, high, p), less_is_better in itertools.product(unsure, (False, True)):
+        assert verdict(low, high, p, less_is_better) == "no difference shown"
 
 
 class Rates(NamedTuple):
