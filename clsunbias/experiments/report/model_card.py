@@ -35,15 +35,15 @@ Research into class-unbiased training: comparison of training objectives on the 
 - Selection rule: `{selection}` chose the checkpoint of step {step}. A rule sees training and validation data alone.
 - Decision: the most probable class{threshold}.
 
-## Figures
-{figures}
+## Metrics
+{measured}
 Intervals: 95 % percentiles of {draws} bootstrap resamples of the units of the split. They say how far this very model
 is known, not how far another seed would come out differently: for that, compare runs with `clsunbias reproduce`.
 
 ## Limits
 
 - One run, one seed, one data set; no site, device or population but its own was seen.
-- Small classes have wide intervals; where one was hardly met, its figures may be of a few units.
+- Small classes have wide intervals; where one was hardly met, its metrics may be of a few units.
 - The probabilities are not calibrated after training; see the tables above before one is read as a risk.
 - Groups within the classes (age, sex, site) were not looked at.
 
@@ -68,15 +68,15 @@ def model_card(result: Mapping[str, Any], frame: pd.DataFrame, class_names: Sequ
         [name, str(len(part)), *(str(int((part["label"] == index).sum())) for index in range(len(class_names)))]
         for name, part in splits.items()
     ]
-    withheld = "\n**The test split was withheld from this run; these figures are of validation.**\n"
-    figures = "".join(section(name, part, result[name], class_names) for name, part in shown.items())
+    withheld = "\n**The test split was withheld from this run; these metrics are of validation.**\n"
+    measured = "".join(section(name, part, result[name], class_names) for name, part in shown.items())
     return CARD.format(
         **{name: result[name] for name in ("objective", "dataset", "seed", "config_sha256", "selection", "step")},
         simulated=", SIMULATED data" if simulated else "",
-        simulated_line="\n\n**The data are SIMULATED**: the figures say nothing about patients." if simulated else "",
+        simulated_line="\n\n**The data are SIMULATED**: the metrics say nothing about patients." if simulated else "",
         data=markdown_table(["split", "units", *class_names], counts),
         threshold=f", `{class_names[1]}` above a probability of 0.5" if len(class_names) == 2 else "",
-        figures=(withheld if "val" in shown else "") + figures,
+        measured=(withheld if "val" in shown else "") + measured,
         draws=DRAWS,
         versions=", ".join(f"{name} {version}" for name, version in result["versions"].items()),
     )
@@ -120,7 +120,7 @@ def intervals(
         class_names: C names.
     """
     sums, units = unit_sums(prob[np.newaxis], target), len(target)
-    at_once = 1 + CELLS // units
+    at_once = min(DRAWS, 1 + CELLS // units)
     drawn = [totals(resamples(units, at_once, start), sums) for start in range(0, DRAWS, at_once)]
     found = metrics(np.concatenate([sums.sum(0)[np.newaxis], *drawn])[: DRAWS + 1, 0], class_names)
     return {name: (float(values[0]), *interval(values[1:])) for name, values in found.items()}
@@ -135,8 +135,8 @@ def reliability(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> list[list
     lines = []
     for at in range(BINS):
         inside = index == at
-        figures = [f"{sure[inside].mean():.3f}", f"{right[inside].mean():.3f}"] if inside.any() else ["–", "–"]
-        lines.append([f"{edges[at]:.2f} to {edges[at + 1]:.2f}", str(int(inside.sum())), *figures])
+        means = [f"{sure[inside].mean():.3f}", f"{right[inside].mean():.3f}"] if inside.any() else ["–", "–"]
+        lines.append([f"{edges[at]:.2f} to {edges[at + 1]:.2f}", str(int(inside.sum())), *means])
     return lines
 
 
