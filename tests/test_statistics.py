@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from scipy.stats import bootstrap, norm, permutation_test
+from scipy.stats import bootstrap, norm, permutation_test, t
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, recall_score
 
 from clsunbias.experiments.analysis.statistics import (
@@ -24,6 +24,7 @@ from clsunbias.experiments.analysis.statistics import (
     interval,
     is_metric,
     lower_is_better,
+    mean_interval,
     metrics,
     resamples,
     unit_sums,
@@ -94,6 +95,10 @@ def test_calibration_by_hand() -> None:
     found = calibration_metrics(calibration_sums(prob[None], np.array([1, 0, 1, 1])).sum(0))
     assert float(found["ece"][0]) == pytest.approx((0.2 + 0.2) / 4)
     assert float(found["brier"][0]) == pytest.approx((0.4**2 + 0.6**2 + 2 * 0.1**2) / 4)
+    # 0.8 ends a bin; as a float32, which files hold, it is a little more, and yet belongs to that bin.
+    prob = np.array([[0.21, 0.79], [np.float32(0.2), np.float32(0.8)]])
+    found = calibration_metrics(calibration_sums(prob[None], np.array([1, 0])).sum(0))
+    assert float(found["ece"][0]) == pytest.approx((0.79 - 1 + 0.8) / 2)
 
 
 def test_names_of_metrics() -> None:
@@ -256,6 +261,14 @@ def test_effect_size() -> None:
     assert effect_size(-np.array([0.01, 0.02, 0.03])) == pytest.approx(-2)
     assert np.isnan(effect_size(np.full(3, 0.1)))
     assert np.isnan(effect_size(np.array([0.9, 0.8, 0.3], np.float32) - np.array([0.8, 0.7, 0.2], np.float32)))
+
+
+def test_interval_of_a_mean_against_scipy() -> None:
+    """Of independent runs: Student's."""
+    values = [0.1, 0.4, 0.2, 0.9]
+    mean, sd, low, high = mean_interval(values)
+    assert (mean, sd) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
+    assert (low, high) == pytest.approx(t.interval(0.95, 3, loc=mean, scale=sd / 2))
 
 
 def test_interval_leaves_nan_out() -> None:
