@@ -75,7 +75,7 @@ def test_what_a_table_calls_them(tmp_path: Path) -> None:
     """Metrics of a class by its name, others in short; the page's reading takes a lower error for better."""
     grid = write_grid_of(tmp_path, 3, ["brier", "auroc", "f1/class 2"])
     content = yaml.safe_load(grid.read_text())
-    published = {"erm": {"test/brier": [0.9, 0.1]}, "cls_unbias": {"test/brier": [0.2, 0.1]}}
+    published = {"erm": {"test/brier": [0.9, 0.1]}, "cls_unbias": {"test/brier": [0.1, 0.1]}}
     content["columns"]["toy"]["published"] = published
     grid.write_text(yaml.safe_dump(content, sort_keys=False))
     html = tmp_path / "page.html"
@@ -84,6 +84,7 @@ def test_what_a_table_calls_them(tmp_path: Path) -> None:
     assert all(f"<summary>{name} of the same runs</summary>" in text for name in ("AUROC", "F1 of class 2"))
     assert "Differences in Brier score: short" in text
     assert "Differences between published means: 1, of which our runs show 1, contradict 0" in text
+    assert "Means within one published standard deviation of the published mean: 1 of 2" in text
 
 
 def test_a_metric_that_is_not_recorded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ GRID = {
     "also": ["test/loss"],
     "rows": {"third": THIRD},
     "baselines": ["erm", "third"],
-    "protocols": {"paper": {"seeds": 4}, "longer": {"label": "longer", "seeds": 3, "first_seed": 5}},
+    "protocols": {"paper": {"seeds": 4}, "longer": {"label": "longer", "seeds": 3, "first_seed": 1}},
     "contrasts": {"gain": {"a/cls_unbias": 1, "a/erm": -1}, "twice": {"a/cls_unbias": 2, "a/erm": -2}},
 }
 
@@ -37,7 +37,11 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Grid, Finished]:
     """A grid of three methods, two of them baselines, on two data sets under two protocols, and all its runs."""
     folder = tmp_path_factory.mktemp("judged")
     column = {**TOY_COLUMN, "configs": dict.fromkeys(("paper", "longer"), "toy_balanced.yaml")}
-    columns = {"a": {**column, "label": "a"}, "b": {**column, "label": "b", "set": {"data.init_args.train_seed": 7}}}
+    published = {"erm": {"test/macro_f1": [0.4, 0.1]}}
+    columns = {
+        "a": {**column, "label": "a", "published": published},
+        "b": {**column, "label": "b", "set": {"data.init_args.train_seed": 7}},
+    }
     grid = load_grid(write_made_up_grid(folder, columns, dict.fromkeys("ab", UNITS), **GRID))
     planned = arms(grid, list("ab"), list(grid.protocols), folder / "out" / "runs" / "toy", folder)
     found = {arm: {seed: run.record() for seed, run in runs_of(grid, arm).items()} for arm in planned}
@@ -68,6 +72,20 @@ def test_each_method_is_compared_with_each_baseline_once(judged: tuple[Grid, Fin
         assert one.low <= one.difference <= one.high
         assert (one.row, one.baseline) == (grid.rows[ours.row].label, grid.rows[theirs.row].label)
     assert {one.verdict for one in comparisons.values()} == {"no difference shown", "better"}
+
+
+def test_cells_beside_what_is_published(judged: tuple[Grid, Finished]) -> None:
+    """The difference is ours less theirs; where nothing is published there is none; a single run has no deviation."""
+    grid, finished = judged
+    _, cells, _ = results("toy", grid, finished)
+    for (arm, name), cell in cells.items():
+        said = 0.4 if (arm.column, arm.row, name) == ("a", "erm", "test/macro_f1") else None
+        assert cell.published == said
+        assert cell.difference == (None if said is None else pytest.approx(cell.value - said))
+    single = {arm: {seed: found[seed] for seed in list(found)[:1]} for arm, found in finished.items()}
+    _, cells, comparisons = results("toy", grid, single)
+    assert {(cell.n, cell.sd, cell.low, cell.high) for cell in cells.values()} == {(1, None, None, None)}
+    assert comparisons == {}
 
 
 def test_p_values_are_corrected_within_a_protocol_and_a_metric(
