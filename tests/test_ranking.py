@@ -11,7 +11,7 @@ from clsunbias.experiments.analysis import ranking
 from clsunbias.experiments.analysis.ranking import areas, ranking_bootstrap, ranking_metrics, ranking_p
 from clsunbias.experiments.analysis.statistics import RANKING, Resampling
 from clsunbias.metrics import classification_metrics
-from tests.test_statistics import draw
+from tests.test_unit_metrics import draw
 
 
 @pytest.mark.parametrize("values", [3, 10, 1000])
