@@ -63,9 +63,9 @@ def test_intervals_have_the_width_of_theory() -> None:
     target = np.repeat([0, 1], [400, 100])
     wrong = np.concatenate([np.arange(400) < 80, np.arange(100) < 20])
     prob = np.where((target == 1) ^ wrong, 0.9, 0.1)
-    found = intervals(np.stack([1 - prob, prob], 1), target)
-    for at, count in enumerate((400, 100)):
-        value, low, high = found["recall"][at]
+    found = intervals(np.stack([1 - prob, prob], 1), target, NAMES[:2])
+    for name, count in zip(NAMES, (400, 100), strict=False):
+        value, low, high = found[f"recall/{name}"]
         assert value == pytest.approx(0.8)
         assert (high - low) / 2 == pytest.approx(1.96 * (0.16 / count) ** 0.5, rel=0.15)
 

@@ -7,71 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.stats import bootstrap, norm, permutation_test
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
+from scipy.stats import bootstrap, norm, permutation_test, t
+from sklearn.metrics import f1_score
 
 from clsunbias.experiments.analysis.statistics import (
-    METRICS,
     Floats,
     Resampling,
     effect_size,
     holm,
     interval,
+    mean_interval,
     metrics,
+    resamples,
     unit_sums,
     verdict,
 )
-
-Labels = npt.NDArray[np.int64]
-
-
-def draw(seeds: int, units: int, classes: int = 2, skill: float = 1.0, seed: int = 0) -> tuple[Floats, Labels]:
-    """Probabilities of some seeds ``(S, N, C)``, and labels with every class."""
-    random = np.random.default_rng(seed)
-    label = np.random.default_rng(99).permutation(np.arange(units) % classes)
-    odds = np.exp(random.normal(0, 1.5, (seeds, units, classes)) + skill * np.eye(classes)[label])
-    return odds / odds.sum(2, keepdims=True), label
-
-
-@pytest.mark.parametrize("classes", [2, 3])
-def test_metrics_against_scikit_learn(classes: int) -> None:
-    """Each figure of each seed."""
-    prob, label = draw(4, 60, classes)
-    found = metrics(unit_sums(prob, label).sum(0))
-    for index, one in enumerate(prob):
-        predicted = one.argmax(1)
-        f1 = f1_score(label, predicted, average=None)
-        losses = [log_loss(label[label == c], one[label == c], labels=range(classes)) for c in range(classes)]
-        expected = {
-            "macro_f1": f1_score(label, predicted, average="macro"),
-            "neg_f1": f1[0],
-            "pos_f1": f1[1],
-            "accuracy": accuracy_score(label, predicted),
-            "balanced_accuracy": balanced_accuracy_score(label, predicted),
-            "loss": log_loss(label, one),
-            "loss_neg": losses[0],
-            "loss_pos": losses[1],
-            "loss_gap": max(losses) - min(losses),
-        }
-        assert expected.keys() == METRICS
-        assert {name: values[index] for name, values in found.items()} == pytest.approx(expected, abs=1e-5)
-
-
-def test_a_class_that_is_absent() -> None:
-    """Neither there nor predicted: F1 is 0, its loss NaN, and no resample makes a difference of it."""
-    prob, label = np.array([[[0.9, 0.1], [0.6, 0.4]]]), np.zeros(2, int)
-    found = {name: float(values[0]) for name, values in metrics(unit_sums(prob, label).sum(0)).items()}
-    assert (found["neg_f1"], found["pos_f1"], found["macro_f1"], found["accuracy"]) == (1, 0, 0.5, 1)
-    assert found["loss_neg"] == pytest.approx(-np.log([0.9, 0.6]).mean())
-    assert np.isnan([found["loss_pos"], found["loss_gap"], found["balanced_accuracy"]]).all()
-    p = Resampling(2, 1, draws=50).permutation_p(unit_sums(prob, label), unit_sums(prob[:, ::-1], label))
-    assert (p["loss_pos"], p["loss_gap"], p["balanced_accuracy"]) == (1, 1, 1)
-
-
-def test_a_class_given_no_chance_has_a_finite_loss() -> None:
-    """One sure mistake does not make the loss of a run infinite, but it is dear."""
-    loss = metrics(unit_sums(np.array([[[1.0, 0.0], [1.0, 0.0]]]), np.array([0, 1])).sum(0))
-    assert (float(loss["loss_neg"][0]), float(loss["loss_pos"][0])) == pytest.approx((0, -np.log(1e-12)))
+from tests.test_unit_metrics import draw
 
 
 def test_a_draw_is_the_mean_over_drawn_seeds_on_drawn_units() -> None:
@@ -87,6 +38,32 @@ def test_a_draw_is_the_mean_over_drawn_seeds_on_drawn_units() -> None:
     assert resampling.seeds.sum(1) == pytest.approx(np.ones(6))
     assert len(np.unique(resampling.units, axis=0)) == 6
     assert len(np.unique(resampling.seeds, axis=0)) > 1
+
+
+@pytest.mark.parametrize(("seeds", "student"), [(2, 12.706205), (5, 2.776445), (10, 2.262157)])
+def test_runs_are_widened_to_students_interval(seeds: int, student: float) -> None:
+    """Of n runs, drawn shares vary by (n − 1)/n³: the factors make of that Student's quantile over √n(n − 1)."""
+    shares = Resampling(4, seeds, draws=40_000).seeds
+    assert shares.sum(1) == pytest.approx(np.ones(len(shares)))
+    steps = np.unique(np.diff(np.unique(shares[:, 0].round(9))).round(6))
+    # One draw of a run more or less moves its share by 1/n, times the factor.
+    assert steps == pytest.approx(student / 1.959964 * np.sqrt(seeds / (seeds - 1)) / seeds, abs=1e-5)
+    runs = np.arange(seeds) - (seeds - 1) / 2
+    half = 1.959964 * (shares @ runs).std()
+    assert half == pytest.approx(student * runs.std(ddof=1) / np.sqrt(seeds), rel=0.02)
+
+
+def test_a_single_run_is_not_resampled() -> None:
+    """Its share is 1 in every draw."""
+    assert (Resampling(4, 1, draws=10).seeds == 1).all()
+
+
+def test_resamples_of_a_single_run() -> None:
+    """Each holds as many units as there are, drawn with replacement."""
+    drawn = resamples(30, 200, seed=1)
+    assert (drawn.sum(1) == 30).all()
+    assert drawn.var() == pytest.approx(29 / 30, rel=0.05)
+    assert not np.array_equal(drawn, resamples(30, 200, seed=2))
 
 
 def macro_f1(predicted: npt.NDArray[Any], label: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
@@ -136,7 +113,7 @@ def test_permutation_test_against_every_swap() -> None:
     one = metrics(unit_sums(np.where(swaps, theirs, ours), label).sum(0))
     other = metrics(unit_sums(np.where(swaps, ours, theirs), label).sum(0))
     p = Resampling(10, 1, draws=5000).permutation_p(unit_sums(ours, label), unit_sums(theirs, label))
-    changes = {name: np.abs(one[name] - other[name]) for name in METRICS}
+    changes = {name: np.abs(one[name] - other[name]) for name in one}
     expected = {name: float((values >= values[0] - 1e-5).mean()) for name, values in changes.items()}
     assert len(set(expected.values())) > 4
     assert p == pytest.approx(expected, abs=0.025)
@@ -150,7 +127,8 @@ def test_smallest_and_largest_p() -> None:
     assert set(resampling.permutation_p(sums, sums).values()) == {1}
     right = np.repeat(0.8 * np.eye(2)[label][None] + 0.1, 3, 0)
     for pair in ((right, 1 - right), (1 - right, right)):
-        p = resampling.permutation_p(*(unit_sums(one, label) for one in pair))
+        ours, theirs = (unit_sums(one, label) for one in pair)
+        p = resampling.permutation_p(ours, theirs)
         assert p["accuracy"] == p["macro_f1"] == p["loss"] == 1 / 200
 
 
@@ -179,6 +157,14 @@ def test_effect_size() -> None:
     assert np.isnan(effect_size(np.array([0.9, 0.8, 0.3], np.float32) - np.array([0.8, 0.7, 0.2], np.float32)))
 
 
+def test_interval_of_a_mean_against_scipy() -> None:
+    """Of independent runs: Student's."""
+    values = [0.1, 0.4, 0.2, 0.9]
+    mean, sd, low, high = mean_interval(values)
+    assert (mean, sd) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
+    assert (low, high) == pytest.approx(t.interval(0.95, 3, loc=mean, scale=sd / 2))
+
+
 def test_interval_leaves_nan_out() -> None:
     """2.5 % of the rest lie below it, 2.5 % above."""
     assert interval(np.append(np.arange(1001.0), [np.nan] * 300)) == pytest.approx((25, 975))
@@ -189,8 +175,8 @@ def test_verdict() -> None:
     assert (verdict(0.1, 0.2, 0.049), verdict(-0.2, -0.1, 0.049)) == ("better", "worse")
     assert (verdict(0.1, 0.2, 0.049, True), verdict(-0.2, -0.1, 0.049, True)) == ("worse", "better")
     unsure = [(0.1, 0.2, 0.05), (-0.2, -0.1, 0.05), (-0.1, 0.2, 0), (0, 0.2, 0), (-0.2, 0, 0), (np.nan, np.nan, 0)]
-    for (low, high, p), lower_is_better in itertools.product(unsure, (False, True)):
-        assert verdict(low, high, p, lower_is_better) == "no difference shown"
+    for (low, high, p), less_is_better in itertools.product(unsure, (False, True)):
+        assert verdict(low, high, p, less_is_better) == "no difference shown"
 
 
 class Rates(NamedTuple):

@@ -9,8 +9,8 @@ from rich.console import Console
 from clsunbias.errors import InputError
 from clsunbias.experiments.fit_runs import fit_studies
 from clsunbias.experiments.report.html.page import page
-from clsunbias.experiments.report.html.tables import report_parts
 from clsunbias.experiments.report.sections import show
+from clsunbias.experiments.report.study_parts import report_parts
 from clsunbias.experiments.study import grid_study, is_simulated, locate
 from clsunbias.files import atomic
 from clsunbias.parser import Parser

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from jsonargparse.typing import register_type
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.analysis.statistics import METRICS
+from clsunbias.experiments.analysis.statistics import METRICS, is_metric
 from clsunbias.experiments.running.run import load_yaml
 from clsunbias.parser import Parser
 
@@ -185,7 +185,7 @@ def load_grid(path: Path) -> Grid:
             if name not in known:
                 raise InputError(f"{path} names a {kind} {name!r}; it has {', '.join(known)}")
     for name in (*grid.metrics, *grid.also):
-        if name.partition("/")[2] not in METRICS:
+        if not is_metric(name.partition("/")[2]):
             raise InputError(f"{path} names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
     for name, protocol in grid.protocols.items():
         if protocol.seeds < 2:

@@ -11,11 +11,10 @@ from rich.console import Console
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.comparison import Comparison, results
-from clsunbias.experiments.analysis.contrasts import contrast_section
 from clsunbias.experiments.analysis.scores import run_lines
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm, arms, runs_of, trials_of
-from clsunbias.experiments.report.build import parts, search_sections
+from clsunbias.experiments.report.build import contrast_section, parts, search_sections
 from clsunbias.experiments.report.plots import draw_curves, draw_dots
 from clsunbias.experiments.report.sections import Section, write_table
 from clsunbias.experiments.running.executor import check, execute_all

@@ -1,4 +1,4 @@
-"""From the finished runs of a grid to its cells and to comparisons between its methods."""
+"""From the finished runs of a grid to its cells, to comparisons between its methods, and to claims about several."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -7,19 +7,19 @@ from typing import NamedTuple
 import numpy as np
 
 from clsunbias.errors import InputError
+from clsunbias.experiments.analysis.cells import Cell, cells, row_label
 from clsunbias.experiments.analysis.scores import Scored, score
 from clsunbias.experiments.analysis.statistics import (
     Floats,
-    Resampling,
     Verdict,
     effect_size,
     holm,
     interval,
+    lower_is_better,
     verdict,
 )
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.sections import Cell
 from clsunbias.experiments.running.run import Record
 
 
@@ -63,55 +63,23 @@ def results(
     table: str, grid: Grid, finished: Mapping[Arm, Mapping[int, Record]]
 ) -> tuple[list[Scored], dict[tuple[Arm, str], Cell], dict[tuple[Arm, Arm, str], Comparison]]:
     """The finished runs of a grid scored, its cells, and the comparisons between its methods."""
-    splits = list(dict.fromkeys(metric.split("/")[0] for metric in (*grid.metrics, *grid.also)))
-    scored = [score(arm, by_seed, splits) for arm, by_seed in finished.items()]
+    names = list(dict.fromkeys((*grid.metrics, *grid.also)))
+    scored = [score(arm, by_seed, names) for arm, by_seed in finished.items()]
     return scored, cells(table, grid, scored), compare(table, grid, scored)
-
-
-def cells(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, str], Cell]:
-    """A cell for each arm and metric: mean, standard deviation, interval over test units and seeds, published."""
-    made = {}
-    for one in scored:
-        column = grid.columns[one.arm.column]
-        record = next(iter(one.records.values())).result
-        for name in (*grid.metrics, *grid.also):
-            split, short = name.split("/")
-            values, mean = one.values(name), float(one.values(name).mean())
-            several = len(values) > 1  # of a single run there is no saying how another would come out
-            low, high = interval(one.draws[split][short]) if several else (None, None)
-            published = column.published.get(one.arm.row, {}).get(name)
-            made[one.arm, name] = Cell(
-                table,
-                row_label(grid, one.arm),
-                column.label,
-                name,
-                mean,
-                float(values.std(ddof=1)) if several else None,
-                len(values),
-                low,
-                high,
-                published[0] if published else None,
-                mean - published[0] if published else None,
-                grid.protocols[one.arm.protocol].label,
-                record["selection"],
-                record["simulated"],
-            )
-    return made
 
 
 def compare(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, Arm, str], Comparison]:
     """Each method against each baseline: by the two arms and the metric."""
-    names = list(dict.fromkeys((grid.metrics[0], *grid.also)))
+    names = compared(grid)
     made = {}
     for protocol in grid.protocols:
         pairs = [
-            judged
+            pair
             for ours, theirs in itertools.product(scored, scored)
             if ours.arm.protocol == theirs.arm.protocol == protocol and comparable(grid, ours.arm, theirs.arm)
-            if (judged := judge(ours, theirs, names))
+            if (pair := judge(ours, theirs, names))
         ]
         for name in names:
-            lower_is_better = name.partition("/")[2].startswith("loss")
             for pair, p_corrected in zip(pairs, holm([pair.p[name] for pair in pairs]), strict=True):
                 made[pair.ours, pair.theirs, name] = Comparison(
                     table,
@@ -126,7 +94,7 @@ def compare(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm,
                     p_corrected,
                     effect_size(pair.gains[name]),
                     len(pair.gains[name]),
-                    verdict(*pair.interval[name], p_corrected, lower_is_better),
+                    verdict(*pair.interval[name], p_corrected, lower_is_better(name.partition("/")[2])),
                 )
     return made
 
@@ -140,7 +108,7 @@ def comparable(grid: Grid, ours: Arm, theirs: Arm) -> bool:
     return ours.row not in grid.baselines or grid.baselines.index(ours.row) > grid.baselines.index(theirs.row)
 
 
-class Judged(NamedTuple):
+class Pair(NamedTuple):
     """Two arms compared, each metric by its name: the seeds' differences, the interval of their mean, the p-value."""
 
     ours: Arm
@@ -150,7 +118,7 @@ class Judged(NamedTuple):
     p: Mapping[str, float]
 
 
-def judge(ours: Scored, theirs: Scored, names: Sequence[str]) -> Judged | None:
+def judge(ours: Scored, theirs: Scored, names: Sequence[str]) -> Pair | None:
     """Compares two arms on their common seeds; None if those are fewer than two.
 
     Raises:
@@ -160,21 +128,59 @@ def judge(ours: Scored, theirs: Scored, names: Sequence[str]) -> Judged | None:
     if len(seeds) < 2:
         return None
     ours, theirs = ours.of_seeds(seeds), theirs.of_seeds(seeds)
-    gains, intervals, p_values = {}, {}, {}
-    for split in ours.sums:
-        if not np.array_equal(ours.units[split], theirs.units[split]):
+    p_values: dict[str, float] = {}
+    for split, part in ours.splits.items():
+        other = theirs.splits[split]
+        if not np.array_equal(part.target, other.target):
             raise InputError(f"{ours.arm.run.out} and {theirs.arm.run.out} were scored on different {split} data")
-        p = Resampling.of(*ours.sums[split].shape[:2]).permutation_p(ours.sums[split], theirs.sums[split])
-        for name in names:
-            short = name.partition("/")[2]
-            if name.startswith(f"{split}/"):
-                gains[name] = ours.values(name) - theirs.values(name)
-                intervals[name] = interval(ours.draws[split][short] - theirs.draws[split][short])
-                p_values[name] = p[short]
-    return Judged(ours.arm, theirs.arm, gains, intervals, p_values)
+        p_values |= {f"{split}/{name}": p for name, p in part.permutation_p(other).items()}
+    gains = {name: ours.values[name] - theirs.values[name] for name in names}
+    intervals = {name: interval(ours.draws[name] - theirs.draws[name]) for name in names}
+    return Pair(ours.arm, theirs.arm, gains, intervals, p_values)
 
 
-def row_label(grid: Grid, arm: Arm) -> str:
-    """The method, and the setting where it is not the outcome of a search."""
-    label = grid.rows[arm.row].label
-    return label if not arm.setting or grid.protocols[arm.protocol].search else f"{label}, {arm.setting}"
+class Contrast(NamedTuple):
+    """A claim about several cells at once, such as "the gain is larger under imbalance": a weighted sum of them.
+
+    Attributes:
+        title: what is claimed.
+        protocol: key of the protocol whose cells they are.
+        metric: ``split/metric``.
+        estimate: of the sum.
+        low: lower end of its 95 % interval.
+        high: its upper end.
+    """
+
+    title: str
+    protocol: str
+    metric: str
+    estimate: float
+    low: float
+    high: float
+
+
+def contrasts(grid: Grid, scored: Sequence[Scored]) -> list[Contrast]:
+    """Every contrast of the grid under every protocol that has its cells, by each metric that methods are compared by.
+
+    Cells that were tested on the same units with as many seeds share their resamples: they are paired.
+
+    Args:
+        grid: the grid.
+        scored: the finished arms, one for each cell of a protocol.
+    """
+    made = []
+    for protocol in grid.protocols:
+        found = {f"{one.arm.column}/{one.arm.row}": one for one in scored if one.arm.protocol == protocol}
+        for title, weights in grid.contrasts.items():
+            if not all(cell in found for cell in weights):
+                continue
+            for name in compared(grid):
+                estimate = sum(weight * float(found[cell].values[name].mean()) for cell, weight in weights.items())
+                draws = np.sum([weight * found[cell].draws[name] for cell, weight in weights.items()], axis=0)
+                made.append(Contrast(title, protocol, name, estimate, *interval(draws)))
+    return made
+
+
+def compared(grid: Grid) -> list[str]:
+    """The metrics that methods are compared by: the headline's first, and those of the tables below it."""
+    return list(dict.fromkeys((grid.metrics[0], *grid.also)))

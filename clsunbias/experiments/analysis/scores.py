@@ -1,6 +1,7 @@
 """Finished runs of an arm, scored on the same units: what cells, comparisons and contrasts are made of."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,10 +9,89 @@ import numpy as np
 import pandas as pd
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.analysis.statistics import Floats, Resampling, metrics, unit_sums
+from clsunbias.experiments.analysis.ranking import Labels, ranking_bootstrap, ranking_metrics, ranking_p
+from clsunbias.experiments.analysis.statistics import (
+    CALIBRATION,
+    RANKING,
+    Floats,
+    Resampling,
+    Sums,
+    calibration_metrics,
+    calibration_sums,
+    metrics,
+    unit_sums,
+)
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.run import Record, read_predictions
+
+
+@dataclass(frozen=True, eq=False)
+class SplitScores:
+    """The scores of some runs on one split, and what is asked about them; nothing else is computed.
+
+    Attributes:
+        prob: class probabilities ``(S, N, C)`` of S runs.
+        target: class of each unit, ``(N,)``.
+        names: of the metrics that are asked for.
+        classes: names of the classes whose own metrics go by them; none of two classes.
+    """
+
+    prob: Floats
+    target: Labels
+    names: Sequence[str]
+    classes: Sequence[str] = ()
+
+    @cached_property
+    def sums(self) -> Sums:
+        """What each unit adds, ``(N, S, 4, C)``."""
+        return unit_sums(self.prob, self.target)
+
+    @cached_property
+    def calibration(self) -> Floats:
+        """What each unit adds to the sums of calibration."""
+        return calibration_sums(self.prob, self.target)
+
+    @property
+    def resampling(self) -> Resampling:
+        """That of all runs on as many units."""
+        return Resampling.of(len(self.target), len(self.prob))
+
+    def values(self) -> dict[str, Floats]:
+        """Each metric of each run, ``(S,)``."""
+        found = self.asked(self.sums.sum(0))
+        if self.asks(CALIBRATION):
+            found |= calibration_metrics(self.calibration.sum(0))
+        if self.asks(RANKING):
+            once = ranking_metrics(self.prob, self.target, np.ones((1, len(self.target))))
+            found |= {name: values[0] for name, values in once.items()}
+        return found
+
+    def draws(self) -> dict[str, Floats]:
+        """The bootstrap of each metric, ``(draws,)``."""
+        found = self.resampling.bootstrap(self.sums, self.asked)
+        if self.asks(CALIBRATION):
+            found |= self.resampling.bootstrap(self.calibration, calibration_metrics)
+        if self.asks(RANKING):
+            found |= ranking_bootstrap(self.resampling, self.prob, self.target)
+        return found
+
+    def permutation_p(self, other: "SplitScores") -> dict[str, float]:
+        """The p-value of the difference from another method in each metric."""
+        found = self.resampling.permutation_p(self.sums, other.sums, self.asked)
+        if self.asks(CALIBRATION):
+            found |= self.resampling.permutation_p(self.calibration, other.calibration, calibration_metrics)
+        if self.asks(RANKING):
+            found |= ranking_p(self.resampling, self.prob, other.prob, self.target)
+        return found
+
+    def asked(self, sums: Sums) -> dict[str, Floats]:
+        """Those of the metrics of sums that are asked for."""
+        return {name: values for name, values in metrics(sums, self.classes).items() if name in self.names}
+
+    def asks(self, family: Iterable[str]) -> bool:
+        """Whether one of some metrics is asked for."""
+        return any(name in self.names for name in family)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,68 +101,86 @@ class Scored:
     Attributes:
         arm: whose runs.
         records: seed → its record.
-        sums: split → what each unit adds, ``(N, S, 4, C)``, seeds in the order of records.
-        units: split → class of each unit, by which two arms are seen to be scored on the same ones.
+        splits: split → its scores, seeds in the order of records.
     """
 
     arm: Arm
     records: Mapping[int, Record]
-    sums: Mapping[str, Floats]
-    units: Mapping[str, Floats]
-
-    def values(self, name: str) -> Floats:
-        """A metric of each seed, ``(S,)``."""
-        split, short = name.split("/")
-        return metrics(self.sums[split].sum(0))[short]
+    splits: Mapping[str, SplitScores]
 
     @cached_property
-    def draws(self) -> dict[str, dict[str, Floats]]:
-        """Bootstrap of each split's metrics, which cells and comparisons share."""
-        return {split: Resampling.of(*sums.shape[:2]).bootstrap(sums) for split, sums in self.sums.items()}
+    def values(self) -> dict[str, Floats]:
+        """``split/metric`` → the metric of each seed, ``(S,)``."""
+        return {f"{split}/{name}": one for split, part in self.splits.items() for name, one in part.values().items()}
+
+    @cached_property
+    def draws(self) -> dict[str, Floats]:
+        """``split/metric`` → its bootstrap ``(draws,)``, which cells and comparisons share."""
+        return {f"{split}/{name}": one for split, part in self.splits.items() for name, one in part.draws().items()}
 
     def of_seeds(self, seeds: Sequence[int]) -> "Scored":
         """The runs of some of the seeds."""
         if list(seeds) == list(self.records):
             return self
         at = [list(self.records).index(seed) for seed in seeds]
-        sums = {split: sums[:, at] for split, sums in self.sums.items()}
-        return Scored(self.arm, {seed: self.records[seed] for seed in seeds}, sums, self.units)
+        splits = {name: dataclasses.replace(part, prob=part.prob[at]) for name, part in self.splits.items()}
+        return Scored(self.arm, {seed: self.records[seed] for seed in seeds}, splits)
 
 
-def score(arm: Arm, records: Mapping[int, Record], splits: Sequence[str]) -> Scored:
+def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scored:
     """Reads the predictions of an arm's runs.
 
+    Args:
+        arm: whose runs.
+        records: seed → its record.
+        names: ``split/metric`` that are asked for.
+
     Raises:
-        InputError: a run has no such split, runs of the arm were scored on other units, or a record's figures are not
-            those of its predictions.
+        InputError: a run has no such split or metric, runs of the arm were scored on other units, or a record's
+            numbers are not those of its predictions.
     """
+    asked: dict[str, list[str]] = {}
+    for name in names:
+        asked.setdefault(name.partition("/")[0], []).append(name.partition("/")[2])
+    for record in records.values():
+        check_asked(record, asked)
     frames = read_predictions(list(records.values()))
-    sums, units = {}, {}
-    for split in splits:
-        for record in records.values():
-            if split not in record.result["units"]:
-                there = ", ".join(record.result["units"])
-                raise InputError(f"{record.folder} has no split {split!r} to take a metric of; it has {there}")
+    splits = {}
+    for split, wanted in asked.items():
         # Arrays, since parts of a thousand frames take pandas a second.
         rows = [np.flatnonzero(frame["split"] == split) for frame in frames]
         parts = list(zip(frames, rows, strict=True))
-        scored_units = [(frame["unit"].to_numpy()[at], frame["label"].to_numpy()[at]) for frame, at in parts]
-        for record, (unit, label) in zip(records.values(), scored_units, strict=True):
-            if not (np.array_equal(scored_units[0][0], unit) and np.array_equal(scored_units[0][1], label)):
+        units = [(frame["unit"].to_numpy()[at], frame["label"].to_numpy()[at]) for frame, at in parts]
+        for record, (unit, label) in zip(records.values(), units, strict=True):
+            if not (np.array_equal(units[0][0], unit) and np.array_equal(units[0][1], label)):
                 raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
-        units[split] = scored_units[0][1].astype(int)
-        sums[split] = unit_sums(np.stack([frame.iloc[:, 3:].to_numpy(float)[at] for frame, at in parts]), units[split])
-        for record, f1 in zip(records.values(), metrics(sums[split].sum(0))["macro_f1"], strict=True):
+        prob = np.stack([frame.iloc[:, 3:].to_numpy(float)[at] for frame, at in parts])
+        first = next(iter(records.values())).result[split]
+        classes = [name.removeprefix("f1/") for name in first if name.startswith("f1/")]
+        splits[split] = SplitScores(prob, units[0][1].astype(int), wanted, classes)
+        for record, f1 in zip(records.values(), metrics(splits[split].sums.sum(0))["macro_f1"], strict=True):
             if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
                 raise InputError(
                     f"{record.folder}: result.json says {split} macro-F1 {record.result[split]['macro_f1']:.4f}, its "
                     f"predictions give {f1:.4f}; delete the folder to have it run again"
                 )
-    return Scored(arm, records, sums, units)
+    return Scored(arm, records, splits)
+
+
+def check_asked(record: Record, asked: Mapping[str, Sequence[str]]) -> None:
+    """Raises InputError if a record lacks a split, or a metric of one, that is asked for."""
+    for split, names in asked.items():
+        if split not in record.result["units"]:
+            splits = ", ".join(record.result["units"])
+            raise InputError(f"{record.folder} has no split {split!r} to take a metric of; it has {splits}")
+        lacking = [name for name in names if name not in record.result[split]]
+        if lacking:
+            known = ", ".join(record.result[split])
+            raise InputError(f"{record.folder} has no {split} metric {lacking[0]!r}; it has {known}")
 
 
 def run_lines(grid: Grid, scored: Sequence[Scored]) -> pd.DataFrame:
-    """A line a run: where it stands in the grid, and every figure of its record."""
+    """A line a run: where it stands in the grid, and every metric of its record."""
     return pd.DataFrame(
         {
             "protocol": one.arm.protocol,

@@ -1,6 +1,6 @@
-"""How sure a comparison is: intervals over seeds and test units, a permutation test, an effect size, a verdict."""
+"""Metrics as functions of sums over units, and how sure they are: intervals, a permutation test, a verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -10,12 +10,21 @@ from scipy.special import ndtri, stdtrit
 
 Floats = npt.NDArray[np.floating[Any]]
 Sums = Floats
-"""Sums over units, ``(…, 4, C)``: units of each class found (true positives), predicted, there, and their losses."""
+"""Sums over units, ``(…, 4, C)``: of each class the units found (true positives), predicted, its own, their losses."""
+
+Metrics = Callable[[Floats], dict[str, Floats]]
+"""From sums over units to metrics by their names."""
 
 Verdict = Literal["better", "no difference shown", "worse"]
 
 DRAWS = 5000
 """Resamples of a bootstrap and permutations of a test."""
+
+BINS = 15
+"""Equal bins of the largest probability, for the calibration error."""
+
+CALIBRATION = frozenset({"brier", "ece"})
+RANKING = frozenset({"auroc", "auprc"})
 
 
 def unit_sums(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
@@ -28,43 +37,82 @@ def unit_sums(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> npt.NDArray
     Returns:
         float32 ``(N, S, 4, C)``.
     """
-    there = np.broadcast_to(np.eye(prob.shape[2])[target], prob.shape)
+    own = np.broadcast_to(np.eye(prob.shape[2])[target], prob.shape)
     predicted = np.eye(prob.shape[2])[prob.argmax(2)]
-    loss = there * -np.log(prob.clip(1e-12))
-    return np.stack([predicted * there, predicted, there, loss], axis=2).transpose(1, 0, 2, 3).astype(np.float32)
+    loss = own * -np.log(prob.clip(1e-12))
+    return np.stack([predicted * own, predicted, own, loss], axis=2).transpose(1, 0, 2, 3).astype(np.float32)
 
 
-def metrics(sums: Sums) -> dict[str, Floats]:
+def metrics(sums: Sums, classes: Sequence[str] = ()) -> dict[str, Floats]:
     """Metrics as functions of sums.
 
     Args:
         sums: ``(…, 4, C)``.
+        classes: names of the C classes, whose own metrics are wanted by name.
 
     Returns:
         ``(…)`` each: ``macro_f1``, ``accuracy``, ``balanced_accuracy``, ``loss``, ``loss_gap`` (largest minus smallest
-        class loss), and of the first two classes ``neg_f1``, ``pos_f1``, ``loss_neg``, ``loss_pos``. The F1 of a class
-        that is neither there nor predicted is 0; the loss of a class that is not there is NaN.
+        class loss), of the first two classes ``neg_f1``, ``neg_recall``, ``loss_neg`` and ``pos_f1``, ``pos_recall``,
+        ``loss_pos``, and of each class that is named ``f1/<class>``, ``recall/<class>``, ``loss/<class>``. The F1 of a
+        class that is neither there nor predicted is 0; recall and loss of a class that is not there are NaN.
     """
     # Classes first and contiguous: numpy reduces a short last axis slowly.
-    hit, predicted, there, loss = np.ascontiguousarray(np.moveaxis(sums, (-2, -1), (0, 1)))
-    f1 = 2 * hit / np.maximum(predicted + there, 1e-9)
+    hit, predicted, support, loss = np.ascontiguousarray(np.moveaxis(sums, (-2, -1), (0, 1)))
+    f1 = 2 * hit / np.maximum(predicted + support, 1e-9)
     with np.errstate(invalid="ignore", divide="ignore"):
-        recall, class_loss = hit / there, loss / there
+        recall, class_loss = hit / support, loss / support
+    by_class = {"f1": f1, "recall": recall, "loss": class_loss}
     return {
         "macro_f1": f1.mean(0),
-        "accuracy": hit.sum(0) / there.sum(0),
+        "accuracy": hit.sum(0) / support.sum(0),
         "balanced_accuracy": recall.mean(0),
-        "loss": loss.sum(0) / there.sum(0),
+        "loss": loss.sum(0) / support.sum(0),
         "loss_gap": class_loss.max(0) - class_loss.min(0),
-        "neg_f1": f1[0],
-        "pos_f1": f1[1],
+        **{f"{side}_{name}": by_class[name][at] for name in ("f1", "recall") for at, side in enumerate(("neg", "pos"))},
         "loss_neg": class_loss[0],
         "loss_pos": class_loss[1],
+        **{f"{name}/{label}": values[at] for name, values in by_class.items() for at, label in enumerate(classes)},
     }
 
 
-METRICS = frozenset(metrics(np.ones((4, 2))))
-"""Names of the metrics that an interval can be given for."""
+def calibration_sums(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
+    """What each unit adds to the sums that Brier score and calibration error are functions of.
+
+    Args:
+        prob: class probabilities ``(S, N, C)``.
+        target: class of each unit, ``(N,)``.
+
+    Returns:
+        float32 ``(N, S, 2 + BINS)``: 1, the squared error, and in its bin the confidence less 1 where it is right.
+    """
+    prob = prob.astype(np.float32)  # as records are made: a confidence on an edge falls into the same bin
+    squares = np.square(prob - np.eye(prob.shape[2], dtype=np.float32)[target]).sum(2)
+    confidence, right = prob.max(2), prob.argmax(2) == target
+    index = np.ceil(confidence * np.float32(BINS)).astype(int).clip(1, BINS) - 1
+    surplus = np.eye(BINS)[index] * (confidence.astype(float) - right)[..., np.newaxis]
+    error = squares / 2 if prob.shape[2] == 2 else squares
+    parts = np.concatenate([np.ones_like(error)[..., np.newaxis], error[..., np.newaxis], surplus], axis=2)
+    return parts.transpose(1, 0, 2).astype(np.float32)
+
+
+def calibration_metrics(sums: Floats) -> dict[str, Floats]:
+    """``brier`` and ``ece``, ``(…)`` each, of :func:`calibration_sums` added up over units, ``(…, 2 + BINS)``."""
+    units = sums[..., 0]
+    return {"brier": sums[..., 1] / units, "ece": np.abs(sums[..., 2:]).sum(-1) / units}
+
+
+METRICS = frozenset(metrics(np.ones((4, 2)))) | CALIBRATION | RANKING
+"""Names of the metrics that an interval can be given for, less those of a class that goes by its name."""
+
+
+def is_metric(name: str) -> bool:
+    """Whether an interval can be given for a metric of this name, such as ``macro_f1`` or ``f1/<class>``."""
+    return name in METRICS or name.startswith(("f1/", "recall/", "loss/"))
+
+
+def lower_is_better(name: str) -> bool:
+    """Whether less of a metric is better: of losses and of errors of calibration."""
+    return name.startswith("loss") or name in CALIBRATION
 
 
 class Resampling:
@@ -93,7 +141,7 @@ class Resampling:
         """The resampling of so many units and runs, drawn once."""
         return Resampling(units, seeds)
 
-    def bootstrap(self, sums: Sums) -> dict[str, Floats]:
+    def bootstrap(self, sums: Sums, of: Metrics = metrics) -> dict[str, Floats]:
         """The mean over runs of each metric on resampled units and runs, ``(draws,)``.
 
         Both are drawn anew with replacement, crossed (Owen, Annals of Applied Statistics 1, 2007: the pigeonhole
@@ -101,36 +149,58 @@ class Resampling:
         patients. The runs' part is widened to Student's quantile for their number.
 
         Args:
-            sums: of each unit, ``(N, S, 4, C)``.
+            sums: of each unit, ``(N, S, …)``.
+            of: metrics of their sums over units.
         """
-        drawn = metrics(totals(self.units, sums))
+        return self.mean_over_runs(of(totals(self.units, sums)))
+
+    def mean_over_runs(self, drawn: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Metrics of resampled units ``(draws, S)`` as means over resampled runs ``(draws,)``."""
         return {name: np.einsum("bs,bs->b", values, self.seeds) for name, values in drawn.items()}
 
-    def permutation_p(self, ours: Sums, theirs: Sums) -> dict[str, float]:
+    def permutation_p(self, ours: Sums, theirs: Sums, of: Metrics = metrics) -> dict[str, float]:
         """Two-sided p-value, for each metric, of a paired permutation test over units.
 
         The hypothesis: for each unit it makes no difference which of the two methods scored it. The runs of a unit
         are swapped together, since they are no independent evidence about it.
 
         Args:
-            ours: of one method, ``(N, S, 4, C)``.
+            ours: of one method, ``(N, S, …)``.
             theirs: of the other, on the same units and as many seeds.
+            of: metrics of their sums over units.
         """
         moved = totals(self.swaps, theirs - ours)
-        swapped = metrics(ours.sum(0) + moved), metrics(theirs.sum(0) - moved)
-        observed = metrics(ours.sum(0)), metrics(theirs.sum(0))
-        p_values = {}
-        for name in observed[0]:
-            difference = (swapped[0][name] - swapped[1][name]).mean(1)
-            limit = abs((observed[0][name] - observed[1][name]).mean()) - 1e-6  # sums are in float32
-            # NaN, of a class that is not there, is no evidence: p = 1.
-            p_values[name] = float((1 + (~(np.abs(difference) < limit)).sum()) / (1 + len(difference)))
-        return p_values
+        swapped = of(ours.sum(0) + moved), of(theirs.sum(0) - moved)
+        observed = of(ours.sum(0)), of(theirs.sum(0))
+        return {
+            name: p_value(observed[0][name] - observed[1][name], swapped[0][name] - swapped[1][name])
+            for name in observed[0]
+        }
+
+
+def p_value(observed: Floats, swapped: Floats) -> float:
+    """Two-sided p-value of the mean over runs of a difference ``(S,)`` beside those after swaps ``(B, S)``."""
+    limit = abs(observed.mean()) - 1e-6  # sums are in float32
+    # NaN, of a class that is not there, is no evidence: p = 1.
+    return float((1 + (~(np.abs(swapped.mean(1)) < limit)).sum()) / (1 + len(swapped)))
 
 
 def totals(weights: npt.NDArray[np.float32], sums: Sums) -> Floats:
-    """Weighted sums over units: weights ``(B, N)`` and sums ``(N, S, 4, C)`` give ``(B, S, 4, C)``."""
+    """Weighted sums over units: weights ``(B, N)`` and sums ``(N, S, …)`` give ``(B, S, …)``."""
     return np.asarray((weights @ sums.reshape(len(sums), -1)).reshape(len(weights), *sums.shape[1:]))
+
+
+def resamples(units: int, draws: int, seed: int) -> npt.NDArray[np.float32]:
+    """How often each unit is in each of some resamples of a single run, ``(draws, units)``."""
+    picked = np.random.default_rng(seed).integers(0, units, (draws, units)) + units * np.arange(draws)[:, np.newaxis]
+    return np.bincount(picked.ravel(), minlength=draws * units).reshape(draws, units).astype(np.float32)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float, float]:
+    """Mean, standard deviation, and the 95 % Student interval of the mean, over independent runs (two or more)."""
+    mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
+    half = float(stdtrit(len(values) - 1, 0.975)) * sd / len(values) ** 0.5
+    return mean, sd, mean - half, mean + half
 
 
 def interval(draws: Floats) -> tuple[float, float]:
@@ -154,7 +224,7 @@ def effect_size(gains: Floats) -> float:
     return float(np.mean(gains)) / sd if sd > 1e-6 else float("nan")  # metrics are in float32
 
 
-def verdict(low: float, high: float, p_corrected: float, lower_is_better: bool = False) -> Verdict:
+def verdict(low: float, high: float, p_corrected: float, less_is_better: bool = False) -> Verdict:
     """What may be said of a difference.
 
     Both must say so: the interval over units and runs leaves out 0, and the corrected p-value is below 0.05. The
@@ -165,8 +235,8 @@ def verdict(low: float, high: float, p_corrected: float, lower_is_better: bool =
         low: lower end of the interval of the difference.
         high: its upper end.
         p_corrected: of the permutation test.
-        lower_is_better: for losses.
+        less_is_better: for losses and the like.
     """
     if not (low > 0 or high < 0) or p_corrected >= 0.05:  # nor does an interval of NaN show one
         return "no difference shown"
-    return "better" if (low > 0) != lower_is_better else "worse"
+    return "better" if (low > 0) != less_is_better else "worse"

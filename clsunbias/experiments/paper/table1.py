@@ -11,8 +11,10 @@ import torch
 import yaml
 from rich.console import Console
 
+from clsunbias.experiments.analysis.cells import Cell
+from clsunbias.experiments.analysis.statistics import mean_interval
 from clsunbias.experiments.paper.toy_figures import draw_toy
-from clsunbias.experiments.report.sections import Cell, Section, mean_interval, write_table
+from clsunbias.experiments.report.sections import Section, write_table
 from clsunbias.experiments.running.executor import execute_all
 from clsunbias.experiments.running.run import Run
 from clsunbias.files import CONFIGS

@@ -3,30 +3,21 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from clsunbias.experiments.analysis.comparison import Comparison, row_label
+from clsunbias.experiments.analysis.cells import Cell, row_label
+from clsunbias.experiments.analysis.comparison import Comparison, compared, contrasts
+from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.analysis.statistics import DRAWS
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.sections import Cell, Section
+from clsunbias.experiments.report.labels import metric_label
+from clsunbias.experiments.report.sections import Entry, Label, Mark, Measured, Section
 
 Cells = Mapping[tuple[Arm, str], Cell]
 Comparisons = Mapping[tuple[Arm, Arm, str], Comparison]
+Marks = Mapping[tuple[Arm, str], Mark]
 
-SHORT = {
-    "macro_f1": "MF1",
-    "neg_f1": "neg-F1",
-    "pos_f1": "pos-F1",
-    "accuracy": "Acc",
-    "balanced_accuracy": "balanced Acc",
-    "loss_gap": "loss gap",
-}
-MARKS = {"better": " ▲", "no difference shown": "", "worse": " ▼"}
-
-
-def metric_label(name: str) -> str:
-    """A metric as headers show it: the test split goes without saying."""
-    split, short = name.split("/")
-    return f"{'' if split == 'test' else split.replace('_', ' ') + ' '}{SHORT.get(short, short.replace('_', ' '))}"
+PUBLISHED = "published"
+"""Stands where a row's protocol does."""
 
 
 def parts(
@@ -41,14 +32,18 @@ def parts(
         cells: of the finished runs, by arm and metric.
         comparisons: between them, by arm, baseline and metric.
     """
-    made: list[Section | str] = [table(grid, columns, absent, grid.metrics, cells, comparisons), legend(grid, cells)]
+    marks = marks_of(grid, comparisons)
+    headline = table(grid, grid.title, columns, absent, grid.metrics, cells, marks)
+    made: list[Section | str] = [headline, legend(grid, cells)]
     if absent:
         lines = "\n".join(f"- {grid.columns[name].label}: `{grid.columns[name].get}`" for name in absent)
         made.append(f"**No data**, and the command that brings them (DATA is the data root):\n\n{lines}")
     if not cells:
         return made
     present = [name for name in columns if name not in absent]
-    made += [table(grid, present, (), [name], cells, comparisons) for name in grid.also]
+    made += [
+        table(grid, f"{metric_label(name)} of the same runs", present, (), [name], cells, marks) for name in grid.also
+    ]
     for protocol in grid.protocols:
         lines_of = [
             line(one)
@@ -69,13 +64,23 @@ def parts(
     return made
 
 
+def marks_of(grid: Grid, comparisons: Comparisons) -> Marks:
+    """The verdicts that tables mark: of differences from the first baseline."""
+    found: dict[tuple[Arm, str], Mark] = {}
+    for (arm, baseline, name), one in comparisons.items():
+        if baseline.row == grid.baselines[0] and one.verdict != "no difference shown":
+            found[arm, name] = one.verdict
+    return found
+
+
 def table(
     grid: Grid,
+    title: str,
     columns: Sequence[str],
     absent: Sequence[str],
     names: Sequence[str],
     cells: Cells,
-    comparisons: Comparisons,
+    marks: Marks,
 ) -> Section:
     """Some metrics, a column each for every data set: of each method what is published, then ours by protocol."""
     places = [(column, name) for column in columns for name in names]
@@ -83,38 +88,30 @@ def table(
     for column, name in places:
         label, short = grid.columns[column].label, metric_label(name)
         header.append(label if len(names) == 1 else short if len(columns) == 1 else f"{label} {short}")
-    lines = []
+    rows: list[list[Entry]] = []
     for row in grid.rows:
         published = [grid.columns[column].published.get(row, {}).get(name) for column, name in places]
         if any(published):
-            shown = [f"{one[0]:.3f} ± {one[1]:.3f}" if one else "–" for one in published]
-            lines.append([f"{grid.rows[row].label}, published", *shown])
+            theirs = [Measured(*one) if one else "–" for one in published]
+            rows.append([Label(grid.rows[row].label, PUBLISHED), *theirs])
         for protocol in grid.protocols:
             ours = [arm for arm, name in cells if (arm.row, arm.protocol, name) == (row, protocol, names[0])]
             for label in dict.fromkeys(row_label(grid, arm) for arm in ours) or [grid.rows[row].label]:
                 by_column = {arm.column: arm for arm in ours if row_label(grid, arm) == label}
-                shown = [
-                    "no data" if column in absent else text(grid, by_column.get(column), name, cells, comparisons)
+                entries = [
+                    "no data" if column in absent else entry(by_column.get(column), name, cells, marks)
                     for column, name in places
                 ]
-                lines.append([f"{label}, {grid.protocols[protocol].label}", *shown])
-    return Section(grid.title if names is grid.metrics else f"{metric_label(names[0])} of the same runs", header, lines)
+                rows.append([Label(label, grid.protocols[protocol].label), *entries])
+    return Section(title, header, rows)
 
 
-def text(grid: Grid, arm: Arm | None, name: str, cells: Cells, comparisons: Comparisons) -> str:
-    """A cell: mean ± standard deviation, the difference from the published figure, a mark of its verdict."""
+def entry(arm: Arm | None, name: str, cells: Cells, marks: Marks) -> Entry:
+    """An arm's metric with the difference from the published one and the mark of its verdict, if it was measured."""
     if arm is None or (arm, name) not in cells:
         return "–"
     cell = cells[arm, name]
-    difference = "" if cell.difference is None else f" ({cell.difference:+.3f})"
-    first = [
-        one.verdict
-        for (ours, baseline, metric), one in comparisons.items()
-        if (ours, metric) == (arm, name) and baseline.row == grid.baselines[0]
-    ]
-    mark = MARKS[first[0]] if first else ""
-    sd = "" if cell.sd is None else f" ± {cell.sd:.3f}"
-    return f"{cell.value:.3f}{sd}{difference}{mark}{', simulated' if cell.simulated else ''}"
+    return Measured(cell.value, cell.sd, cell.difference, marks.get((arm, name)), cell.simulated)
 
 
 def legend(grid: Grid, cells: Cells) -> str:
@@ -145,6 +142,24 @@ def line(one: Comparison) -> list[str]:
     ]
 
 
+def contrast_section(grid: Grid, scored: Sequence[Scored]) -> list[Section]:
+    """Every contrast of the grid under every protocol that has its cells: one table, or none.
+
+    Args:
+        grid: the grid.
+        scored: the finished arms, one for each cell of a protocol.
+    """
+    rows: dict[Entry, list[Entry]] = {}
+    for one in contrasts(grid, scored):
+        label = one.title if len(grid.protocols) == 1 else Label(one.title, grid.protocols[one.protocol].label)
+        shown = f"{one.estimate:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
+        rows.setdefault(label, [label]).append(shown)
+    if not rows:
+        return []
+    header = ["", *(metric_label(name) for name in compared(grid))]
+    return [Section("Contrasts: estimate and 95 % interval, not corrected for their number", header, [*rows.values()])]
+
+
 def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> list[Section]:
     """What each protocol's search saw and chose; see :func:`search_section`."""
     searched = dict.fromkeys(arm.protocol for arm in scores)
@@ -165,14 +180,14 @@ def search_section(grid: Grid, protocol: str, scores: Mapping[Arm, float], chose
         chosen: the arms that went on.
     """
     names = list(dict.fromkeys(arm.setting for arm in scores))
-    lines = []
+    rows: list[list[Entry]] = []
     for column in grid.columns:
         for row in grid.rows:
-            cell = {arm.setting: arm for arm in scores if (arm.column, arm.row) == (column, row)}
-            if cell:
-                shown = [f"{scores[arm]:.3f}{' ◀' if arm in chosen else ''}" for arm in cell.values()]
-                lines.append([f"{grid.columns[column].label}, {grid.rows[row].label}", *shown])
+            tried = [arm for arm in scores if (arm.column, arm.row) == (column, row)]
+            if tried:
+                shown = [Measured(scores[arm], mark="chosen" if arm in chosen else None) for arm in tried]
+                rows.append([f"{grid.columns[column].label}, {grid.rows[row].label}", *shown])
     label = grid.protocols[protocol].label
     return Section(
-        f"The search ({label}): mean validation MF1 of each setting, the chosen one marked", ["", *names], lines
+        f"The search ({label}): mean validation MF1 of each setting, the chosen one marked", ["", *names], rows
     )

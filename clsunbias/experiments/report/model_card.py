@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from clsunbias.experiments.analysis.statistics import Floats, interval, totals, unit_sums
+from clsunbias.experiments.analysis.statistics import Floats, interval, metrics, resamples, totals, unit_sums
+from clsunbias.experiments.report.sections import markdown_table
 
 DRAWS = 1000
 BINS = 5
@@ -34,15 +35,15 @@ Research into class-unbiased training: comparison of training objectives on the 
 - Selection rule: `{selection}` chose the checkpoint of step {step}. A rule sees training and validation data alone.
 - Decision: the most probable class{threshold}.
 
-## Figures
-{figures}
+## Metrics
+{measured}
 Intervals: 95 % percentiles of {draws} bootstrap resamples of the units of the split. They say how far this very model
 is known, not how far another seed would come out differently: for that, compare runs with `clsunbias reproduce`.
 
 ## Limits
 
 - One run, one seed, one data set; no site, device or population but its own was seen.
-- Small classes have wide intervals; where one was hardly met, its figures may be of a few units.
+- Small classes have wide intervals; where one was hardly met, its metrics may be of a few units.
 - The probabilities are not calibrated after training; see the tables above before one is read as a risk.
 - Groups within the classes (age, sex, site) were not looked at.
 
@@ -56,7 +57,7 @@ def model_card(result: Mapping[str, Any], frame: pd.DataFrame, class_names: Sequ
     """The card, in Markdown, from a run's own records.
 
     Args:
-        result: content of ``result.json``; of a run whose tests were withheld there are no test figures here either.
+        result: content of ``result.json``; of a run whose tests were withheld there are no test metrics here either.
         frame: predictions, as ``predictions.csv`` has them.
         class_names: C names.
     """
@@ -67,33 +68,33 @@ def model_card(result: Mapping[str, Any], frame: pd.DataFrame, class_names: Sequ
         [name, str(len(part)), *(str(int((part["label"] == index).sum())) for index in range(len(class_names)))]
         for name, part in splits.items()
     ]
-    withheld = "\n**The test split was withheld from this run; these figures are of validation.**\n"
-    figures = "".join(section(name, part, result[name], class_names) for name, part in shown.items())
+    withheld = "\n**The test split was withheld from this run; these metrics are of validation.**\n"
+    measured = "".join(section(name, part, result[name], class_names) for name, part in shown.items())
     return CARD.format(
         **{name: result[name] for name in ("objective", "dataset", "seed", "config_sha256", "selection", "step")},
         simulated=", SIMULATED data" if simulated else "",
-        simulated_line="\n\n**The data are SIMULATED**: the figures say nothing about patients." if simulated else "",
-        data=table(["split", "units", *class_names], counts),
+        simulated_line="\n\n**The data are SIMULATED**: the metrics say nothing about patients." if simulated else "",
+        data=markdown_table(["split", "units", *class_names], counts),
         threshold=f", `{class_names[1]}` above a probability of 0.5" if len(class_names) == 2 else "",
-        figures=(withheld if "val" in shown else "") + figures,
+        measured=(withheld if "val" in shown else "") + measured,
         draws=DRAWS,
         versions=", ".join(f"{name} {version}" for name, version in result["versions"].items()),
     )
 
 
 def section(split: str, part: pd.DataFrame, result: Mapping[str, float], class_names: Sequence[str]) -> str:
-    """Figures of a split: of each class and of all with intervals, calibration, and a table of reliability."""
+    """Metrics of a split: of each class and of all with intervals, calibration, and a table of reliability."""
     prob = part[[f"prob_{index}" for index in range(len(class_names))]].to_numpy(np.float64)
     target = part["label"].to_numpy()
-    found = intervals(prob, target)
+    found = intervals(prob, target, class_names)
     by_class = [
-        [label, *(with_interval(*found[name][at]) for name in ("f1", "recall", "loss"))]
-        for at, label in enumerate(class_names)
+        [label, *(with_interval(*found[f"{name}/{label}"]) for name in ("f1", "recall", "loss"))]
+        for label in class_names
     ]
     overall = [
-        ["macro-F1", with_interval(*found["macro_f1"][0])],
-        ["accuracy", with_interval(*found["accuracy"][0])],
-        ["gap of the class losses", with_interval(*found["loss_gap"][0])],
+        ["macro-F1", with_interval(*found["macro_f1"])],
+        ["accuracy", with_interval(*found["accuracy"])],
+        ["gap of the class losses", with_interval(*found["loss_gap"])],
         *([name, f"{result[key]:.3f}"] for name, key in (("AUROC", "auroc"), ("AUPRC", "auprc"))),
         *([name, f"{result[key]:.3f}"] for name, key in (("Brier score", "brier"), ("ECE, 15 bins", "ece"))),
     ]
@@ -101,41 +102,28 @@ def section(split: str, part: pd.DataFrame, result: Mapping[str, float], class_n
     return f"""
 ### {split}, {len(part)} units
 
-{table(["class", "F1", "recall", "loss"], by_class)}
-{table(["all classes", ""], overall)}
+{markdown_table(["class", "F1", "recall", "loss"], by_class)}
+{markdown_table(["all classes", ""], overall)}
 Calibration: how often the model is right, by how sure it is.
 
-{table(header, reliability(prob, target))}"""
+{markdown_table(header, reliability(prob, target))}"""
 
 
-def intervals(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> dict[str, list[tuple[float, float, float]]]:
-    """Figures with the ends of their intervals.
+def intervals(
+    prob: Floats, target: npt.NDArray[np.integer[Any]], class_names: Sequence[str]
+) -> dict[str, tuple[float, float, float]]:
+    """Metrics with the ends of their intervals, by name; resamples without a class are left out of its own.
 
     Args:
         prob: class probabilities ``(N, C)``.
         target: class of each unit, ``(N,)``.
-
-    Returns:
-        Name → (value, low, high): for each class ``f1``, ``recall``, ``loss``; one each ``macro_f1``, ``accuracy``,
-        ``loss_gap``. Resamples without a class are left out of its figures.
+        class_names: C names.
     """
-    sums, units = unit_sums(prob[None], target), len(target)
-    at_once = 1 + CELLS // units
-    drawn = [totals(resamples(units, start, at_once), sums) for start in range(0, DRAWS, at_once)]
-    hit, predicted, there, loss = np.moveaxis(np.concatenate([sums.sum(0)[None], *drawn])[: DRAWS + 1, 0], 1, 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        by_class = {"f1": 2 * hit / (predicted + there), "recall": hit / there, "loss": loss / there}
-    columns = {name: list(values.T) for name, values in by_class.items()}
-    columns["macro_f1"] = [by_class["f1"].mean(1)]
-    columns["accuracy"] = [hit.sum(1) / there.sum(1)]
-    columns["loss_gap"] = [by_class["loss"].max(1) - by_class["loss"].min(1)]
-    return {name: [(float(one[0]), *interval(one[1:])) for one in several] for name, several in columns.items()}
-
-
-def resamples(units: int, seed: int, draws: int) -> npt.NDArray[np.float32]:
-    """How often each unit is in each resample, ``(draws, units)``."""
-    picked = np.random.default_rng(seed).integers(0, units, (draws, units)) + units * np.arange(draws)[:, np.newaxis]
-    return np.bincount(picked.ravel(), minlength=draws * units).reshape(draws, units).astype(np.float32)
+    sums, units = unit_sums(prob[np.newaxis], target), len(target)
+    at_once = min(DRAWS, 1 + CELLS // units)
+    drawn = [totals(resamples(units, at_once, start), sums) for start in range(0, DRAWS, at_once)]
+    found = metrics(np.concatenate([sums.sum(0)[np.newaxis], *drawn])[: DRAWS + 1, 0], class_names)
+    return {name: (float(values[0]), *interval(values[1:])) for name, values in found.items()}
 
 
 def reliability(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> list[list[str]]:
@@ -147,17 +135,11 @@ def reliability(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> list[list
     lines = []
     for at in range(BINS):
         inside = index == at
-        figures = [f"{sure[inside].mean():.3f}", f"{right[inside].mean():.3f}"] if inside.any() else ["–", "–"]
-        lines.append([f"{edges[at]:.2f} to {edges[at + 1]:.2f}", str(int(inside.sum())), *figures])
+        means = [f"{sure[inside].mean():.3f}", f"{right[inside].mean():.3f}"] if inside.any() else ["–", "–"]
+        lines.append([f"{edges[at]:.2f} to {edges[at + 1]:.2f}", str(int(inside.sum())), *means])
     return lines
 
 
 def with_interval(value: float, low: float, high: float) -> str:
-    """A figure with its interval."""
+    """A metric with its interval."""
     return f"{value:.3f} ({low:.3f} to {high:.3f})"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

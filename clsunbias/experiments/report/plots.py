@@ -1,4 +1,4 @@
-"""Figures of a grid: training curves with bands over seeds, and the table as dots with intervals."""
+"""Plots of a grid: training curves with bands over seeds, and the table as dots with intervals."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -11,15 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.build import metric_label
-from clsunbias.experiments.report.sections import Cell
+from clsunbias.experiments.report.labels import COLOURS, metric_label
 from clsunbias.experiments.running.run import Record
 from clsunbias.files import atomic
-
-# Okabe and Ito's colours: told apart by colour-blind readers too.
-COLOURS = ("#000000", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#E69F00")
 
 # Figures 3 and 4 of the paper: title of each panel, and its curves with what tells them apart within a method.
 PANELS = (
@@ -31,7 +28,7 @@ PANELS = (
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG and SVG; the same figure gives the same files."""
+    """Writes a plot as PNG and SVG; the same plot gives the same files."""
     for suffix, metadata in (("png", {}), ("svg", {"Date": None})):
         with atomic(path.with_suffix(f".{suffix}")) as temporary, mpl.rc_context({"svg.hashsalt": path.name}):
             figure.savefig(temporary, format=suffix, dpi=150, metadata=metadata)
@@ -43,7 +40,7 @@ def draw_curves(path: Path, title: str, runs: Mapping[str, Sequence[Record]]) ->
 
     Args:
         path: without suffix; PNG and SVG are written.
-        title: above the figure.
+        title: above the plot.
         runs: finished runs of each method, by its label; their ``metrics.csv`` is drawn.
     """
     figure = Figure(figsize=(11, 7), layout="constrained")
@@ -120,5 +117,6 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
 
 def draw_dot(axes: Axes, at: float, colour: str, cell: Cell) -> None:
     """A mean with its interval."""
-    axes.plot([cell.low or 0.0, cell.high or 0.0], [at, at], color=colour, linewidth=1.5)
+    if cell.low is not None and cell.high is not None:
+        axes.plot([cell.low, cell.high], [at, at], color=colour, linewidth=1.5)
     axes.plot(cell.value, at, "o", color=colour, markersize=5)

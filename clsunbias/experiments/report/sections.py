@@ -1,63 +1,65 @@
-"""A table of results as cells, and the same table as CSV, Markdown, LaTeX and in the terminal."""
+"""A table of results as typed entries, and the same table as CSV, Markdown, LaTeX and in the terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
-from scipy.special import stdtrit  # Student's quantile; all of scipy.stats takes a second to import
 
+from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.files import atomic, write_csv
 
+Mark = Literal["better", "worse", "chosen"]
 
-class Cell(NamedTuple):
-    """One figure of a table; its fields are the columns of ``tableN.csv``.
+SIGNS: dict[Mark, str] = {"better": "▲", "worse": "▼", "chosen": "◀"}
+
+
+class Label(NamedTuple):
+    """What labels a row of results: a method, and whose settings its runs have, or that it is published."""
+
+    method: str
+    protocol: str
+
+    def __str__(self) -> str:
+        return f"{self.method}, {self.protocol}"
+
+
+class Measured(NamedTuple):
+    """A metric as a table shows it.
 
     Attributes:
-        table: such as ``table1``.
-        row: label of the row.
-        column: data set or split.
-        metric: what is measured.
         value: mean over runs.
         sd: standard deviation over runs; None for a single run.
-        n: number of runs.
-        low: lower end of the 95 % interval of the mean; None for a single run.
-        high: its upper end.
-        published: the paper's figure, if it has one.
-        difference: value − published.
-        protocol: whose settings.
-        selection: which checkpoint.
+        difference: from the published mean; None if none is published.
+        mark: what was found of it; None for nothing.
         simulated: whether the data are simulated.
     """
 
-    table: str
-    row: str
-    column: str
-    metric: str
     value: float
-    sd: float | None
-    n: int
-    low: float | None
-    high: float | None
-    published: float | None
-    difference: float | None
-    protocol: str
-    selection: str
-    simulated: bool
+    sd: float | None = None
+    difference: float | None = None
+    mark: Mark | None = None
+    simulated: bool = False
+
+    @property
+    def mean(self) -> str:
+        """Mean ± standard deviation."""
+        return f"{self.value:.3f}" if self.sd is None else f"{self.value:.3f} ± {self.sd:.3f}"
+
+    def __str__(self) -> str:
+        difference = "" if self.difference is None else f" ({self.difference:+.3f})"
+        mark = f" {SIGNS[self.mark]}" if self.mark else ""
+        return f"{self.mean}{difference}{mark}{', simulated' if self.simulated else ''}"
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float, float]:
-    """Mean, standard deviation, and the 95 % Student interval of the mean, over independent runs (two or more)."""
-    mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
-    half = float(stdtrit(len(values) - 1, 0.975)) * sd / len(values) ** 0.5
-    return mean, sd, mean - half, mean + half
+Entry = str | Label | Measured
+"""What stands in a table; as a string it is what Markdown and the terminal show."""
 
 
 @dataclass(frozen=True)
@@ -67,25 +69,35 @@ class Section:
     Attributes:
         title: above it.
         header: of the columns.
-        rows: cells as they are to be read.
+        rows: entries, a label first.
     """
 
     title: str
     header: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Entry]]
+
+    @property
+    def lines(self) -> list[list[str]]:
+        """The rows as text."""
+        return [[str(entry) for entry in row] for row in self.rows]
 
 
 def markdown(section: Section) -> str:
-    """The section as Markdown; the first column is aligned left, the others right."""
-    lines = [section.header, [":--", *["--:"] * (len(section.header) - 1)], *section.rows]
-    return f"## {section.title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    """The section as Markdown."""
+    return f"## {section.title}\n\n{markdown_table(section.header, section.lines)}"
+
+
+def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column is aligned left, the others right."""
+    table = [header, [":--", *["--:"] * (len(header) - 1)], *lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in table) + "\n"
 
 
 def latex(section: Section) -> str:
     """The section as a LaTeX tabular for the booktabs package, its title in a comment."""
     special = {"%": r"\%", "_": r"\_", "±": r"$\pm$", "−": "$-$", "λ": r"$\lambda$", "&": r"\&"}
     special |= {"≥": r"$\geq$", "▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$", "◀": "*", "–": "--"}
-    table = (section.header, *section.rows)
+    table = (section.header, *section.lines)
     lines = [" & ".join("".join(special.get(sign, sign) for sign in cell) for cell in line) + r" \\" for line in table]
     columns = "l" + "r" * (len(section.header) - 1)
     body = [lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
@@ -99,7 +111,7 @@ def terminal(section: Section, width: int) -> list[Table]:
         section: what to show.
         width: characters of a line.
     """
-    lengths = [max(map(cell_len, column)) + 1 for column in zip(section.header, *section.rows, strict=True)]
+    lengths = [max(map(cell_len, column)) + 1 for column in zip(section.header, *section.lines, strict=True)]
     label = min(lengths[0], width // 2) + 1  # the labels alone may wrap
     groups: list[list[int]] = [[]]
     for index, length in enumerate(lengths[1:], start=1):
@@ -113,8 +125,8 @@ def terminal(section: Section, width: int) -> list[Table]:
         table.add_column(section.header[0], max_width=label)
         for index in group:
             table.add_column(section.header[index], justify="right", no_wrap=True)
-        for row in section.rows:
-            table.add_row(row[0], *(row[index] for index in group))
+        for line in section.lines:
+            table.add_row(line[0], *(line[index] for index in group))
         tables.append(table)
     return tables
 
@@ -128,7 +140,7 @@ def write_table(
         out: folder.
         name: of the files: ``<name>.csv`` (a line a cell), ``<name>_runs.csv`` (a line a run), ``.md`` and ``.tex``.
         title: of the report.
-        cells: the figures.
+        cells: the numbers.
         runs: the runs behind them.
         parts: tables and paragraphs (Markdown), in order.
     """

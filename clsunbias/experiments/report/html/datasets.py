@@ -5,16 +5,18 @@ import inspect
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from clsunbias.data.base import DataModule
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import Record, load_yaml
 from clsunbias.parser import Parser
+
+if TYPE_CHECKING:
+    from clsunbias.data.base import DataModule
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,14 @@ class Card:
     notes: list[str]
 
 
-def module_of(record: Record) -> DataModule:
+def module_of(record: Record) -> "DataModule":
     """The data set of a run, as its config says; its rows are not loaded.
 
     Raises:
         InputError: its class cannot be imported, does not take the parameters, or needs data that are not here.
     """
+    from clsunbias.data.base import DataModule  # here, since it takes torch with it: of no use to a table
+
     parser = Parser()
     parser.add_subclass_arguments(DataModule, "data")
     section = load_yaml(record.folder / "config.yaml")["data"]
@@ -66,7 +70,7 @@ def module_of(record: Record) -> DataModule:
     return made
 
 
-def card(label: str, record: Record, frame: pd.DataFrame, module: DataModule | None, notes: list[str]) -> Card:
+def card(label: str, record: Record, frame: pd.DataFrame, module: "DataModule | None", notes: list[str]) -> Card:
     """The data card of a run's data set.
 
     Args:
@@ -97,7 +101,7 @@ def card(label: str, record: Record, frame: pd.DataFrame, module: DataModule | N
     )
 
 
-def pictures(module: DataModule, split: str, units: Iterable[int], count: int) -> dict[int, str]:
+def pictures(module: "DataModule", split: str, units: Iterable[int], count: int) -> dict[int, str]:
     """Some units of a split as data URIs of PNG images; none if its units are no images.
 
     Raises:

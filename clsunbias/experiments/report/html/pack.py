@@ -3,24 +3,26 @@
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from clsunbias.data.base import DataModule
 from clsunbias.errors import InputError
-from clsunbias.experiments.analysis.comparison import row_label
+from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.html.datasets import Card, card, module_of, pictures
-from clsunbias.experiments.report.html.tables import Judged
+from clsunbias.experiments.report.study_parts import StudyPart
 from clsunbias.experiments.running.run import Record, read_predictions, remedy
+
+if TYPE_CHECKING:
+    from clsunbias.data.base import DataModule
 
 POINTS = 200
 """Points of a curve at most: as many as can be told apart on a page."""
 
 
-def pack(parts: Sequence[Judged]) -> tuple[dict[str, Any], list[Card]]:
+def pack(parts: Sequence[StudyPart]) -> tuple[dict[str, Any], list[Card]]:
     """All arms of some studies, and the card of each data set.
 
     Returns:
@@ -30,10 +32,10 @@ def pack(parts: Sequence[Judged]) -> tuple[dict[str, Any], list[Card]]:
     arms: list[dict[str, Any]] = []
     cards: list[Card] = []
     uris: dict[str, int] = {}
-    for judged in parts:
-        grid = judged.study.grid
-        for column in judged.study.columns:
-            ours = {arm: found for arm, found in judged.study.finished.items() if arm.column == column}
+    for part in parts:
+        grid = part.study.grid
+        for column in part.study.columns:
+            ours = {arm: found for arm, found in part.study.finished.items() if arm.column == column}
             if not ours:
                 continue
             frames = {arm: read_predictions(list(found.values())) for arm, found in ours.items()}

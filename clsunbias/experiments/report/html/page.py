@@ -1,7 +1,7 @@
 """The page: template, style and script in one file that asks the network for nothing."""
 
+import itertools
 import json
-import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -11,15 +11,15 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
 from clsunbias import __version__
+from clsunbias.experiments.report.build import PUBLISHED
+from clsunbias.experiments.report.html.findings import findings
 from clsunbias.experiments.report.html.pack import pack
-from clsunbias.experiments.report.html.reading import reading
-from clsunbias.experiments.report.html.tables import Judged, judged_parts
-from clsunbias.experiments.report.plots import COLOURS
-from clsunbias.experiments.report.sections import Section
+from clsunbias.experiments.report.labels import COLOURS
+from clsunbias.experiments.report.sections import SIGNS, Entry, Label, Measured, Section
+from clsunbias.experiments.report.study_parts import StudyPart, study_parts
 from clsunbias.experiments.study import Study
 
 SCRIPTS = ("theme.js", "scores.js", "charts.js", "views.js", "explorer.js")
-MARKS = {"▲": "better", "▼": "worse", "◀": "chosen"}
 
 
 def page(studies: Sequence[Study], name: str) -> str:
@@ -29,10 +29,10 @@ def page(studies: Sequence[Study], name: str) -> str:
         studies: to show.
         name: of the page's file.
     """
-    parts = [judged for study in studies for judged in judged_parts(study)]
+    parts = [part for study in studies for part in study_parts(study)]
     data, cards = pack(parts)
     methods = list(dict.fromkeys(arm["method"] for arm in data["arms"]))
-    kinds = {judged.simulated for judged in parts}
+    kinds = {part.simulated for part in parts}
     assets = files(__package__)
     environment = Environment(
         loader=PackageLoader("clsunbias.experiments.report.html", "."),
@@ -41,11 +41,11 @@ def page(studies: Sequence[Study], name: str) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"prose": prose, "cell": cell, "table_rows": table_rows}
+    environment.filters |= {"prose": prose, "cell": cell, "methods": methods_of}
     return environment.get_template("report.html.j2").render(
         title=" · ".join(dict.fromkeys(study.grid.title for study in studies)),
-        parts=[(judged, reading(judged)) for judged in parts],
-        is_section=lambda part: isinstance(part, Section),
+        parts=[(part, findings(part)) for part in parts],
+        published=PUBLISHED,
         anything_simulated=True in kinds,
         all_simulated=kinds == {True},
         missing=[line for study in studies for line in study.missing],
@@ -62,9 +62,9 @@ def page(studies: Sequence[Study], name: str) -> str:
     )
 
 
-def distinct(parts: Sequence[Judged], field: str) -> list[str]:
+def distinct(parts: Sequence[StudyPart], field: str) -> list[str]:
     """What the records say in a field, each once; a mapping as ``name value, …``."""
-    found = [record.result[field] for judged in parts for one in judged.scored for record in one.records.values()]
+    found = [record.result[field] for part in parts for one in part.scored for record in one.records.values()]
     shown = [", ".join(f"{name} {v}" for name, v in one.items()) if isinstance(one, Mapping) else one for one in found]
     return list(dict.fromkeys(shown))
 
@@ -80,26 +80,24 @@ def prose(text: str) -> Markup:
     return Markup(MarkdownIt("commonmark", {"html": False}).render(text))
 
 
-def cell(text: str, baseline: str) -> Markup:
-    """A cell with its verdict's mark in words too, for those who do not see it."""
-    said = {"▲": f"better than {baseline}", "▼": f"worse than {baseline}", "◀": "chosen"}
-    shown = str(escape(text))
-    shown = re.sub(r"( \([+-][\d.]+\))", r'<span class="difference">\1</span>', shown)
-    for mark, name in MARKS.items():
-        inner = f'<span aria-hidden="true">{mark}</span><span class="hidden"> {escape(said[mark])}</span>'
-        shown = shown.replace(mark, f'<span class="mark {name}">{inner}</span>')
-    return Markup(shown)
+def cell(entry: Entry, baseline: str) -> Markup:
+    """An entry of a table, its mark in words too, for those who do not see it."""
+    if not isinstance(entry, Measured):
+        return escape(entry)
+    shown = escape(entry.mean)
+    if entry.difference is not None:
+        shown += Markup('<span class="difference"> ({:+.3f})</span>').format(entry.difference)
+    if entry.mark:
+        said = "chosen" if entry.mark == "chosen" else f"{entry.mark} than {baseline}"
+        inner = Markup('<span aria-hidden="true">{}</span><span class="hidden"> {}</span>')
+        shown += Markup(' <span class="mark {}">{}</span>').format(entry.mark, inner.format(SIGNS[entry.mark], said))
+    return shown + (", simulated" if entry.simulated else "")
 
 
-def table_rows(section: Section, judged: Judged) -> list[dict[str, Any]]:
-    """Rows of a section: method and protocol apart where the label holds both, and how many rows a method has."""
-    labels = ("published", *(protocol.label for protocol in judged.study.grid.protocols.values()))
-    rows: list[dict[str, Any]] = []
-    for label, *cells in section.rows:
-        suffix = next((one for one in labels if label.endswith(f", {one}")), "")
-        method = label.removesuffix(f", {suffix}") if suffix else label
-        new = not rows or rows[-1]["method"] != method
-        rows.append({"method": method, "protocol": suffix, "cells": cells, "first": new, "span": 1})
-    for row in rows:
-        row["span"] = sum(other["method"] == row["method"] for other in rows)
-    return rows
+def methods_of(section: Section) -> list[tuple[str, list[tuple[str, Sequence[Entry]]]]]:
+    """Rows of a section by method: of each its rows, a protocol (nothing where a label has none) and the entries."""
+    rows = [(row[0] if isinstance(row[0], Label) else Label(str(row[0]), ""), row[1:]) for row in section.rows]
+    return [
+        (method, [(label.protocol, entries) for label, entries in group])
+        for method, group in itertools.groupby(rows, key=lambda row: row[0].method)
+    ]

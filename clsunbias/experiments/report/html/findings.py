@@ -3,32 +3,31 @@
 from collections.abc import Sequence
 
 from clsunbias.experiments.analysis.comparison import Comparison
-from clsunbias.experiments.report.build import metric_label
-from clsunbias.experiments.report.html.tables import Judged
+from clsunbias.experiments.analysis.statistics import lower_is_better
+from clsunbias.experiments.report.labels import metric_label
+from clsunbias.experiments.report.study_parts import StudyPart
 
 
-def reading(judged: Judged) -> list[tuple[str, str]]:
-    """What is shown on the headline metric, what of the published order is, and how near the figures come.
+def findings(part: StudyPart) -> list[tuple[str, str]]:
+    """What is shown on the headline metric, what of the published order is, and how near the means come.
 
     Returns:
         Paragraphs: a protocol, or nothing, and sentences about it.
     """
-    grid = judged.study.grid
+    grid = part.study.grid
     said = []
-    if judged.simulated:
+    if part.simulated:
         said.append(("", "The data are simulated: the figures say how the methods do on them, nothing about patients."))
     for name, protocol in grid.protocols.items():
         found = [
             one
-            for (arm, _, metric), one in judged.comparisons.items()
+            for (arm, _, metric), one in part.comparisons.items()
             if (arm.protocol, metric) == (name, grid.metrics[0])
         ]
         if found:
             sentences = [differences(found, metric_label(grid.metrics[0]))]
-            said.append(
-                (protocol.label, " ".join([*sentences, *published_order(judged, name), *nearness(judged, name)]))
-            )
-    if not judged.comparisons:
+            said.append((protocol.label, " ".join([*sentences, *published_order(part, name), *nearness(part, name)])))
+    if not part.comparisons:
         said.append(("", "No two methods here have two runs in common: nothing is compared."))
     return said
 
@@ -51,16 +50,17 @@ def differences(found: Sequence[Comparison], metric: str) -> str:
     return f"{listed}.{rest if left else ''}"
 
 
-def published_order(judged: Judged, protocol: str) -> list[str]:
+def published_order(part: StudyPart, protocol: str) -> list[str]:
     """How many of the differences between published means are shown by our runs under a protocol."""
-    grid, name = judged.study.grid, judged.study.grid.metrics[0]
+    grid, name = part.study.grid, part.study.grid.metrics[0]
+    less = lower_is_better(name.partition("/")[2])
     counts = {"better": 0, "no difference shown": 0, "worse": 0}
-    for (ours, baseline, metric), one in judged.comparisons.items():
+    for (ours, baseline, metric), one in part.comparisons.items():
         published = grid.columns[ours.column].published
         pair = published.get(ours.row, {}).get(name), published.get(baseline.row, {}).get(name)
         if (ours.protocol, metric) == (protocol, name) and pair[0] and pair[1] and pair[0][0] != pair[1][0]:
             opposite = {"better": "worse", "worse": "better"}.get(one.verdict, one.verdict)
-            counts[one.verdict if pair[0][0] > pair[1][0] else opposite] += 1
+            counts[one.verdict if (pair[0][0] > pair[1][0]) != less else opposite] += 1
     total = sum(counts.values())
     if not total:
         return []
@@ -70,13 +70,13 @@ def published_order(judged: Judged, protocol: str) -> list[str]:
     ]
 
 
-def nearness(judged: Judged, protocol: str) -> list[str]:
+def nearness(part: StudyPart, protocol: str) -> list[str]:
     """How many means under a protocol lie near the published ones."""
-    columns = judged.study.grid.columns
+    columns = part.study.grid.columns
     near = [
         abs(cell.difference) <= columns[arm.column].published[arm.row][metric][1]
-        for (arm, metric), cell in judged.cells.items()
-        if arm.protocol == protocol and metric in judged.study.grid.metrics and cell.difference is not None
+        for (arm, metric), cell in part.cells.items()
+        if arm.protocol == protocol and metric in part.study.grid.metrics and cell.difference is not None
     ]
     if not near:
         return []

@@ -3,19 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.comparison import Comparison, results
-from clsunbias.experiments.analysis.contrasts import contrast_section
 from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.build import parts, search_sections
-from clsunbias.experiments.report.sections import Cell, Section
+from clsunbias.experiments.report.build import contrast_section, parts, search_sections
+from clsunbias.experiments.report.sections import Section
 from clsunbias.experiments.search import choose
 from clsunbias.experiments.study import Study, shown
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A part of a study, real or simulated, with its figures.
+class StudyPart:
+    """A part of a study, real or simulated, with its results.
 
     Attributes:
         study: the part.
@@ -40,7 +40,7 @@ class Judged:
         return [self.study.grid.columns[name].label for name in columns]
 
 
-def judged_parts(study: Study) -> list[Judged]:
+def study_parts(study: Study) -> list[StudyPart]:
     """The real and the simulated part of a study, each if it is there; p-values are corrected for the whole."""
     scored, cells, comparisons = results(study.name, study.grid, study.finished)
     made = []
@@ -56,10 +56,10 @@ def judged_parts(study: Study) -> list[Judged]:
             *contrast_section(part.grid, ours),
             *search_sections(part.grid, part.scores, choose(part.scores)),
         ]
-        made.append(Judged(part, simulated, ours, of_cells, of_comparisons, said))
+        made.append(StudyPart(part, simulated, ours, of_cells, of_comparisons, said))
     return made
 
 
 def report_parts(study: Study) -> list[Sequence[Section | str]]:
     """What the terminal shows of a study."""
-    return [judged.parts for judged in judged_parts(study)]
+    return [part.parts for part in study_parts(study)]

@@ -1,0 +1,85 @@
+"""Metrics of how scores rank units: no functions of sums over units, but of sums over all that rank above a score."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clsunbias.experiments.analysis.statistics import Floats, Resampling, p_value
+
+Labels = npt.NDArray[np.integer[Any]]
+
+CELLS = 100_000
+"""Draws × units that are ranked at once, few enough for a processor's cache."""
+
+
+def areas(score: Floats, positive: npt.NDArray[np.bool_], weights: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    """Areas under the ROC curve and the precision–recall curve, the latter as average precision.
+
+    The scores are sorted once. Equal scores make one step of either curve, as in scikit-learn.
+
+    Args:
+        score: of each unit, ``(N,)``; higher is more positive.
+        positive: which units are, ``(N,)``.
+        weights: how often each unit counts, whole numbers ``(B, N)``.
+
+    Returns:
+        AUROC and AUPRC, ``(B,)`` each; NaN where a class that they need has no weight.
+    """
+    order = np.argsort(-score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))  # of each step, equal scores
+    ends = np.append(starts[1:], len(score)) - 1
+    counts = np.add.reduceat(positive[order].astype(int), starts)
+    up, hits = counts > 0, counts.cumsum()  # the steps on which positives are found are all that matter
+    at_rank = weights.T[order].astype(np.float32)  # whole numbers, whose sums are exact
+    found = at_rank[positive[order]].cumsum(0)[hits[up] - 1].astype(float)
+    ranked = at_rank.cumsum(0)
+    above, steps = ranked[ends[up]].astype(float), np.diff(found, axis=0, prepend=0)
+    wrong, wrong_before = above - found, ranked[starts[up]] - at_rank[starts[up]] - (found - steps)
+    positives, negatives = found[-1], ranked[-1] - found[-1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        auroc = (steps * (negatives - (wrong + wrong_before) / 2)).sum(0) / (positives * negatives)
+        auprc = (steps * found / np.maximum(above, 1)).sum(0) / positives
+    return auroc, auprc
+
+
+def ranking_metrics(prob: Floats, target: Labels, weights: Floats) -> dict[str, Floats]:
+    """``auroc`` and ``auprc`` of the positive class; of C > 2 classes their means, each class against the rest.
+
+    Args:
+        prob: class probabilities ``(S, N, C)``.
+        target: class of each unit, ``(N,)``.
+        weights: how often each unit counts, ``(B, N)``.
+
+    Returns:
+        ``(B, S)`` each; NaN where a class that they need has no weight.
+    """
+    classes = [1] if prob.shape[2] == 2 else range(prob.shape[2])
+    found = [
+        [[areas(run[:, label], target == label, block) for label in classes] for run in prob]
+        for block in np.array_split(weights, 1 + weights.size // CELLS)
+    ]
+    auroc, auprc = np.concatenate([np.mean(block, axis=1) for block in found], axis=2).transpose(1, 2, 0)
+    return {"auroc": auroc, "auprc": auprc}
+
+
+def ranking_bootstrap(resampling: Resampling, prob: Floats, target: Labels) -> dict[str, Floats]:
+    """As :meth:`Resampling.bootstrap`, ``(draws,)`` each."""
+    return resampling.mean_over_runs(ranking_metrics(prob, target, resampling.units))
+
+
+def ranking_p(resampling: Resampling, ours: Floats, theirs: Floats, target: Labels) -> dict[str, float]:
+    """As :meth:`Resampling.permutation_p`: a method after swaps ranks the units of both, half of which do not count.
+
+    Args:
+        resampling: whose swaps.
+        ours: class probabilities of one method, ``(S, N, C)``.
+        theirs: of the other, on the same units and as many seeds.
+        target: class of each unit, ``(N,)``.
+    """
+    both, twice = np.concatenate([ours, theirs], axis=1), np.tile(target, 2)
+    swaps = np.concatenate([np.zeros_like(resampling.swaps[:1]), resampling.swaps])  # first as observed
+    one = ranking_metrics(both, twice, np.concatenate([1 - swaps, swaps], axis=1))
+    other = ranking_metrics(both, twice, np.concatenate([swaps, 1 - swaps], axis=1))
+    differences = {name: one[name] - other[name] for name in one}
+    return {name: p_value(values[0], values[1:]) for name, values in differences.items()}

@@ -1,0 +1,123 @@
+"""Entries of tables, and tables as each writer gives them."""
+
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from clsunbias.experiments.report.html.page import cell, methods_of
+from clsunbias.experiments.report.labels import metric_label
+from clsunbias.experiments.report.sections import Entry, Label, Measured, Section, latex, markdown, terminal
+
+SECTION = Section(
+    "A table",
+    ["", "50 % & more", "loss_gap"],
+    [
+        [Label("ERM", "published"), Measured(0.5, 0.04), "–"],
+        [Label("ERM", "paper"), Measured(0.51249, 0.1, 0.01249, "worse"), "no data"],
+        [Label("λ ≥ 1", "paper"), Measured(0.6, simulated=True), Measured(-0.0004, 0.2, -0.25, "better", True)],
+        ["Data, ERM", Measured(0.75, mark="chosen"), "-0.1 − 0.2"],
+    ],
+)
+
+MARKDOWN = """\
+## A table
+
+|  | 50 % & more | loss_gap |
+| :-- | --: | --: |
+| ERM, published | 0.500 ± 0.040 | – |
+| ERM, paper | 0.512 ± 0.100 (+0.012) ▼ | no data |
+| λ ≥ 1, paper | 0.600, simulated | -0.000 ± 0.200 (-0.250) ▲, simulated |
+| Data, ERM | 0.750 ◀ | -0.1 − 0.2 |
+"""
+
+LATEX = r"""% A table
+\begin{tabular}{lrr}
+\toprule
+ & 50 \% \& more & loss\_gap \\
+\midrule
+ERM, published & 0.500 $\pm$ 0.040 & -- \\
+ERM, paper & 0.512 $\pm$ 0.100 (+0.012) $\blacktriangledown$ & no data \\
+$\lambda$ $\geq$ 1, paper & 0.600, simulated & -0.000 $\pm$ 0.200 (-0.250) $\blacktriangle$, simulated \\
+Data, ERM & 0.750 * & -0.1 $-$ 0.2 \\
+\bottomrule
+\end{tabular}
+"""
+
+
+def test_markdown_and_latex() -> None:
+    """Every kind of entry, to the letter."""
+    assert markdown(SECTION) == MARKDOWN
+    assert latex(SECTION) == LATEX
+
+
+def test_terminal() -> None:
+    """Where columns do not fit side by side they follow in tables of their own, the labels in each."""
+    for width, count in ((120, 1), (60, 2)):
+        tables = terminal(SECTION, width)
+        assert [table.title for table in tables] == ["A table", "A table, continued"][:count]
+        console = Console(width=width)
+        with console.capture() as captured:
+            for table in tables:
+                console.print(table)
+        said = captured.get()
+        assert said.count("λ ≥ 1, paper") == count
+        assert all(str(entry) in said for row in SECTION.rows for entry in row[1:])
+        assert max(map(len, said.splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    ("entry", "html"),
+    [
+        ("<b>", "&lt;b&gt;"),
+        (Measured(0.5), "0.500"),
+        (Measured(0.5, 0.04, 0.012), '0.500 ± 0.040<span class="difference"> (+0.012)</span>'),
+        (
+            Measured(0.5, mark="worse", simulated=True),
+            '0.500 <span class="mark worse"><span aria-hidden="true">▼</span>'
+            '<span class="hidden"> worse than A &amp; B</span></span>, simulated',
+        ),
+        (
+            Measured(0.5, mark="chosen"),
+            '0.500 <span class="mark chosen"><span aria-hidden="true">◀</span>'
+            '<span class="hidden"> chosen</span></span>',
+        ),
+    ],
+    ids=str,
+)
+def test_html(entry: Entry, html: str) -> None:
+    """A mark is said in words, too; nothing in a label is taken for HTML."""
+    assert cell(entry, "A & B") == html
+
+
+def test_rows_by_method() -> None:
+    """A method's rows stand together, method and protocol apart; a label with a comma is one label."""
+    found = [(method, [protocol for protocol, _ in rows]) for method, rows in methods_of(SECTION)]
+    assert found == [("ERM", ["published", "paper"]), ("λ ≥ 1", ["paper"]), ("Data, ERM", [""])]
+    assert methods_of(SECTION)[1][1][0][1] == SECTION.rows[2][1:]
+
+
+def test_labels_of_metrics() -> None:
+    """In short, of another split or of a class by its name."""
+    names = ("test/macro_f1", "test_1/loss_gap", "val/recall/no finding", "test/f1/grade 2", "test/ece")
+    assert list(map(metric_label, names)) == [
+        "MF1",
+        "test 1 loss gap",
+        "val recall of no finding",
+        "F1 of grade 2",
+        "ECE",
+    ]
+
+
+def test_a_report_needs_no_torch() -> None:
+    """Nor does a model card need plots or templates: commands that only read start at once."""
+    script = """
+import sys
+import clsunbias.experiments.report.model_card
+assert not {"matplotlib", "jinja2", "torch"} & set(sys.modules), "model_card"
+import clsunbias.experiments.report.plots, clsunbias.experiments.report.html.page
+assert "torch" not in sys.modules, "report"
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
