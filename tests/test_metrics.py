@@ -199,6 +199,15 @@ def test_a_vote_counts_rows() -> None:
     torch.testing.assert_close(loss, torch.tensor([math.log(3), 0.0]))
 
 
+def test_a_vote_of_none_has_a_finite_loss() -> None:
+    """No row is for class 1, which is the unit's own: its probability counts as 10⁻¹²."""
+    prob, loss = Units(torch.tensor([1]), torch.zeros(5, dtype=torch.int64), vote=True).merge(
+        PROB[[0, 0, 0, 0, 0]], LOSS
+    )
+    assert prob.tolist() == [[1.0, 0.0]]
+    assert float(loss) == pytest.approx(-math.log(1e-12))
+
+
 def test_rows_may_be_the_units() -> None:
     """Then nothing is merged."""
     assert Units(torch.tensor([0, 1, 0, 0, 1])).merge(PROB, LOSS) == (PROB, LOSS)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from clsunbias.data import BreastMNIST, Split, Subsample
+from clsunbias.data import BreastMNIST, Split, Subclasses, Subsample, Units
 from clsunbias.data.augmentation import Jitter
 from clsunbias.data.samplers import BatchSampler, FullBatches, SequentialBatches, ShuffledBatches
 from clsunbias.errors import InputError
@@ -126,6 +126,36 @@ def test_resampling_beyond_the_data_is_refused() -> None:
     train = Split(torch.zeros(10, 1), torch.tensor([0] * 7 + [1] * 3))
     with pytest.raises(InputError, match=r"asks for 4 positive samples .* the training split has 3"):
         Subsample(8, 0.5)(train)
+
+
+def test_taken_rows_keep_their_units_and_more() -> None:
+    """Rows may be named several times, and groups without a row go; the others keep their names and classes."""
+    target = torch.tensor([0, 1, 0, 1, 0, 0])
+    groups = Units(torch.tensor([0, 1, 0]), torch.tensor([0, 1, 2, 1, 0, 2]), "patient", ["a", "b", "c"])
+    split = Split(torch.arange(6.0), target, [groups, Units(target, None, "row", list("uvwxyz"))], {"site": target + 7})
+    taken = split.take(torch.tensor([3, 2, 2, 5]))
+    patients, rows = taken.units
+    assert taken[torch.arange(4)]["x"].tolist() == [3, 2, 2, 5]
+    assert taken[torch.arange(4)]["site"].tolist() == [8, 7, 7, 7]
+    assert (patients.names, patients.target.tolist()) == (["b", "c"], [1, 0])
+    assert patients.of_row is not None
+    assert patients.of_row.tolist() == [0, 1, 1, 1]
+    assert (rows.names, rows.target.tolist(), rows.of_row) == (["x", "w", "w", "z"], [1, 0, 0, 0], None)
+
+
+def test_subclasses_are_clusters_within_classes() -> None:
+    """Three clouds of class 0 and two of class 1 are found, counted over all classes, whatever the order of rows."""
+    cloud = torch.arange(50) % 5
+    x = torch.stack([10.0 * cloud, torch.randn(50, generator=torch.Generator().manual_seed(0))], 1)
+    train = Split(x, (cloud > 2).long())
+    subclass = Subclasses([3, 2])(train).more["subclass"]
+    pairs = set(zip(cloud.tolist(), subclass.tolist(), strict=True))
+    assert len(pairs) == 5
+    assert {number for one, number in pairs if one > 2} == {3, 4}
+    assert torch.equal(subclass, Subclasses([3, 2])(train).more["subclass"])
+    for counts in ([3, 2, 1], [3], [40, 1]):
+        with pytest.raises(InputError, match=r"subclasses do not fit classes of \[30, 20"):
+            Subclasses(counts)(train)
 
 
 def ramp(rows: int) -> torch.Tensor:
