@@ -1,5 +1,6 @@
 """Grids as their files declare them: what is read, which runs they come to, what a search may do and chooses."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,11 @@ from typing import Any
 import pytest
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Protocol, Search, load_grid
-from clsunbias.experiments.plan import Arm, applies, arms, settings
-from clsunbias.experiments.reproduction import narrowed
+from clsunbias.experiments.grid import Grid, Protocol, Search, load_grid, narrow
+from clsunbias.experiments.plan import Arm, arms, choose, search_scores
 from clsunbias.experiments.running.executor import check
 from clsunbias.experiments.running.run import Record, Run
-from clsunbias.experiments.search import choose, mean_val_macro_f1
+from clsunbias.experiments.settings import applies, settings
 from clsunbias.files import CONFIGS
 from tests.fakes import write_grid
 
@@ -185,35 +185,74 @@ def test_the_command_line_takes_shipped_grids(path: Path) -> None:
     check([arm.seed(0) for found in ends.values() for arm in (found[0], found[-1])])
 
 
-def test_narrowed(tmp_path: Path) -> None:
+def test_narrow(tmp_path: Path) -> None:
     """Columns, protocols and seeds can be chosen; what is not there, or a single seed, is refused."""
     grid = toy_grid(tmp_path, protocols={"tuned": SEARCH}, columns={"other": {"label": "Other", "configs": {}}})
-    part = narrowed(grid, ["other"], ["tuned"], 3)
+    part = narrow(grid, ["other"], ["tuned"], 3)
     assert (list(part.columns), list(part.protocols), part.protocols["tuned"].seeds) == (["other"], ["tuned"], 3)
     assert part.protocols["tuned"].search == Search(2, 0), "the search keeps its own number of seeds"
-    assert narrowed(grid, None, None, None) == grid
+    assert narrow(grid, None, None, None) == grid
     calls: list[tuple[Callable[[], Grid], str]] = [
-        (lambda: narrowed(grid, ["balance"], None, None), "no column 'balance'; it has balanced, other"),
-        (lambda: narrowed(grid, None, ["paper", "x"], None), "no protocol 'x'; it has paper, tuned"),
-        (lambda: narrowed(grid, None, None, 1), "at least 2, got 1"),
+        (lambda: narrow(grid, ["balance"], None, None), "no column 'balance'; it has balanced, other"),
+        (lambda: narrow(grid, None, ["paper", "x"], None), "no protocol 'x'; it has paper, tuned"),
+        (lambda: narrow(grid, None, None, 1), "at least 2, got 1"),
     ]
     for call, message in calls:
         with pytest.raises(InputError, match=message):
             call()
 
 
+def trial(folder: Path, row: str, setting: str) -> Arm:
+    """An arm of the tuned protocol."""
+    return Arm("tuned", "balanced", row, setting, Run(folder / row / setting, ()))
+
+
+def trial_records(folder: Path, *figures: float | None) -> list[Record | None]:
+    """Records of trials with these figures; None for one that failed."""
+    return [
+        None if figure is None else Record(folder, {"val": {"macro_f1": figure, "loss": figure}}) for figure in figures
+    ]
+
+
+def searched_grid(folder: Path, **search: Any) -> Grid:
+    """The toy grid with a search."""
+    return toy_grid(folder, protocols={"tuned": {**SEARCH, "search": {"seeds": 2, "first_seed": 0, **search}}})
+
+
 def test_a_search_chooses_by_validation(tmp_path: Path) -> None:
     """The highest mean of each cell, the first of equals; a cell that lacks a run has no choice."""
-
-    def arm(row: str, setting: str) -> Arm:
-        return Arm("tuned", "balanced", row, setting, Run(tmp_path / row / setting, ()))
-
-    def records(*figures: float | None) -> list[Record | None]:
-        return [None if one is None else Record(tmp_path, {"val": {"macro_f1": one}}) for one in figures]
-
-    a, b, c = (arm("erm", setting) for setting in "abc")
-    d, e = (arm("dro", setting) for setting in "de")
-    searched = {a: records(0.5, 0.7), b: records(0.9, 0.5), c: records(0.7, 0.7), d: records(1, None), e: records(0, 0)}
-    scores = mean_val_macro_f1(searched)
+    grid = searched_grid(tmp_path)
+    a, b, c = (trial(tmp_path, "erm", setting) for setting in "abc")
+    d, e = (trial(tmp_path, "dro", setting) for setting in "de")
+    figures: dict[Arm, tuple[float | None, ...]] = {a: (0.5, 0.7), b: (0.9, 0.5), c: (0.7, 0.7)}
+    figures |= {d: (1, None), e: (0, 0)}
+    scores = search_scores(grid, {arm: trial_records(tmp_path, *values) for arm, values in figures.items()})
     assert scores == pytest.approx({a: 0.6, b: 0.7, c: 0.7})
-    assert choose({**scores, d: 0.1, e: 0.2}) == [b, e]
+    assert choose(grid, {**scores, d: 0.1, e: 0.2}) == [b, e]
+    assert choose(grid, {**scores, a: float("nan")}) == [b], "what is no number is never chosen"
+
+
+def test_a_search_goes_by_the_metric_it_names(tmp_path: Path) -> None:
+    """The smallest mean where smaller is better; what the records do not have is named, with what they have."""
+    a, b = (trial(tmp_path, "erm", setting) for setting in "ab")
+    trials = {a: trial_records(tmp_path, 0.5, 0.7), b: trial_records(tmp_path, 0.9, 0.5)}
+    grid = searched_grid(tmp_path, metric="val/loss", mode="min")
+    assert choose(grid, search_scores(grid, trials)) == [a]
+    other = searched_grid(tmp_path, metric="val/f1/benign")
+    with pytest.raises(InputError, match=r"goes by val/f1/benign, which .*; it has val/macro_f1, val/loss"):
+        search_scores(other, trials)
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "test/macro_f1", "train/loss", "val/f_one"])
+def test_a_search_by_other_than_validation_is_refused(metric: str, tmp_path: Path) -> None:
+    """Test data must not be seen by a search; a metric that no run has is named when the grid is read."""
+    column = {"configs": {"tuned": "toy_balanced.yaml"}}
+    search = {**SEARCH, "search": {"seeds": 2, "first_seed": 0, "metric": metric}}
+    with pytest.raises(InputError, match=re.escape(metric)):
+        planned(toy_grid(tmp_path, protocols={"tuned": search}, columns={"balanced": column}))
+
+
+def test_metrics_of_single_classes(tmp_path: Path) -> None:
+    """The split ends at the first slash: names of classes may hold another."""
+    metrics = ["test/f1/benign", "test/recall/in/situ", "val/loss/malignant"]
+    assert toy_grid(tmp_path, metrics=metrics).metrics == metrics

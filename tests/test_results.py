@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from clsunbias.experiments.grid import Grid, load_grid
-from clsunbias.experiments.simulation import of_simulation
+from clsunbias.experiments.simulation import simulated_column
 from clsunbias.files import CONFIGS, check_seal
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
@@ -38,7 +38,9 @@ def grid_of(table: str) -> Grid:
     if not table.endswith("_simulated"):
         return grid
     columns = {
-        name: of_simulation(name, column, column.simulated) for name, column in grid.columns.items() if column.simulated
+        name: simulated_column(name, column, column.simulated)
+        for name, column in grid.columns.items()
+        if column.simulated
     }
     return dataclasses.replace(grid, columns=columns)
 

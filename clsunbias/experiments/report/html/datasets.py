@@ -13,7 +13,8 @@ from PIL import Image
 
 from clsunbias.data.base import DataModule
 from clsunbias.errors import InputError
-from clsunbias.experiments.running.run import Record, load_yaml
+from clsunbias.experiments.running.config import load_yaml
+from clsunbias.experiments.running.run import Record
 from clsunbias.parser import Parser
 
 
