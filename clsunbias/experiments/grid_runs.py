@@ -79,34 +79,43 @@ def grid_study(
     grid = narrow(whole, columns, judged, seeds)
     begun = [name for name in grid.columns if any((root / protocol / name).is_dir() for protocol in grid.protocols)]
     absent = [name for name, column in grid.columns.items() if name not in begun and not column.has_data]
-    not_begun = [f"{column.label}: not begun" for name, column in grid.columns.items() if name not in {*begun, *absent}]
     planned = arms(grid, begun, list(grid.protocols), root, path.parent)
     extra = left_out(root, path, whole, grid, planned)
     study = read_study(f"{path.stem}{SIMULATED if simulated else ''}", grid, planned, root, absent)
-    shipped = path in shipped_tables().values()
-    reproduce = f"clsunbias reproduce {path.stem if shipped else path.name}"
     if not study.finished:
         lacking = "two finished runs of one cell" if any(study.records.values()) else "finished run"
-        raise InputError(
-            f"{root} holds no {lacking} of {path.name}, nothing to report"
-            + "".join(f"\n  missing: {line}" for line in study.missing)
-            + f"\nmake them with: {reproduce} --out DIR"
-        )
-    gets = dict.fromkeys(grid.columns[name].get for name in begun if grid.columns[name].get and not simulated)
+        listed = "".join(f"\n  missing: {line}" for line in study.missing)
+        again = f"make them with: clsunbias reproduce {typed_name(path)} --out DIR"
+        raise InputError(f"{root} holds no {lacking} of {path.name}, nothing to report{listed}\n{again}")
+    not_begun = [name for name in grid.columns if name not in begun and name not in absent]
+    asked = options(columns=columns, protocols=protocols, seeds=seeds)
+    named = "" if path in shipped_tables().values() else f" --grid {path.name}"
+    return dataclasses.replace(
+        study,
+        missing=[*study.missing, *(f"{grid.columns[name].label}: not begun" for name in not_begun)],
+        extra=extra,
+        commands=commands(path, whole, grid, begun, simulated, seeds),
+        report=f"clsunbias report results/runs/{study.name}{named}{asked}",
+    )
+
+
+def commands(
+    path: Path, whole: Grid, grid: Grid, begun: Sequence[str], simulated: bool, seeds: int | None
+) -> list[str]:
+    """The commands that bring the data of some columns and make their runs again."""
+    gets = [] if simulated else dict.fromkeys(grid.columns[name].get for name in begun if grid.columns[name].get)
     part = options(
         columns=None if begun == list(whole.columns) else begun,
         protocols=None if list(grid.protocols) == list(whole.protocols) else list(grid.protocols),
         simulated=simulated,
         seeds=seeds,
     )
-    asked = options(grid=None if shipped else path.name, columns=columns, protocols=protocols, seeds=seeds)
-    return dataclasses.replace(
-        study,
-        missing=[*study.missing, *not_begun],
-        extra=extra,
-        commands=[*gets, f"{reproduce} --out results{part}"],
-        report=f"clsunbias report results/runs/{study.name}{asked}",
-    )
+    return [*gets, f"clsunbias reproduce {typed_name(path)} --out results{part}"]
+
+
+def typed_name(path: Path) -> str:
+    """A grid as a command names it."""
+    return path.stem if path in shipped_tables().values() else path.name
 
 
 def options(**values: object) -> str:
@@ -150,4 +159,4 @@ def left_out(root: Path, path: Path, whole: Grid, grid: Grid, planned: Sequence[
             f"{strangers[0]}{f' and {len(strangers) - 1} others' if strangers[1:] else ''} hold finished runs that are "
             f"none of {path}: runs of different grids are not mixed; move them away, or give their --grid"
         )
-    return [f"{arm.relative_to(root)}: seeds {', '.join(found)}" for arm, found in sorted(seeds.items()) if found]
+    return [f"{arm.relative_to(root)}: seeds {', '.join(names)}" for arm, names in sorted(seeds.items()) if names]

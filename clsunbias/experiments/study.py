@@ -75,27 +75,25 @@ def read_study(
     records = read([run for runs in shown.values() for run in runs.values()])
     records |= read([run for runs in trials.values() for run in runs])
     scores = search_scores(grid, {arm: [records[run] for run in runs] for arm, runs in trials.items()})
-    chosen = {arm: runs_of(grid, arm) for arm in choose(grid, scores)}
-    records |= read([run for runs in chosen.values() for run in runs.values()])
-    for run in list(records):  # what the table does not show, but its runs start from
+    shown |= {arm: runs_of(grid, arm) for arm in choose(grid, scores)}
+    records |= read([run for runs in shown.values() for run in runs.values() if run not in records])
+    for run in list(records):  # first stages, which the table need not show
         while run.after and (records[run] is None or run.after.is_done):
             records |= {} if run.after in records else read([run.after])
             run = run.after
     finished = {
-        arm: {seed: record for seed, run in runs.items() if (record := records[run])}
-        for arm, runs in (shown | chosen).items()
+        arm: {seed: record for seed, run in runs.items() if (record := records[run])} for arm, runs in shown.items()
     }
-    study = Study(
+    return Study(
         name,
         grid,
-        list(grid.columns),
-        absent,
-        {arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1},
-        scores,
-        [],
+        columns=list(grid.columns),
+        absent=absent,
+        finished={arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1},
+        scores=scores,
+        missing=missing_lines(root, [run for run, record in records.items() if record is None]),
         records=records,
     )
-    return dataclasses.replace(study, missing=missing_lines(root, study.to_do))
 
 
 def missing_lines(root: Path, runs: Sequence[Run]) -> list[str]:

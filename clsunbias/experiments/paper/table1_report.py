@@ -14,20 +14,20 @@ def parts(cells: Sequence[Cell]) -> list[Section | str]:
     """Tables and paragraphs, in order."""
     single, repeated = [cell for cell in cells if cell.n == 1], [cell for cell in cells if cell.n > 1]
     collapse = {rule: by_row(single, rule)["3 ERM"][1].value for rule in RULES}
-    made: list[Section | str] = [beside_published(single, rule) for rule in RULES]
-    made.append(
+    report: list[Section | str] = [beside_published(single, rule) for rule in RULES]
+    report.append(
         f"**Row 3's collapse is a selection artefact.** The same training run has a train pos-acc of "
         f"{collapse['authors']:.3f} at the iteration that the authors' rule picks (the first it may) and "
         f"{collapse['last']:.3f} at its end: the rule divides a balanced validation loss by an imbalanced training "
         "loss, and the ratio only grows while ERM learns."
     )
     if repeated:
-        made += [over_seeds(repeated, rule) for rule in RULES]
-        made.append(
+        report += [over_seeds(repeated, rule) for rule in RULES]
+        report.append(
             'The repetition draws data and initialisation anew, training and test noise independently. "2 − 1" and '
             '"4 − 3" are the paired differences between Cls-unbias and ERM.'
         )
-    return made
+    return report
 
 
 def beside_published(cells: Sequence[Cell], rule: str) -> Section:
