@@ -21,14 +21,16 @@ Record = dict[str, Any]
 
 
 def records(table: str) -> dict[tuple[str, ...], list[Record]]:
-    """Records with test figures of a table, by protocol, column and row."""
+    """Records of the runs that a table shows, by protocol, column and row."""
     found = defaultdict(list)
+    shown = set(pd.read_csv(RESULTS / f"{table}_runs.csv")["record_sha256"])
     for line in (RESULTS / f"{table}_records.jsonl").read_text().splitlines():
         record = json.loads(line)
         place = record.pop("run").split("/")
         check_seal(record)
-        if "test" in record:
+        if record["record_sha256"] in shown:
             found[tuple(place[:3])].append(record)
+    assert sum(map(len, found.values())) == len(shown)
     return found
 
 
