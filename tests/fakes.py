@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from clsunbias.experiments.running.run import merge
+from clsunbias.experiments.running.config import merge
 
 SIZES: dict[str, dict[str, int]] = {
     "breastmnist": {"train": 96, "val": 24, "test": 32},

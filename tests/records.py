@@ -34,6 +34,7 @@ def write_record(
     skill: float = 1.0,
     classes: int = 2,
     unit: str = "",
+    init: Path | None = None,
 ) -> None:
     """Writes a finished run.
 
@@ -47,10 +48,11 @@ def write_record(
         skill: how far the scores of the classes are apart.
         classes: C.
         unit: what names of units begin with; without it they are numbers.
+        init: the weights that the run started from.
     """
     seed = int(config["seed_everything"])
     random = np.random.default_rng(int(config_sha256(config)[:8], 16))  # of each setting and seed its own
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
     frames, figures = [], {}
     for split, label in labels.items():
@@ -83,6 +85,8 @@ def write_record(
         "config_sha256": config_sha256(config),
         "predictions_sha256": sha256_of(folder / "predictions.csv"),
     }
+    if init:
+        result["init_sha256"] = sha256_of(init)
     write_json(folder / "result.json", sealed(result))
 
 

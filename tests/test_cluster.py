@@ -25,7 +25,8 @@ def dask(tmp_path: Path) -> Iterator[Launch]:
     """Starts ``dask`` commands in a folder of their own, which know the rule's module; ends them after the test."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
     started = []
 
     def launch(*options: str) -> subprocess.Popen[bytes]:

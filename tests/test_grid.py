@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Protocol, Search, load_grid
-from clsunbias.experiments.plan import Arm, applies, arms, settings
-from clsunbias.experiments.reproduction import narrowed
+from clsunbias.experiments.grid import Grid, Protocol, Search, load_grid, narrow
+from clsunbias.experiments.plan import Arm, arms
 from clsunbias.experiments.running.executor import check
-from clsunbias.experiments.running.run import Record, Run
-from clsunbias.experiments.search import choose, mean_val_macro_f1
+from clsunbias.experiments.settings import applies, settings
 from clsunbias.files import CONFIGS
 from tests.fakes import write_grid
 
@@ -113,24 +111,6 @@ def test_settings_that_do_not_apply_are_one(tmp_path: Path) -> None:
     assert found["cls_unbias", "end=3.0"]["anneal.lam.init_args.end"] == 3.0
 
 
-@pytest.mark.parametrize(
-    ("search", "parts"),
-    [
-        ({"axes": {"anneal.lam.init_args.end": [1.5, 3.0]}}, ["'tuned'", "unequal", "ERM 1", "Cls-unbias 2"]),
-        ({"axes": {LR: [0.1, 0.2]}, "first_seed": 1}, ["'tuned'", "seeds that its search has seen", "have 1)"]),
-    ],
-    ids=["budget", "seeds"],
-)
-def test_an_unfair_search_is_refused(search: dict[str, Any], parts: list[str], tmp_path: Path) -> None:
-    """One method may not have more settings to choose from, and the table's seeds must be new."""
-    column = {"configs": {"tuned": "toy_balanced.yaml"}}
-    grid = toy_grid(tmp_path, protocols={"tuned": {**SEARCH, **search}}, columns={"balanced": column})
-    with pytest.raises(InputError) as raised:
-        planned(grid)
-    assert all(part in str(raised.value) for part in parts), raised.value
-    assert planned(grid, "paper"), "the other protocol can still be run"
-
-
 def test_a_config_that_is_not_there(tmp_path: Path) -> None:
     """A grid's own configs are looked for beside it first, then among the suite's."""
     grid = toy_grid(tmp_path, rows={"erm": {"config": "mine.yaml"}})
@@ -185,35 +165,24 @@ def test_the_command_line_takes_shipped_grids(path: Path) -> None:
     check([arm.seed(0) for found in ends.values() for arm in (found[0], found[-1])])
 
 
-def test_narrowed(tmp_path: Path) -> None:
+def test_narrow(tmp_path: Path) -> None:
     """Columns, protocols and seeds can be chosen; what is not there, or a single seed, is refused."""
     grid = toy_grid(tmp_path, protocols={"tuned": SEARCH}, columns={"other": {"label": "Other", "configs": {}}})
-    part = narrowed(grid, ["other"], ["tuned"], 3)
+    part = narrow(grid, ["other"], ["tuned"], 3)
     assert (list(part.columns), list(part.protocols), part.protocols["tuned"].seeds) == (["other"], ["tuned"], 3)
     assert part.protocols["tuned"].search == Search(2, 0), "the search keeps its own number of seeds"
-    assert narrowed(grid, None, None, None) == grid
+    assert narrow(grid, None, None, None) == grid
     calls: list[tuple[Callable[[], Grid], str]] = [
-        (lambda: narrowed(grid, ["balance"], None, None), "no column 'balance'; it has balanced, other"),
-        (lambda: narrowed(grid, None, ["paper", "x"], None), "no protocol 'x'; it has paper, tuned"),
-        (lambda: narrowed(grid, None, None, 1), "at least 2, got 1"),
+        (lambda: narrow(grid, ["balance"], None, None), "no column 'balance'; it has balanced, other"),
+        (lambda: narrow(grid, None, ["paper", "x"], None), "no protocol 'x'; it has paper, tuned"),
+        (lambda: narrow(grid, None, None, 1), "at least 2, got 1"),
     ]
     for call, message in calls:
         with pytest.raises(InputError, match=message):
             call()
 
 
-def test_a_search_chooses_by_validation(tmp_path: Path) -> None:
-    """The highest mean of each cell, the first of equals; a cell that lacks a run has no choice."""
-
-    def arm(row: str, setting: str) -> Arm:
-        return Arm("tuned", "balanced", row, setting, Run(tmp_path / row / setting, ()))
-
-    def records(*figures: float | None) -> list[Record | None]:
-        return [None if one is None else Record(tmp_path, {"val": {"macro_f1": one}}) for one in figures]
-
-    a, b, c = (arm("erm", setting) for setting in "abc")
-    d, e = (arm("dro", setting) for setting in "de")
-    searched = {a: records(0.5, 0.7), b: records(0.9, 0.5), c: records(0.7, 0.7), d: records(1, None), e: records(0, 0)}
-    scores = mean_val_macro_f1(searched)
-    assert scores == pytest.approx({a: 0.6, b: 0.7, c: 0.7})
-    assert choose({**scores, d: 0.1, e: 0.2}) == [b, e]
+def test_metrics_of_single_classes(tmp_path: Path) -> None:
+    """The split ends at the first slash: names of classes may hold another."""
+    metrics = ["test/f1/benign", "test/recall/in/situ", "val/loss/malignant"]
+    assert toy_grid(tmp_path, metrics=metrics).metrics == metrics

@@ -11,7 +11,8 @@ import pytest
 
 from clsunbias.__main__ import main
 from clsunbias.errors import InputError
-from clsunbias.experiments.running.run import Run, difference, merge, nested, read_predictions, same
+from clsunbias.experiments.running.config import difference, merge, nested, same
+from clsunbias.experiments.running.run import Run, read_predictions
 from clsunbias.files import CONFIGS, sealed
 from tests.fakes import SHORT
 

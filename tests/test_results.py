@@ -18,11 +18,10 @@ from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.comparison import Comparison
 from clsunbias.experiments.analysis.scores import Scored, run_lines
 from clsunbias.experiments.grid import Grid, load_grid
-from clsunbias.experiments.plan import Arm
+from clsunbias.experiments.plan import Arm, choose, search_scores
 from clsunbias.experiments.report.build import parts, search_sections
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.running.run import Record, Run
-from clsunbias.experiments.search import choose, mean_val_macro_f1
 from clsunbias.experiments.simulation import simulated_part
 from clsunbias.files import CONFIGS, check_seal, write_csv
 
@@ -92,12 +91,12 @@ def test_a_table_is_made_of_its_records(table: str, tmp_path: Path) -> None:
         ): Comparison(**{**line, "effect": np.nan if line["effect"] is None else line["effect"]})
         for line in lines_of(f"{table}_comparisons.csv")
     }
-    scores = mean_val_macro_f1(searched)
-    assert set(choose(scores)) <= set(finished)
+    scores = search_scores(grid, searched)
+    assert set(choose(grid, scores)) <= set(finished)
     absent = [name for name in grid.columns if not any(arm.column == name for arm in finished)]
     made = [
         *parts(grid, list(grid.columns), absent, cells, comparisons),
-        *search_sections(grid, scores, choose(scores)),
+        *search_sections(grid, scores, choose(grid, scores)),
     ]
     runs = run_lines(grid, [Scored(arm, records, {}) for arm, records in finished.items()])
     write_table(tmp_path, table, grid.title, list(cells.values()), runs, made)

@@ -7,11 +7,10 @@ from pathlib import Path
 from rich.console import Console
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.fit_runs import fit_studies
-from clsunbias.experiments.report.html.page import page
+from clsunbias.experiments.grid_runs import grid_study, is_simulated, locate
+from clsunbias.experiments.loose_runs import loose_studies
 from clsunbias.experiments.report.sections import show
 from clsunbias.experiments.report.study_parts import report_parts
-from clsunbias.experiments.study import grid_study, is_simulated, locate
 from clsunbias.files import atomic
 from clsunbias.parser import Parser
 
@@ -25,6 +24,8 @@ def report(options: list[str]) -> int:
         "--grid", type=str | None, help="table or grid of the runs; default: what their folder is named"
     )
     parser.add_argument("--seeds", type=int | None, help="runs of each cell asked for; default: what the grid says")
+    parser.add_argument("--columns", type=str | None, help="data sets to judge, of the grid's, separated by commas")
+    parser.add_argument("--protocols", type=str | None, help="protocols to judge; default: those that were begun")
     parser.add_argument("--data-root", type=Path | None, help="where data lie; default $CLSUNBIAS_DATA, else data/")
     chosen = parser.parse_args(options)
     if chosen.html and chosen.html.is_dir():
@@ -34,13 +35,17 @@ def report(options: list[str]) -> int:
     if "" not in sys.path:  # a user's own data sets, as for fit
         sys.path.insert(0, "")
     located = locate(chosen.runs, chosen.grid)
-    if located is None and chosen.seeds is not None:
-        raise InputError(f"--seeds is for runs of a grid; {chosen.runs} is not named after one: give --grid")
+    for name in ("seeds", "columns", "protocols"):
+        if located is None and chosen[name] is not None:
+            raise InputError(f"--{name} is for runs of a grid; {chosen.runs} is not named after one: give --grid")
     if located and is_simulated(*located) and not chosen.data_root:
         os.environ["CLSUNBIAS_DATA"] = str(located[1].resolve().parents[1] / "simulated")
-    studies = [grid_study(*located, chosen.seeds)] if located else fit_studies(chosen.runs)
+    columns, protocols = (named.split(",") if named else None for named in (chosen.columns, chosen.protocols))
+    studies = [grid_study(*located, columns, protocols, chosen.seeds)] if located else loose_studies(chosen.runs)
     missing = [line for study in studies for line in study.missing]
     if chosen.html:
+        from clsunbias.experiments.report.html.page import page  # which loads data sets, and torch with them
+
         content = page(studies, chosen.html.name)
         with atomic(chosen.html) as temporary:
             temporary.write_text(content)

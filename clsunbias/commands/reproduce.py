@@ -2,12 +2,14 @@
 
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import joblib
+from rich.console import Console
 
 from clsunbias.errors import InputError
-from clsunbias.files import CONFIGS
+from clsunbias.experiments.columns import Column
+from clsunbias.experiments.running.run import Run
 from clsunbias.parser import Parser
 
 
@@ -17,7 +19,7 @@ def reproduce(options: list[str]) -> int:
     parser.add_argument("table", help="table1, table2, table3, table4 or the path of a grid")
     parser.add_argument("--out", type=Path, default=Path("results"), help="where table, figures and runs go")
     parser.add_argument("--data-root", type=Path | None, help="where data lie; default $CLSUNBIAS_DATA, else data/")
-    parser.add_argument("--jobs", type=int, default=joblib.cpu_count(), help="worker processes, one thread each")
+    parser.add_argument("--jobs", type=int | None, help="worker processes, one thread each; default: one for each core")
     parser.add_argument("--seeds", type=int | None, help="runs of each cell; default: what the grid says")
     parser.add_argument("--columns", type=str | None, help="data sets to run, of the grid's, separated by commas")
     parser.add_argument("--protocols", type=str | None, help="protocols to run, of the grid's, separated by commas")
@@ -25,7 +27,7 @@ def reproduce(options: list[str]) -> int:
     parser.add_argument("--simulated", action="store_true", help="closed corpora on made-up recordings, a table apart")
     parser.add_argument("--wandb", type=bool, default=False, help="show the runs on W&B, too")
     chosen = parser.parse_args(options)
-    if chosen.jobs < 1:
+    if chosen.jobs is not None and chosen.jobs < 1:
         raise InputError("--jobs must be at least 1")
     if chosen.data_root:
         os.environ["CLSUNBIAS_DATA"] = str(chosen.data_root.resolve())
@@ -36,14 +38,16 @@ def reproduce(options: list[str]) -> int:
         if seeds < 0 or seeds == 1:
             raise InputError("--seeds must be 0 (no repetition) or at least 2 (one seed has no interval)")
         return reproduce_table1(chosen.out, chosen.jobs, seeds, chosen.wandb)
-    from clsunbias.experiments.grid import load_grid
-    from clsunbias.experiments.reproduction import narrowed, reproduce_grid
-    from clsunbias.experiments.simulation import refuse_simulated, simulated_grid
+    from clsunbias.experiments.grid import load_grid, narrow
+    from clsunbias.experiments.grid_runs import shipped_tables
+    from clsunbias.experiments.outputs import write_study
+    from clsunbias.experiments.plan import arms
+    from clsunbias.experiments.simulation import SIMULATED, refuse_simulated, simulated_grid
+    from clsunbias.experiments.study import complete, read_study
 
-    shipped = CONFIGS / "tables" / f"{chosen.table}.yaml"
-    path = shipped if shipped.is_file() else Path(chosen.table)
+    path = shipped_tables().get(chosen.table, Path(chosen.table))
     if not path.is_file():
-        tables = ", ".join(sorted(one.stem for one in (CONFIGS / "tables").glob("*.yaml")))
+        tables = ", ".join(shipped_tables())
         raise InputError(f"there is no table {chosen.table!r} to reproduce; there are {tables}, or the path of a grid")
     if "" not in sys.path:  # a user's own classes, as for fit; worker processes look there too
         sys.path.insert(0, "")
@@ -51,13 +55,60 @@ def reproduce(options: list[str]) -> int:
     grid, name = load_grid(path), path.stem
     if chosen.simulated and protocols is None:
         protocols = [next(iter(grid.protocols))]  # a first look
-    grid = narrowed(grid, columns, protocols, chosen.seeds)
+    grid = narrow(grid, columns, protocols, chosen.seeds)
     if chosen.dask:  # whose workers were started in folders of their own
         path, chosen.out = path.absolute(), chosen.out.absolute()
     if chosen.simulated:
-        root = (chosen.out / "simulated").resolve()
-        grid, name = simulated_grid(grid, root), f"{name}_simulated"
-        os.environ["CLSUNBIAS_DATA"] = str(root)
+        data_root = (chosen.out / "simulated").resolve()
+        grid, name = simulated_grid(grid, data_root), f"{name}{SIMULATED}"
+        os.environ["CLSUNBIAS_DATA"] = str(data_root)
     else:
         refuse_simulated(grid)
-    return reproduce_grid(name, path, grid, chosen.out, chosen.jobs, chosen.dask, chosen.wandb)
+    fetch_images(grid.columns.values())
+    root = chosen.out / "runs" / name
+    absent = [key for key, column in grid.columns.items() if not column.has_data]
+    present = [key for key in grid.columns if key not in absent]
+    planned = arms(grid, present, list(grid.protocols), root, path.parent, chosen.wandb)
+    study, failures = complete(
+        lambda known: read_study(name, grid, planned, root, absent, known), chosen.jobs, chosen.dask
+    )
+    write_study(study, chosen.out)
+    say_failures(failures, len(study.records))
+    if chosen.wandb:
+        say_offline(root)
+    return int(bool(study.to_do))
+
+
+def fetch_images(columns: Iterable[Column]) -> None:
+    """Fetches the official images that columns need and that are not there, where that is possible."""
+    for path in dict.fromkeys(column.source for column in columns):
+        if path and path.suffix == ".npz" and not path.exists():
+            from clsunbias.data.medmnist import official_npz
+
+            try:
+                official_npz(path.stem, path.parent)
+            except InputError as error:
+                Console(stderr=True).print(str(error), markup=False)
+
+
+def say_failures(failures: Mapping[Run, str], total: int) -> None:
+    """Each thing that went wrong, once, with the first run that it happened to."""
+    console = Console(stderr=True)
+    by_error: dict[str, list[Run]] = {}
+    for run, error in failures.items():
+        by_error.setdefault(error.strip().splitlines()[-1], []).append(run)
+    for error, runs in by_error.items():
+        others = f" and {len(runs) - 1} others" if len(runs) > 1 else ""
+        console.print(f"failed: {runs[0].out}{others}: {error}", markup=False, soft_wrap=True)
+    if failures:
+        console.print(f"{len(failures)} of {total} runs failed; error.txt in the folder of each has the whole account")
+
+
+def say_offline(root: Path) -> None:
+    """What is to be done with runs that W&B has offline; what the workers said of it was heard by nobody."""
+    logs = [log for log in root.rglob("offline-run-*/*.wandb") if not log.with_name(f"{log.name}.synced").exists()]
+    if logs:
+        send = f"find {root} -name 'offline-run-*' -exec wandb sync {{}} +"
+        Console(stderr=True).print(
+            f"W&B has {len(logs)} runs offline; to send them: {send}", markup=False, soft_wrap=True
+        )

@@ -1,24 +1,15 @@
 """Grids: runs over data sets × objectives × settings × seeds, as the files in ``configs/tables`` declare them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from jsonargparse.typing import register_type
-
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.statistics import METRICS, is_metric
-from clsunbias.experiments.running.run import load_yaml
+from clsunbias.experiments.columns import Column, Parameters
+from clsunbias.experiments.running.config import load_yaml
 from clsunbias.parser import Parser
-
-
-class Parameters(dict[str, Any]):
-    """Dotted parameters of the command line and their values, which it checks; classes in them are not made here."""
-
-    __slots__ = ()  # jsonargparse copies what has attributes by these alone
-
-
-register_type(Parameters, dict, Parameters)
 
 
 @dataclass(frozen=True)
@@ -29,70 +20,30 @@ class Row:
         label: as tables show it.
         config: overlay on a column's config.
         set: dotted parameters on top of it.
+        after: row whose selected weights its runs start from: a second stage.
     """
 
     label: str
     config: str
     set: Parameters = field(default_factory=Parameters)
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """Made-up recordings in place of a corpus, for ``--simulated``.
-
-    Attributes:
-        corpus: whose raw layout.
-        speakers: number of speakers.
-        hours: of their speech.
-        seed: of the recordings.
-        test_cue: who of the test has the planted cue that informs about one class only.
-        set: dotted parameters on top of the column's.
-    """
-
-    corpus: Literal["daic_woz", "modma", "adress"]
-    speakers: int
-    hours: float
-    seed: int = 0
-    test_cue: Literal["as_in_train", "none", "all"] = "as_in_train"
-    set: Parameters = field(default_factory=Parameters)
-
-
-@dataclass(frozen=True)
-class Column:
-    """A data set.
-
-    Attributes:
-        label: as tables show it.
-        configs: its config under each protocol; a protocol that is not named is not run.
-        needs: file below the data root without which there are no data; None when nothing is needed.
-        get: the command that brings it.
-        set: dotted parameters on top of the config.
-        per_seed: dotted parameters that take the value of the run's seed.
-        published: row → metric → the paper's (mean, standard deviation).
-        simulated: what takes its place in a table of simulated results.
-    """
-
-    label: str
-    configs: dict[str, str]
-    needs: str | None = None
-    get: str = ""
-    set: Parameters = field(default_factory=Parameters)
-    per_seed: list[str] = field(default_factory=list)
-    published: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
-    simulated: Simulated | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True)
 class Search:
-    """Chooses each method's setting by its mean validation macro-F1, on seeds that nothing else uses.
+    """Chooses each method's setting by the mean of a validation metric, on seeds that nothing else uses.
 
     Attributes:
         seeds: runs of each setting, their test splits left unread.
         first_seed: the seeds are counted from here.
+        metric: ``val/NAME`` of what a run records.
+        mode: whether the largest or the smallest mean is chosen.
     """
 
     seeds: int
     first_seed: int
+    metric: str = "val/macro_f1"
+    mode: Literal["max", "min"] = "max"
 
 
 @dataclass(frozen=True)
@@ -162,8 +113,7 @@ def load_grid(path: Path) -> Grid:
     """Reads a grid.
 
     Raises:
-        InputError: the file is missing, is no grid, has a protocol of one seed or a search of none, or names a row,
-            column, protocol or metric that is not there.
+        InputError: the file is missing, is no grid, names what it does not have, or has too few seeds.
     """
     if not path.is_file():
         raise InputError(f"there is no grid {path}")
@@ -171,28 +121,62 @@ def load_grid(path: Path) -> Grid:
     parser.add_class_arguments(Grid, "grid", instantiate=True)
     try:
         grid: Grid = parser.instantiate_classes(parser.parse_object({"grid": load_yaml(path)})).grid
+        check(grid)
     except (InputError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no grid: {str(error).strip()}") from error
-    for kind, known, named in (
-        ("protocol", grid.protocols, [name for column in grid.columns.values() for name in column.configs]),
-        ("row", grid.rows, [*grid.baselines, *(row for one in grid.curves.values() for row in one.rows)]),
-        ("row", grid.rows, [row for column in grid.columns.values() for row in column.published]),
-        ("column", grid.columns, [one.column for one in grid.curves.values()]),
-        ("column", grid.columns, [cell.partition("/")[0] for one in grid.contrasts.values() for cell in one]),
-        ("row", grid.rows, [cell.partition("/")[2] for one in grid.contrasts.values() for cell in one]),
+    return grid
+
+
+def check(grid: Grid) -> None:
+    """Raises InputError if a grid names what it does not have, or has a protocol of one seed or a search of none."""
+    rows, columns, curves = grid.rows.values(), grid.columns.values(), grid.curves.values()
+    cells = [cell.partition("/") for weights in grid.contrasts.values() for cell in weights]
+    row_names = [*grid.baselines, *(row for figure in curves for row in figure.rows), *(row for _, _, row in cells)]
+    row_names += [*(row for column in columns for row in column.published), *(row.after for row in rows if row.after)]
+    for kind, known, names in (
+        ("protocol", grid.protocols, [protocol for column in columns for protocol in column.configs]),
+        ("column", grid.columns, [*(figure.column for figure in curves), *(column for column, _, _ in cells)]),
+        ("row", grid.rows, row_names),
     ):
-        for name in named:
+        for name in names:
             if name not in known:
-                raise InputError(f"{path} names a {kind} {name!r}; it has {', '.join(known)}")
-    for name in (*grid.metrics, *grid.also):
+                raise InputError(f"it names a {kind} {name!r}; it has {', '.join(known)}")
+    searches = [protocol.search for protocol in grid.protocols.values() if protocol.search]
+    for name in (*grid.metrics, *grid.also, *(search.metric for search in searches)):
         if not is_metric(name.partition("/")[2]):
-            raise InputError(f"{path} names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
+            raise InputError(f"it names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
     for name, protocol in grid.protocols.items():
         if protocol.seeds < 2:
-            raise InputError(f"{path}: protocol {name!r} has {protocol.seeds} seed; an interval needs at least 2")
+            raise InputError(f"protocol {name!r} has {protocol.seeds} seed; an interval needs at least 2")
+        if protocol.search and protocol.search.seeds < 1:
+            raise InputError(f"the search of protocol {name!r} has no seed; it needs at least 1")
         for axis, steps in protocol.axes.items():
             if not all(isinstance(step, str | int | float | list | dict | None) for step in steps):
-                raise InputError(f"{path}: axis {axis!r} lists a class with arguments; give such steps names instead")
-        if protocol.search and protocol.search.seeds < 1:
-            raise InputError(f"{path}: the search of protocol {name!r} has no seed; it needs at least 1")
-    return grid
+                raise InputError(f"axis {axis!r} lists a class with arguments; give such steps names instead")
+
+
+def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] | None, seeds: int | None) -> Grid:
+    """A part of a grid.
+
+    Args:
+        grid: the whole.
+        columns: names of the columns to keep; None keeps all.
+        protocols: names of the protocols to keep; None keeps all.
+        seeds: runs of each cell; None keeps each protocol's own number.
+
+    Raises:
+        InputError: a name that the grid does not have, or fewer than two seeds.
+    """
+    for kind, names, known in (("column", columns, grid.columns), ("protocol", protocols, grid.protocols)):
+        for name in names or ():
+            if name not in known:
+                raise InputError(f"the grid has no {kind} {name!r}; it has {', '.join(known)}")
+    if seeds is not None and seeds < 2:
+        raise InputError(f"--seeds must be at least 2, got {seeds}: one seed has no interval")
+    kept_columns = {name: column for name, column in grid.columns.items() if columns is None or name in columns}
+    kept_protocols = {
+        name: protocol if seeds is None else replace(protocol, seeds=seeds)
+        for name, protocol in grid.protocols.items()
+        if protocols is None or name in protocols
+    }
+    return replace(grid, columns=kept_columns, protocols=kept_protocols)

@@ -1,15 +1,20 @@
-"""Arms: a method on a data set with one setting under one protocol, which a grid is a list of."""
+"""From a grid to its runs: arms, what a search may compare, and what it chooses."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Protocol
-from clsunbias.experiments.running.run import Run, load_yaml, merge
-from clsunbias.files import CONFIGS, data_root
+from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.running.config import load_yaml, merge
+from clsunbias.experiments.running.run import Record, Run
+from clsunbias.experiments.settings import applies, settings
+from clsunbias.files import CONFIGS
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Arm:
         setting: name of the setting, nothing when there is only one.
         run: the run with no seed yet.
         per_seed: dotted parameters that take the seed's value.
+        after: the arm whose selected weights its runs start from, seed by seed.
     """
 
     protocol: str = field(compare=False)
@@ -31,12 +37,20 @@ class Arm:
     setting: str = field(compare=False)
     run: Run
     per_seed: tuple[str, ...] = field(default=(), compare=False)
+    after: "Arm | None" = field(default=None, compare=False)
+
+    @property
+    def cell(self) -> tuple[str, str, str]:
+        """Protocol, data set and method: the place in the table that the arm's settings compete for."""
+        return self.protocol, self.column, self.row
 
     def seed(self, seed: int, withhold_test: bool = False) -> Run:
         """The run with a seed."""
         overrides = {name: seed for name in ("seed_everything", *self.per_seed)} | {"withhold_test": withhold_test}
-        out, all_overrides = self.run.out / str(seed), (*self.run.overrides, *overrides.items())
-        return Run(out, self.run.files, all_overrides, self.run.source)
+        after = self.after.seed(seed, withhold_test) if self.after else None
+        start = {"init_from": str(after.out)} if after else {}
+        all_overrides = (*self.run.overrides, *overrides.items(), *start.items())
+        return replace(self.run, out=self.run.out / str(seed), overrides=all_overrides, after=after)
 
 
 def runs_of(grid: Grid, arm: Arm) -> dict[int, Run]:
@@ -53,34 +67,6 @@ def trials_of(grid: Grid, arm: Arm) -> list[Run]:
     return [arm.seed(seed, withhold_test=True) for seed in range(search.first_seed, search.first_seed + search.seeds)]
 
 
-def settings(protocol: Protocol) -> dict[str, dict[str, Any]]:
-    """Every combination of the axes: its name, and the dotted parameters it sets."""
-    axes: list[list[tuple[str, dict[str, Any]]]] = []
-    for axis, steps in protocol.axes.items():
-        if isinstance(steps, Mapping):
-            axes.append([(name, dict(parameters)) for name, parameters in steps.items()])
-        else:
-            short = axis.rsplit(".", 1)[-1]
-            axes.append([(f"{short}={value}".replace("/", "-"), {axis: value}) for value in steps])
-    combined = itertools.product(*axes)
-    return {
-        ",".join(name for name, _ in steps): {name: value for _, step in steps for name, value in step.items()}
-        for steps in combined
-    }
-
-
-def applies(dotted: str, config: Mapping[str, Any]) -> bool:
-    """Whether a parameter belongs to something that a config has not switched off with null."""
-    below: Any = config
-    for name in dotted.split(".")[:-1]:
-        if not isinstance(below, Mapping) or name not in below:
-            return True  # a default; the command line knows
-        below = below[name]
-        if below is None:
-            return False
-    return True
-
-
 def arms(
     grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: Path, where: Path, wandb: bool = False
 ) -> list[Arm]:
@@ -95,48 +81,77 @@ def arms(
         wandb: whether the runs are shown on W&B, too: a group for every column.
 
     Raises:
-        InputError: a config is not there, or a search is unfair (see :func:`check_search`).
+        InputError: a config is not there, rows come after each other in a circle, or a search is unfair (see
+            :func:`check_search`).
     """
-    made: dict[tuple[str, str, str, str], Arm] = {}
-    for protocol, column, row in itertools.product(protocols, columns, grid.rows):
-        if protocol not in grid.columns[column].configs:
-            continue
-        needs = grid.columns[column].needs
-        source = data_root(None) / needs if needs else None
-        files = tuple(find(name, where) for name in (grid.columns[column].configs[protocol], grid.rows[row].config))
-        fixed = {**grid.columns[column].set, **grid.protocols[protocol].set, **grid.rows[row].set}
+    planned = [
+        arm
+        for protocol, column in itertools.product(protocols, columns)
+        if protocol in grid.columns[column].configs
+        for arm in column_arms(grid, column, protocol, folder, where, wandb)
+    ]
+    for protocol in protocols:
+        check_search(grid, protocol, planned)
+    return planned
+
+
+def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Path, wandb: bool) -> list[Arm]:
+    """Every arm of a column under a protocol; see :func:`arms`."""
+    data = grid.columns[column]
+    by_setting: dict[str, dict[str, Arm]] = {}
+    for row in rows_in_order(grid):
+        method = grid.rows[row]
+        files = find(data.configs[protocol], where), find(method.config, where)
+        config = merge(load_yaml(files[0]), load_yaml(files[1]))
+        fixed = {**data.set, **grid.protocols[protocol].set, **method.set}
         fixed |= {"wandb": {"group": f"{folder.name}/{column}", "tags": [protocol, row]}} if wandb else {}
-        config = merge(merge({}, load_yaml(files[0])), load_yaml(files[1]))
+        distinct: dict[str, Arm] = {}
+        by_setting[row] = {}
         for setting, parameters in settings(grid.protocols[protocol]).items():
             applying = {name: value for name, value in parameters.items() if applies(name, config)}
             overrides = tuple({**fixed, **applying}.items())
-            out = folder / protocol / column / row / setting
-            run = Run(out, files, overrides, source)
-            arm = Arm(protocol, column, row, setting, run, tuple(grid.columns[column].per_seed))
+            run = Run(folder / protocol / column / row / setting, files, overrides, data.source)
+            after = by_setting[method.after][setting] if method.after else None
+            arm = Arm(protocol, column, row, setting, run, tuple(data.per_seed), after)
             # Settings that differ in what does not apply are one.
-            made.setdefault((protocol, column, row, repr(overrides)), arm)
-    for protocol in protocols:
-        check_search(grid, protocol, list(made.values()))
-    return list(made.values())
+            by_setting[row][setting] = distinct.setdefault(repr((overrides, after and after.setting)), arm)
+    return [arm for row in grid.rows for arm in dict.fromkeys(by_setting[row].values())]
 
 
-def check_search(grid: Grid, protocol: str, made: Sequence[Arm]) -> None:
-    """Raises InputError if a search gives one method more settings than another, or looks at the seeds of the table."""
+def rows_in_order(grid: Grid) -> list[str]:
+    """Names of the rows, each behind the one whose weights it starts from.
+
+    Raises:
+        InputError: rows come after each other in a circle.
+    """
+    try:
+        graph = {name: [row.after] if row.after else [] for name, row in grid.rows.items()}
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise InputError(f"rows come after each other in a circle: {', '.join(error.args[1])}; mend after") from error
+
+
+def check_search(grid: Grid, protocol: str, planned: Sequence[Arm]) -> None:
+    """Raises InputError if a search sees other than validation, or the table's seeds, or favours a method."""
     search = grid.protocols[protocol].search
     if search is None:
         return
-    tried, fresh = (range(one.first_seed, one.first_seed + one.seeds) for one in (search, grid.protocols[protocol]))
+    if not search.metric.startswith("val/"):
+        raise InputError(
+            f"the search of protocol {protocol!r} goes by {search.metric}; it may see val alone: val/METRIC"
+        )
+    tried, fresh = (range(s.first_seed, s.first_seed + s.seeds) for s in (search, grid.protocols[protocol]))
     if set(tried) & set(fresh):
         raise InputError(
             f"protocol {protocol!r} reports seeds that its search has seen (both have {max(tried[0], fresh[0])}): "
             "mend first_seed, or ask for fewer seeds"
         )
     budgets = {
-        grid.rows[row].label: sum(arm.row == row and arm.protocol == protocol for arm in made) for row in grid.rows
+        grid.rows[row].label: sum(arm.row == row and arm.protocol == protocol for arm in planned) for row in grid.rows
     }
     if len(set(budgets.values())) > 1:
-        shown = ", ".join(f"{label} {count}" for label, count in budgets.items())
-        raise InputError(f"the search of protocol {protocol!r} is unequal ({shown} settings in all): mend axes")
+        listed = ", ".join(f"{label} {count}" for label, count in budgets.items())
+        raise InputError(f"the search of protocol {protocol!r} is unequal ({listed} settings in all): mend axes")
 
 
 def find(name: str, where: Path) -> Path:
@@ -149,3 +164,51 @@ def find(name: str, where: Path) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise InputError(f"there is no config {name!r} in {where} or {CONFIGS}")
+
+
+def search_scores(grid: Grid, trials: Mapping[Arm, Sequence[Record | None]]) -> dict[Arm, float]:
+    """What a search goes by: the mean of its metric over each arm's trials.
+
+    Args:
+        grid: the grid.
+        trials: records of each arm, None for one that is not done. A cell with such a trial is left out as a whole,
+            for a choice among what is left would not be the search that was asked for.
+
+    Raises:
+        InputError: a record does not have the metric.
+    """
+    unfinished = {arm.cell for arm, records in trials.items() if not all(records)}
+    return {
+        arm: float(np.mean([searched_metric(grid, arm, record) for record in records if record]))
+        for arm, records in trials.items()
+        if arm.cell not in unfinished
+    }
+
+
+def searched_metric(grid: Grid, arm: Arm, record: Record) -> float:
+    """The figure of a trial that the search of its protocol goes by."""
+    search = grid.protocols[arm.protocol].search
+    assert search is not None
+    split, _, metric = search.metric.partition("/")
+    recorded = record.result[split]
+    if metric not in recorded:
+        raise InputError(
+            f"the search of protocol {arm.protocol!r} goes by {search.metric}, which {record.folder} does not have; "
+            f"it has {', '.join(f'{split}/{name}' for name in recorded)}"
+        )
+    return float(recorded[metric])
+
+
+def choose(grid: Grid, scores: Mapping[Arm, float]) -> list[Arm]:
+    """The arm with the best score of each cell, the first of equals; a score that is no number is the worst."""
+
+    def merit(arm: Arm) -> float:
+        search = grid.protocols[arm.protocol].search
+        assert search is not None
+        score = scores[arm] if search.mode == "max" else -scores[arm]
+        return -math.inf if math.isnan(score) else score
+
+    cells: dict[tuple[str, str, str], list[Arm]] = {}
+    for arm in scores:
+        cells.setdefault(arm.cell, []).append(arm)
+    return [max(competing, key=merit) for competing in cells.values()]

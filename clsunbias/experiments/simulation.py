@@ -9,8 +9,12 @@ from pathlib import Path
 from rich.console import Console
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Column, Grid, Parameters, Simulated
-from clsunbias.files import data_root, write_json
+from clsunbias.experiments.columns import Column, Parameters, Simulated
+from clsunbias.experiments.grid import Grid
+from clsunbias.files import write_json
+
+SIMULATED = "_simulated"
+"""What ``reproduce --simulated`` adds to a table's name."""
 
 
 def simulated_grid(grid: Grid, root: Path) -> Grid:
@@ -25,7 +29,7 @@ def simulated_grid(grid: Grid, root: Path) -> Grid:
     """
     for name, column in grid.columns.items():
         if column.simulated:
-            make(column.simulated, root, name)
+            make_recordings(column.simulated, root, name)
     return simulated_part(grid)
 
 
@@ -38,7 +42,9 @@ def simulated_part(grid: Grid) -> Grid:
         InputError: no column has a simulation.
     """
     columns = {
-        name: of_simulation(name, column, column.simulated) for name, column in grid.columns.items() if column.simulated
+        name: simulated_column(name, column, column.simulated)
+        for name, column in grid.columns.items()
+        if column.simulated
     }
     if not columns:
         raise InputError(f"no column of this grid can be simulated; there are {', '.join(grid.columns)}")
@@ -51,14 +57,14 @@ def simulated_part(grid: Grid) -> Grid:
     return dataclasses.replace(grid, title=title, columns=columns, contrasts=contrasts, curves={})
 
 
-def of_simulation(name: str, column: Column, simulated: Simulated) -> Column:
+def simulated_column(name: str, column: Column, simulated: Simulated) -> Column:
     """A column with the simulation in place of its data."""
     settings = {**column.set, "data.init_args.corpus": name, **simulated.set}
     label = f"{column.label} (simulated)"
     return dataclasses.replace(column, label=label, needs=None, set=Parameters(settings), published={})
 
 
-def make(simulated: Simulated, root: Path, name: str) -> None:
+def make_recordings(simulated: Simulated, root: Path, name: str) -> None:
     """Writes a raw tree and its manifest below root, unless the manifest is there; it is written last.
 
     Raises:
@@ -69,25 +75,26 @@ def make(simulated: Simulated, root: Path, name: str) -> None:
     from clsunbias.speech.simulated import simulate
 
     home = root / name
-    made, asked = home / "simulation.json", {**dataclasses.asdict(simulated), "set": None}
+    recorded, asked = home / "simulation.json", {**dataclasses.asdict(simulated), "set": None}
     if (home / "manifest.csv").exists():
-        if not made.exists() or json.loads(made.read_text()) != asked:
+        if not recorded.exists() or json.loads(recorded.read_text()) != asked:
             raise InputError(f"{home} holds another simulation than this grid's; delete it, or give another --out")
         return
     Console(stderr=True).print(f"simulating {name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
     shutil.rmtree(home, ignore_errors=True)  # what a killed run left
     simulate(simulated.corpus, home / "raw", simulated.speakers, simulated.hours, simulated.seed, simulated.test_cue)
-    write_json(made, asked)
+    write_json(recorded, asked)
     prepare(import_module(f"clsunbias.speech.{simulated.corpus}").read(home / "raw"), home)
 
 
 def refuse_simulated(grid: Grid) -> None:
     """Raises InputError if a column's recordings are simulated: they never stand where real results belong."""
     for column in grid.columns.values():
-        manifest = data_root(None) / (column.needs or "")
-        summary = manifest.with_name("summary.json")
-        if manifest.name == "manifest.csv" and summary.is_file() and json.loads(summary.read_text())["simulated"]:
+        if column.source is None or column.source.name != "manifest.csv":
+            continue
+        summary = column.source.with_name("summary.json")
+        if summary.is_file() and json.loads(summary.read_text())["simulated"]:
             raise InputError(
-                f"{manifest.parent} holds simulated recordings, which have no place in a table of real results; "
+                f"{summary.parent} holds simulated recordings, which have no place in a table of real results; "
                 "put the corpus there, or run with --simulated"
             )

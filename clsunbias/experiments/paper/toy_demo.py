@@ -115,14 +115,13 @@ def measure(line: Tensor, split: Split) -> dict[str, float]:
 
 def compare_lines(splits: Mapping[str, Split], lines: Mapping[str, Tensor]) -> pd.DataFrame:
     """A row for each split and method: recalls, losses, their gap, and |w2|/|w1|, how far it leans on f2."""
-    shown = ("neg_recall", "pos_recall", "macro_f1", "loss_neg", "loss_pos", "loss_gap")
+    metrics = ["neg_recall", "pos_recall", "macro_f1", "loss_neg", "loss_pos", "loss_gap"]
     rows = [
-        {"split": name, "method": method, **{metric: found[metric] for metric in shown}, "lean": abs(line[1] / line[0])}
+        {"split": name, "method": method, **measure(line, split), "lean": float(abs(line[1] / line[0]))}
         for name, split in splits.items()
         for method, line in lines.items()
-        for found in [measure(line, split)]
     ]
-    return pd.DataFrame(rows).astype({"lean": float}).set_index(["split", "method"])
+    return pd.DataFrame(rows).set_index(["split", "method"])[[*metrics, "lean"]]
 
 
 def repeat(shift: Shift, seeds: range) -> pd.DataFrame:
@@ -157,13 +156,12 @@ def explore(positive: float = 0.5, train_f2: float = 0.5, test_f2: float = 0.5, 
     """Draws the data of a shift, trains both methods on them and shows their lines; arguments as of :class:`Shift`."""
     splits = Shift(positive, train_f2, test_f2, seed).splits()
     lines = both_lines(splits["train"], seed)
-    figure = draw_splits(splits, lines)
-    for axes, (name, _) in zip(figure.axes, splits.items(), strict=True):
-        found = compare_lines(splits, lines).loc[name]
+    figure, measures = draw_splits(splits, lines), compare_lines(splits, lines)
+    for axes, name in zip(figure.axes, splits, strict=True):
         text = "\n".join(
             f"{method}: neg {row['neg_recall']:.2f}, pos {row['pos_recall']:.2f}, loss gap {row['loss_gap']:.2f}"
-            for method, row in found.iterrows()
+            for method, row in measures.loc[name].iterrows()
         )
-        paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-        axes.text(0.98, 0.98, text, transform=axes.transAxes, ha="right", va="top", fontsize=8, bbox=paper, zorder=3)
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+        axes.text(0.98, 0.98, text, transform=axes.transAxes, ha="right", va="top", fontsize=8, bbox=box, zorder=3)
     return figure

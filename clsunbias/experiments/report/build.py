@@ -176,7 +176,7 @@ def search_section(grid: Grid, protocol: str, scores: Mapping[Arm, float], chose
     Args:
         grid: the grid.
         protocol: name of the protocol that searches.
-        scores: mean validation macro-F1 of each arm over the search's seeds.
+        scores: mean of the search's metric of each arm over the search's seeds.
         chosen: the arms that went on.
     """
     names = list(dict.fromkeys(arm.setting for arm in scores))
@@ -187,7 +187,7 @@ def search_section(grid: Grid, protocol: str, scores: Mapping[Arm, float], chose
             if tried:
                 shown = [Measured(scores[arm], mark="chosen" if arm in chosen else None) for arm in tried]
                 rows.append([f"{grid.columns[column].label}, {grid.rows[row].label}", *shown])
-    label = grid.protocols[protocol].label
-    return Section(
-        f"The search ({label}): mean validation MF1 of each setting, the chosen one marked", ["", *names], rows
-    )
+    label, search = grid.protocols[protocol].label, grid.protocols[protocol].search
+    metric = metric_label(search.metric.replace("val/", "test/")) if search else ""  # the split is said in words
+    title = f"The search ({label}): mean validation {metric} of each setting, the chosen one marked"
+    return Section(title, ["", *names], rows)

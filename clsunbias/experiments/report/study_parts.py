@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.comparison import Comparison, results
 from clsunbias.experiments.analysis.scores import Scored
-from clsunbias.experiments.plan import Arm
+from clsunbias.experiments.plan import Arm, choose
 from clsunbias.experiments.report.build import contrast_section, parts, search_sections
 from clsunbias.experiments.report.sections import Section
-from clsunbias.experiments.search import choose
 from clsunbias.experiments.study import Study, shown
 
 
@@ -54,7 +53,7 @@ def study_parts(study: Study) -> list[StudyPart]:
         said = [
             *parts(part.grid, part.columns, part.absent, of_cells, of_comparisons),
             *contrast_section(part.grid, ours),
-            *search_sections(part.grid, part.scores, choose(part.scores)),
+            *search_sections(part.grid, part.scores, choose(part.grid, part.scores)),
         ]
         made.append(StudyPart(part, simulated, ours, of_cells, of_comparisons, said))
     return made

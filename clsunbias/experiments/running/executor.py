@@ -13,11 +13,13 @@ from concurrent.futures import FIRST_COMPLETED, Future
 from multiprocessing import current_process
 
 from filelock import FileLock, Timeout
+from joblib import cpu_count
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.running.run import Run, difference, parse
+from clsunbias.experiments.running.config import difference, parse_yaml
+from clsunbias.experiments.running.run import Run
 from clsunbias.experiments.running.workers import UNPINNED, Workers, pin_device, pool
 from clsunbias.files import atomic
 
@@ -44,7 +46,7 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
         with FileLock(run.out / ".lock", timeout=-1 if wait else 0), IN_THIS_PROCESS:
             for half_written in run.out.glob(".*.*.*"):  # by a process that was killed
                 half_written.unlink()
-            error = "" if (run.out / "result.json").exists() else fit(run)
+            error = "" if run.is_done else fit(run)
     except Timeout:
         return run, BUSY
     if error:
@@ -93,22 +95,22 @@ def check(runs: Sequence[Run]) -> None:
 
     for run in {run.out.parent: run for run in runs}.values():
         try:
-            with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.suppress(SystemExit):
+            with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
                 run_command(["fit", *run.options, "--print_config"])
         except InputError as error:
             raise InputError(f"{run.out} cannot be run: {error}") from error
         # A name that is cut short is taken for the whole one: the record would not be what was asked for.
-        differing = difference(run.config, parse(shown.getvalue()))
+        differing = difference(run.config, parse_yaml(printed.getvalue()))
         if differing:
             raise InputError(f"{run.out} cannot be run: {differing}")
 
 
-def execute_all(runs: Sequence[Run], jobs: int, dask: str | None = None) -> dict[Run, str]:
-    """Does all runs, several at a time.
+def execute_all(runs: Sequence[Run], jobs: int | None, dask: str | None = None) -> dict[Run, str]:
+    """Does all runs, several at a time, each after the run whose weights it starts from.
 
     Args:
         runs: to do.
-        jobs: worker processes, one thread each.
+        jobs: worker processes, one thread each; None: one for each core.
         dask: address of a Dask scheduler whose workers take their place.
 
     Returns:
@@ -118,23 +120,46 @@ def execute_all(runs: Sequence[Run], jobs: int, dask: str | None = None) -> dict
         InputError: there is no scheduler at that address, or dask is not installed.
     """
     failures: dict[Run, str] = {}
-    several = [run for run in runs if run.devices > 1]
-    single = [run for run in runs if run.devices <= 1]
     # One process a run at most: a worker takes seconds to start.
-    with pool(max(1, min(jobs, len(runs))), dask) as workers, display(len(runs), workers.size) as advance:
-        # A cluster gets all at once, for its workers come and go. A run of several devices needs them all: one by one.
-        for group, limit in ((single, len(single) if dask else workers.size), (several, 1)):
-            for wait in (False, True):  # those that another grid is at come last, when they are mostly done
-                busy = []
-                for run, error in outcomes(group, limit, wait, workers):
-                    if error == BUSY:
-                        busy.append(run)
-                        continue
-                    advance(error)
-                    if error:
-                        failures[run] = error
-                group = busy
+    with (
+        pool(max(1, min(jobs or cpu_count(), len(runs))), dask) as workers,
+        display(len(runs), workers.size) as advance,
+    ):
+        # A cluster gets all at once, for its workers come and go.
+        limit = len(runs) if dask else workers.size
+        for depth in sorted({len(run.prerequisites) for run in runs}):
+            for run, error in execute_stage([run for run in runs if len(run.prerequisites) == depth], limit, workers):
+                advance(error)
+                if error:
+                    failures[run] = error
     return failures
+
+
+def execute_stage(runs: Sequence[Run], limit: int, workers: Workers) -> Iterator[tuple[Run, str]]:
+    """Outcomes of runs that do not wait for each other; what they start from has been tried.
+
+    Args:
+        runs: to do.
+        limit: how many at a time.
+        workers: that do them.
+    """
+    ready = []
+    for run in runs:
+        if run.after is None or run.after.is_done:
+            ready.append(run)
+        else:
+            yield run, failed(run, f"{run.after.out} has no result\nnot tried: the run that it starts from has failed")
+    several = [run for run in ready if run.devices > 1]
+    single = [run for run in ready if run.devices <= 1]
+    for group, at_a_time in ((single, limit), (several, 1)):  # a run of several devices needs them all
+        for wait in (False, True):  # those that another grid is at come last, when they are mostly done
+            busy = []
+            for run, error in outcomes(group, at_a_time, wait, workers):
+                if error == BUSY:
+                    busy.append(run)
+                else:
+                    yield run, error
+            group = busy
 
 
 def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> Iterator[tuple[Run, str]]:

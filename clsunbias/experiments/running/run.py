@@ -1,12 +1,11 @@
-"""One run of a grid: the configs it is composed of, what it asks for, and the record that it leaves."""
+"""One run of a grid: what it asks for, what it starts from, and the record that it leaves."""
 
 import hashlib
 import io
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +14,8 @@ import pandas as pd
 import yaml
 
 from clsunbias.errors import InputError
-from clsunbias.files import check_seal, config_sha256, is_of_other_data
-
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is there
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Two configs composed as the command line composes them: later wins, another class drops its arguments."""
-    merged = dict(base)
-    for name, value in over.items():
-        below = merged.get(name)
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
-            another = "class_path" in value and value["class_path"] != below.get("class_path")
-            merged[name] = dict(value) if another else merge(below, value)
-        else:
-            merged[name] = value
-    return merged
-
-
-def nested(dotted: str, value: Any) -> dict[str, Any]:
-    """``{"a": {"b": value}}`` of ``a.b``."""
-    for name in reversed(dotted.split(".")):
-        value = {name: value}
-    return dict(value)
-
-
-def load_yaml(path: Path) -> dict[str, Any]:
-    """A config file as a mapping, not to be changed: a grid reads the same few files for each of its runs."""
-    return parse(path.read_text())
-
-
-@cache
-def parse(text: str) -> dict[str, Any]:
-    """YAML as a mapping."""
-    return dict(yaml.load(text, Loader) or {})
+from clsunbias.experiments.running.config import difference, load_saved, load_yaml, merge, nested
+from clsunbias.files import check_seal, config_sha256, is_of_other_data, sha256_of
 
 
 @dataclass(frozen=True)
@@ -60,12 +27,14 @@ class Run:
         files: config files, later wins.
         overrides: dotted parameters and their values, which win over the files.
         source: file that says what the data are, where the config cannot.
+        after: the run whose selected weights this one starts from, by the option ``init_from``.
     """
 
     out: Path
     files: tuple[Path, ...] = field(compare=False)
     overrides: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
     source: Path | None = field(default=None, compare=False)
+    after: "Run | None" = field(default=None, compare=False)
 
     @property
     def options(self) -> list[str]:
@@ -93,74 +62,48 @@ class Run:
         devices = len(asked) if isinstance(asked, list) else asked if isinstance(asked, int) and asked > 0 else 1
         return devices * int(trainer.get("num_nodes", 1))
 
+    @property
+    def weights(self) -> Path:
+        """The selected weights, which the run leaves."""
+        return self.out / "checkpoints" / "selected.ckpt"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run has ended well; its result is the last thing that it writes."""
+        return (self.out / "result.json").exists()
+
+    @property
+    def prerequisites(self) -> tuple["Run", ...]:
+        """The runs that have to be done before this one, in order."""
+        return (*self.after.prerequisites, self.after) if self.after else ()
+
     def record(self) -> "Record | None":
         """The record of the run, checked; None while the run is not done.
 
         Raises:
-            InputError: the folder holds a run of another config or other data, or a record that was changed after it
-                was written.
+            InputError: the folder holds a run of another config, other data or other weights at its start, or a record
+                that was changed after it was written.
         """
-        if not (self.out / "result.json").exists():
+        if not self.is_done:
             return None
         record, saved = read_record(self.out)
-        # Options such as save_every have no part in the result, and are not saved.
-        differing = difference({name: value for name, value in self.config.items() if name in saved}, saved)
+        # Options such as save_every have no part in the result, and are not saved; init_from is told by its weights.
+        asked = {name: value for name, value in self.config.items() if name in saved and name != "init_from"}
+        differing = difference(asked, saved) or self.other_start(record)
         if differing:
             raise InputError(f"{self.out / 'result.json'} belongs to another config ({differing}); {remedy(self.out)}")
         if is_of_other_data(record.result, self.source):
             raise InputError(f"{self.out} holds a run on other data: {self.source} has changed; {remedy(self.out)}")
         return record
 
-
-SEED = re.compile(r"^seed_everything: (\d+)\n", re.MULTILINE)
-
-
-def saved_config(text: str) -> dict[str, Any]:
-    """The config that a run saved. Runs that differ in nothing but their seed share the work: YAML is slow to read."""
-    seed = SEED.search(text)
-    if seed is None:
-        return dict(yaml.load(text, Loader))
-    return {**saved_but_for_seed(text[: seed.start()] + text[seed.end() :]), "seed_everything": int(seed[1])}
-
-
-@cache
-def saved_but_for_seed(text: str) -> dict[str, Any]:
-    """A saved config without its seed; not to be changed."""
-    return dict(yaml.load(text, Loader))
-
-
-def difference(asked: Mapping[str, Any], saved: Mapping[str, Any], at: str = "") -> str:
-    """The first parameter in which a saved config is not what was asked for, or nothing."""
-    for name, value in asked.items():
-        found, where = saved.get(name), f"{at}{name}"
-        if isinstance(value, Mapping) and isinstance(found, Mapping):
-            inner = difference(value, found, f"{where}.")
-            if inner:
-                return inner
-        elif not same(value, found):
-            return f"{where} is {found}, asked for is {value}"
-    return ""
-
-
-def same(asked: Any, found: Any) -> bool:
-    """Whether two values of a config say the same: 3e-4 is a string to YAML, and a class may go by its name alone."""
-    if isinstance(found, Mapping) and "class_path" in found:
-        found = found["class_path"]
-    if asked == found:
-        return True
-    if isinstance(asked, str) and isinstance(found, str) and same_class(asked, found):
-        return True
-    try:
-        return float(asked) == float(found)
-    except (TypeError, ValueError):
-        return False
-
-
-def same_class(asked: str, found: str) -> bool:
-    """Whether two import paths may be of one class: a package may export it, and its name alone may do."""
-    (within, name), (other, other_name) = (path.rpartition(".")[::2] for path in (asked, found))
-    nested = f"{other}.".startswith(f"{within}.") or f"{within}.".startswith(f"{other}.")
-    return name == other_name and name.isidentifier() and (nested or not within)
+    def other_start(self, record: "Record") -> str:
+        """In what a record did not start from the weights that the run asks for, or nothing."""
+        started, asked = record.result.get("init_sha256"), self.config.get("init_from")
+        if bool(started) != bool(asked):
+            return f"it started from {'other weights' if started else 'scratch'}, asked for is {asked or 'scratch'}"
+        if self.after and self.after.weights.is_file() and sha256_of(self.after.weights) != started:
+            return f"it started from other weights than {self.after.weights} holds"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -200,7 +143,7 @@ def read_record(folder: Path) -> tuple[Record, dict[str, Any]]:
     try:
         result = json.loads(path.read_text())
         check_seal(result)
-        saved = saved_config((folder / "config.yaml").read_text())
+        saved = load_saved(folder / "config.yaml")
         if config_sha256(saved) != result["config_sha256"]:
             raise InputError("config.yaml beside it is not the config that it was made with")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:

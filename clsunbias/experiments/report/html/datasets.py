@@ -12,7 +12,8 @@ import pandas as pd
 from PIL import Image
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.running.run import Record, load_yaml
+from clsunbias.experiments.running.config import load_yaml
+from clsunbias.experiments.running.run import Record
 from clsunbias.parser import Parser
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """Runs that were made one by one with ``clsunbias fit``, as studies: a table a data set, a row an objective."""
 
+import dataclasses
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,9 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Column, Grid, Protocol, Row
+from clsunbias.experiments.columns import Column
+from clsunbias.experiments.grid import Grid, Protocol, Row
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.running.run import Record, Run, difference, read_record
+from clsunbias.experiments.running.config import difference
+from clsunbias.experiments.running.run import Record, Run, read_record
 from clsunbias.experiments.study import Study
 
 BINARY = ("neg_f1", "pos_f1")
@@ -22,7 +25,7 @@ class Fit(NamedTuple):
     config: dict[str, Any]
 
 
-def fit_studies(folder: Path) -> list[Study]:
+def loose_studies(folder: Path) -> list[Study]:
     """The finished runs below a folder, a study for each data set.
 
     Runs of one objective on the same data are its seeds: nothing but seeds may differ between their configs.
@@ -31,30 +34,29 @@ def fit_studies(folder: Path) -> list[Study]:
         InputError: there is no finished run, one cannot be trusted, or runs do not belong together.
     """
     folders = sorted(path.parent for path in folder.rglob("config.yaml"))
-    missing = [str(run.relative_to(folder)) for run in folders if not (run / "result.json").exists()]
-    data: dict[str, dict[str, dict[int, Fit]]] = defaultdict(lambda: defaultdict(dict))
-    for run in folders:
-        if (run / "result.json").exists():
-            fit = Fit(*read_record(run))
-            result = fit.record.result
-            place = json.dumps([result["dataset"], seedless(fit.config["data"])], sort_keys=True)
-            by_seed = data[place][result["objective"]]
-            check_fellow(fit, by_seed)
-            by_seed[result["seed"]] = fit
-    if not data:
+    done = [run for run in folders if (run / "result.json").exists()]
+    missing = [str(run.relative_to(folder)) for run in folders if run not in done]
+    fits: dict[str, dict[str, dict[int, Fit]]] = defaultdict(lambda: defaultdict(dict))
+    for run in done:
+        fit = Fit(*read_record(run))
+        result = fit.record.result
+        data = json.dumps([result["dataset"], seedless(fit.config["data"])], sort_keys=True)
+        by_seed = fits[data][result["objective"]]
+        check_fellow(fit, by_seed)
+        by_seed[result["seed"]] = fit
+    if not fits:
         listed = "".join(f"\n  missing: {name}" for name in missing)
         raise InputError(f"{folder} holds no finished run, nothing to report{listed}\nmake runs with clsunbias fit")
-    labels = data_labels(list(data))
-    return [
-        study(folder, labels[place], rows, missing if not at else []) for at, (place, rows) in enumerate(data.items())
-    ]
+    labels = data_labels(list(fits))
+    studies = [study(folder, labels[data], rows) for data, rows in fits.items()]
+    return [dataclasses.replace(studies[0], missing=missing), *studies[1:]]
 
 
 def seedless(config: Any) -> Any:
     """A config less its seeds and the data's folder."""
     if not isinstance(config, Mapping):
         return config
-    dropped = ("seed", "root", "seed_everything")
+    dropped = ("seed", "root", "seed_everything", "init_from")
     return {
         name: seedless(value) for name, value in config.items() if name not in dropped and not name.endswith("_seed")
     }
@@ -76,29 +78,29 @@ def check_fellow(fit: Fit, others: Mapping[int, Fit]) -> None:
         return
 
 
-def data_labels(places: Sequence[str]) -> dict[str, str]:
+def data_labels(datasets: Sequence[str]) -> dict[str, str]:
     """A label for each data set: its name, and the parameters in which it differs from another of that name."""
     labels = {}
-    for place in places:
-        name, section = json.loads(place)
-        own = dict(leaves(section))
-        fellows = [dict(leaves(other)) for same, other in map(json.loads, places) if same == name]
-        differing = [leaf for leaf in own if any(other.get(leaf) != own[leaf] for other in fellows)]
-        said = ", ".join(f"{leaf.rpartition('.')[2]} {own[leaf]}" for leaf in differing)
-        labels[place] = f"{name} ({said})" if said else name
+    for dataset in datasets:
+        name, section = json.loads(dataset)
+        parameters = dict(leaves(section))
+        namesakes = [dict(leaves(other)) for other_name, other in map(json.loads, datasets) if other_name == name]
+        differing = [leaf for leaf, value in parameters.items() if any(other.get(leaf) != value for other in namesakes)]
+        listed = ", ".join(f"{leaf.rpartition('.')[2]} {parameters[leaf]}" for leaf in differing)
+        labels[dataset] = f"{name} ({listed})" if listed else name
     return labels
 
 
-def leaves(config: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted parameters and their values."""
     for name, value in config.items():
         if isinstance(value, Mapping):
-            yield from leaves(value, f"{at}{name}.")
+            yield from leaves(value, f"{prefix}{name}.")
         else:
-            yield f"{at}{name}", value
+            yield f"{prefix}{name}", value
 
 
-def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]], missing: Sequence[str]) -> Study:
+def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]]) -> Study:
     """The runs on one data set as a study."""
     rows = dict(sorted(rows.items(), key=lambda row: row[0] != "erm"))  # what the others are compared with comes first
     results = [fit.record.result for by_seed in rows.values() for fit in by_seed.values()]
@@ -126,4 +128,4 @@ def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]], missi
             f"--out again/{record.folder.relative_to(folder)}"
             for record in finished[arm].values()
         ]
-    return Study(label, grid, ["data"], [], finished, {}, missing, [], commands, "clsunbias report again")
+    return Study(label, grid, ["data"], [], finished, {}, [], [], commands, "clsunbias report again")

@@ -1,0 +1,162 @@
+"""A folder of runs that ``clsunbias reproduce`` made, as a study; nothing is run."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from clsunbias.errors import InputError
+from clsunbias.experiments.grid import Grid, load_grid, narrow
+from clsunbias.experiments.plan import Arm, arms, runs_of, trials_of
+from clsunbias.experiments.simulation import SIMULATED, simulated_part
+from clsunbias.experiments.study import Study, read_study
+from clsunbias.files import CONFIGS
+
+
+def shipped_tables() -> dict[str, Path]:
+    """Name of each shipped table → its file."""
+    return {path.stem: path for path in sorted((CONFIGS / "tables").glob("*.yaml"))}
+
+
+def locate(folder: Path, asked: str | None) -> tuple[Path, Path] | None:
+    """The grid's file that a folder's runs were made from, and the folder of the runs; None for runs of ``fit``.
+
+    Args:
+        folder: the ``--out`` of ``reproduce``, or its ``runs/TABLE``, or any folder of runs.
+        asked: a table's name or a grid's file; None: the shipped table that the folder is named after.
+
+    Raises:
+        InputError: there is no such folder or grid, or the folder holds the runs of several grids.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}")
+    shipped = shipped_tables()
+    if asked is not None:
+        grid = shipped.get(asked, Path(asked))
+        names = (grid.stem, f"{grid.stem}{SIMULATED}")
+        inside = [parent / name for name in names for parent in (folder / "runs", folder)]
+        return grid, next((path for path in inside if path.is_dir()), folder)
+    shipped |= {f"{name}{SIMULATED}": path for name, path in shipped.items()}
+    parent = folder / "runs" if (folder / "runs").is_dir() else folder
+    several = sorted(path.name for path in parent.iterdir() if path.is_dir())
+    known = [name for name in several if name in shipped]
+    if known and len(several) > 1:
+        raise InputError(
+            f"{parent} holds the runs of several grids ({', '.join(several)}); ask for one of them: {parent / known[0]}"
+        )
+    if known:
+        return shipped[known[0]], parent / known[0]
+    name = folder.resolve().name
+    return (shipped[name], folder) if name in shipped else None
+
+
+def is_simulated(path: Path, root: Path) -> bool:
+    """Whether a folder holds the runs of a grid on simulated recordings, as ``reproduce --simulated`` makes them."""
+    return root.resolve().name == f"{path.stem}{SIMULATED}"
+
+
+def grid_study(
+    path: Path,
+    root: Path,
+    columns: Sequence[str] | None = None,
+    protocols: Sequence[str] | None = None,
+    seeds: int | None = None,
+) -> Study:
+    """A grid's runs below a folder, by the same rules as ``clsunbias reproduce``.
+
+    Args:
+        path: the grid's file.
+        root: ``OUT/runs/TABLE``.
+        columns: names of the columns to judge; None: all of the grid.
+        protocols: names of the protocols to judge; None: those that were begun.
+        seeds: runs of each cell that were asked for; None: what the grid says.
+
+    Raises:
+        InputError: there is nothing to report, a run that is none of the grid, or one that cannot be trusted.
+    """
+    simulated = is_simulated(path, root)
+    whole = simulated_part(load_grid(path)) if simulated else load_grid(path)
+    judged = [name for name in whole.protocols if (root / name).is_dir()] if protocols is None else protocols
+    grid = narrow(whole, columns, judged, seeds)
+    begun = [name for name in grid.columns if any((root / protocol / name).is_dir() for protocol in grid.protocols)]
+    absent = [name for name, column in grid.columns.items() if name not in begun and not column.has_data]
+    planned = arms(grid, begun, list(grid.protocols), root, path.parent)
+    extra = left_out(root, path, whole, grid, planned)
+    study = read_study(f"{path.stem}{SIMULATED if simulated else ''}", grid, planned, root, absent)
+    if not study.finished:
+        lacking = "two finished runs of one cell" if any(study.records.values()) else "finished run"
+        listed = "".join(f"\n  missing: {line}" for line in study.missing)
+        again = f"make them with: clsunbias reproduce {typed_name(path)} --out DIR"
+        raise InputError(f"{root} holds no {lacking} of {path.name}, nothing to report{listed}\n{again}")
+    not_begun = [name for name in grid.columns if name not in begun and name not in absent]
+    asked = options(columns=columns, protocols=protocols, seeds=seeds)
+    named = "" if path in shipped_tables().values() else f" --grid {path.name}"
+    return dataclasses.replace(
+        study,
+        missing=[*study.missing, *(f"{grid.columns[name].label}: not begun" for name in not_begun)],
+        extra=extra,
+        commands=commands(path, whole, grid, begun, simulated, seeds),
+        report=f"clsunbias report results/runs/{study.name}{named}{asked}",
+    )
+
+
+def commands(
+    path: Path, whole: Grid, grid: Grid, begun: Sequence[str], simulated: bool, seeds: int | None
+) -> list[str]:
+    """The commands that bring the data of some columns and make their runs again."""
+    gets = [] if simulated else dict.fromkeys(grid.columns[name].get for name in begun if grid.columns[name].get)
+    part = options(
+        columns=None if begun == list(whole.columns) else begun,
+        protocols=None if list(grid.protocols) == list(whole.protocols) else list(grid.protocols),
+        simulated=simulated,
+        seeds=seeds,
+    )
+    return [*gets, f"clsunbias reproduce {typed_name(path)} --out results{part}"]
+
+
+def typed_name(path: Path) -> str:
+    """A grid as a command names it."""
+    return path.stem if path in shipped_tables().values() else path.name
+
+
+def options(**values: object) -> str:
+    """Options of a command as they are typed; those without a value are left out."""
+    typed = ""
+    for name, value in values.items():
+        if value not in (None, False):
+            text = ",".join(value) if isinstance(value, list) else str(value)
+            typed += f" --{name}" if value is True else f" --{name} {text}"
+    return typed
+
+
+def left_out(root: Path, path: Path, whole: Grid, grid: Grid, planned: Sequence[Arm]) -> list[str]:
+    """Finished runs of a grid's arms with seeds that were not asked for, a line for each arm.
+
+    Args:
+        root: folder of the runs.
+        path: the grid's file.
+        whole: the grid.
+        grid: the part of it that is judged; of other columns and protocols nothing is said.
+        planned: arms of that part.
+
+    Raises:
+        InputError: a finished run below the folder is of no arm of the grid.
+    """
+    known = {run.out for arm in planned for run in (*trials_of(grid, arm), *runs_of(grid, arm).values())}
+    seeds: dict[Path, list[str]] = {arm.run.out: [] for arm in planned}
+    strangers = []
+    for out in sorted({result.parent for result in root.rglob("result.json")} - known):
+        protocol, column = (*out.relative_to(root).parts, "", "")[:2]
+        if out.parent in seeds:
+            seeds[out.parent].append(out.name)
+        elif (
+            protocol not in whole.protocols
+            or column not in whole.columns
+            or (protocol in grid.protocols and column in grid.columns)
+        ):
+            strangers.append(out)
+    if strangers:
+        raise InputError(
+            f"{strangers[0]}{f' and {len(strangers) - 1} others' if strangers[1:] else ''} hold finished runs that are "
+            f"none of {path}: runs of different grids are not mixed; move them away, or give their --grid"
+        )
+    return [f"{arm.relative_to(root)}: seeds {', '.join(names)}" for arm, names in sorted(seeds.items()) if names]
