@@ -19,15 +19,26 @@ SHORT = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("config", "objective"), [("toy_imbalanced", "cls_unbias"), ("retina_imbalanced", "class_weighted_erm")]
+    ("config", "objective", "more"),
+    [
+        ("toy_imbalanced", "cls_unbias", ()),
+        ("toy_imbalanced", "cls_unbias", ("--model.optimizer", "tests.test_plain_loops.TwoPasses")),
+        ("retina_imbalanced", "class_weighted_erm", ()),
+        ("retina_imbalanced", "ap_loss", ()),
+    ],
 )
 def test_two_processes_give_the_loss_trace_of_one(
-    config: str, objective: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    config: str,
+    objective: str,
+    more: tuple[str, ...],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Losses, figures and predictions on two gloo processes equal those on one."""
+    """Losses, metrics and predictions on two gloo processes equal those on one, with an optimiser of two passes too."""
     if config != "toy_imbalanced":
         monkeypatch.setenv("CLSUNBIAS_DATA", str(request.getfixturevalue("official_root")))
-    options = ("--trainer.accelerator", "cpu", *SHORT[config])
+    options = ("--trainer.accelerator", "cpu", *SHORT[config], *more)
     assert fit(config, tmp_path / "one", *options, objective=objective) == 0
     options += ("--trainer.devices", "2", "--trainer.strategy", "ddp")
     both = command(config, tmp_path / "two", *options, objective=objective)
