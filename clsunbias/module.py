@@ -154,7 +154,7 @@ class Classifier(LightningModule):
             self._first_pass = False
         return result["loss"]
 
-    def training_figures(self) -> dict[str, float]:
+    def training_metrics(self) -> dict[str, float]:
         """Means over the steps since the last call: objective, class losses, their gap; annealed numbers and lr now."""
         if not self._train:
             return {}
@@ -162,10 +162,10 @@ class Classifier(LightningModule):
         self._train.clear()
         loss = sums.sum(0) / counts.sum(0)  # NaN for a class never met
         names = class_loss_names(self.class_names(len(loss)))
-        figures = {"train/objective": objective.mean(), "train/loss_gap": loss.max() - loss.min()}
-        figures |= {f"train/{name}": value for name, value in zip(names, loss, strict=True)}
-        means = {name: float(value) for name, value in figures.items()}
-        return {**means, **self.objective.annealed(), "lr": self._groups[0]["lr"]}
+        means = {"train/objective": objective.mean(), "train/loss_gap": loss.max() - loss.min()}
+        means |= {f"train/{name}": value for name, value in zip(names, loss, strict=True)}
+        last_used = {**self.objective.annealed(), "lr": self._groups[0]["lr"]}
+        return {name: float(value) for name, value in means.items()} | last_used
 
     def class_names(self, num_classes: int) -> Sequence[str]:
         """Names of the classes as the data set has them, or plain ones."""
@@ -180,7 +180,7 @@ class Classifier(LightningModule):
     def on_validation_epoch_end(self) -> None:
         if self.trainer.sanity_checking:
             return
-        metrics = self.training_figures() | {f"val/{name}": value for name, value in self.metrics("val").items()}
+        metrics = self.training_metrics() | {f"val/{name}": value for name, value in self.metrics("val").items()}
         # Not self.log, which copies its records for each figure: with a small model that doubled a run's time.
         self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
         for logger in self.loggers:

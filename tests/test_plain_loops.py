@@ -99,10 +99,10 @@ class TwoPasses(torch.optim.SGD):
 class Recorder(Classifier):
     """Keeps what each validation is told of the training before it."""
 
-    def training_figures(self) -> dict[str, float]:
+    def training_metrics(self) -> dict[str, float]:
         steps = [float(loss) for _, _, loss in self._train]
         self.told: list[list[float]] = [*getattr(self, "told", []), steps]
-        return super().training_figures()
+        return super().training_metrics()
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
