@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
@@ -73,6 +73,11 @@ class Anneal(Callback):
             self.move(pl_module.training_progress())
 
 
+def copied_weights(model: nn.Module) -> dict[str, Tensor]:
+    """A model's weights as they are now, whatever becomes of it."""
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
 class Checkpoints(Checkpoint):
     """Keeps the weights that the selection rule prefers, and a checkpoint to resume from.
 
@@ -95,7 +100,15 @@ class Checkpoints(Checkpoint):
         self.best_score = -math.inf
         self.best_step = 0
         self.best_weights: dict[str, Tensor] = {}
+        self.diverged_at: int | None = None
+        self.made_from: dict[str, str | None] = {}  # hashes of the files that the run rests on
+        self._averaged: dict[str, Tensor] | None = None
         self._written = time.monotonic()
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # The average of the weights is in place for the validation alone, and gone when that has ended.
+        if any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
+            self._averaged = copied_weights(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
@@ -103,9 +116,11 @@ class Checkpoints(Checkpoint):
         row = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.history.append(row | {"step": float(trainer.global_step)})
         score = self.rule.score(self.history)
-        if self.rule.improves(score, self.best_score):
+        if not math.isfinite(row["val/loss"]):
+            self.diverged_at = trainer.global_step if self.diverged_at is None else self.diverged_at
+        elif self.rule.improves(score, self.best_score):
             self.best_score, self.best_step = score, trainer.global_step
-            self.best_weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
+            self.best_weights = self._averaged or copied_weights(pl_module)
 
     # At the start and end of fit, not of training: Lightning skips those where a resumed run has no step left to do.
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -117,10 +132,19 @@ class Checkpoints(Checkpoint):
         due = time.monotonic() - self._written >= self.every_seconds
         # Clocks differ, and saving waits for every process: one that finds it due makes it due for all.
         if trainer.strategy.reduce_boolean_decision(due, all=False):
-            trainer.save_checkpoint(self.folder / "last.ckpt")
+            # Lightning writes elsewhere and moves it here, which on another file system is a copy that can be cut off.
+            beside = self.folder / "last.ckpt.part"
+            trainer.save_checkpoint(beside)
+            if trainer.is_global_zero:
+                beside.replace(self.folder / "last.ckpt")
             self._written = time.monotonic()
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.best_weights and self.diverged_at is not None:
+            raise InputError(
+                f"training diverged: from step {self.diverged_at} on the validation loss is no finite number, and no "
+                "validation before it can be selected; lower the learning rate, or train in another precision"
+            )
         if not self.best_weights:
             raise InputError(f"{self.rule} found no eligible validation in {trainer.global_step} steps: train longer")
         pl_module.load_state_dict(self.best_weights)
@@ -132,8 +156,15 @@ class Checkpoints(Checkpoint):
             "best_score": self.best_score,
             "best_step": self.best_step,
             "best_weights": self.best_weights,
+            "diverged_at": self.diverged_at,
+            "made_from": self.made_from,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if state_dict.get("made_from") != self.made_from:
+            raise InputError(
+                f"the data have changed since the run in {self.folder.parent} was interrupted, which cannot go on with "
+                "them; put them back, or give another --out"
+            )
         for name, value in state_dict.items():
             setattr(self, name, value)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 
 from clsunbias.errors import InputError
@@ -15,6 +16,7 @@ SHOWN = 5
 
 def selected_weights(run_or_checkpoint: Path) -> Path:
     """The checkpoint that a path means: that of the selected weights if it is the folder of a run, else itself."""
+    run_or_checkpoint = run_or_checkpoint.expanduser()
     return run_or_checkpoint / "checkpoints" / "selected.ckpt" if run_or_checkpoint.is_dir() else run_or_checkpoint
 
 
@@ -59,6 +61,15 @@ def check_resumable(path: Path) -> None:
             f"{path} holds weights alone, without the state of a training to go on with; start a new one from them "
             f"with --init_from {path}"
         )
+
+
+def is_whole(path: Path) -> bool:
+    """Whether there is a checkpoint to go on from; of one that was cut off it is said that it is of no use."""
+    try:
+        return path.is_file() and bool(read_checkpoint(path))
+    except InputError as error:
+        Console(stderr=True).print(f"{error}; starting anew", markup=False, soft_wrap=True)
+        return False
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

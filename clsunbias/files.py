@@ -12,6 +12,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from clsunbias.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def find_config(asked: str | Path) -> Path:
     Raises:
         InputError: neither is there; names that are like it are in the message.
     """
-    path = Path(asked)
+    path = Path(asked).expanduser()
     if path.is_file():
         return path
     shipped = shipped_configs()
@@ -57,7 +59,18 @@ def find_config(asked: str | Path) -> Path:
 
 def data_root(root: Path | None) -> Path:
     """Where data lie: root if given, else $CLSUNBIAS_DATA, else ``data``."""
-    return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data")
+    return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data").expanduser()
+
+
+@contextmanager
+def one_process_in(out: Path) -> Iterator[None]:
+    """Keeps a run's folder for this process alone; raises InputError if another is at it."""
+    (out / "checkpoints").mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(out / "checkpoints" / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise InputError(f"another process is at the run in {out}: wait for it, or give another --out") from error
 
 
 @contextmanager
@@ -81,13 +94,13 @@ def write_csv(path: Path, frame: "pd.DataFrame") -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON object atomically."""
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_text(path: Path, text: str) -> None:
     """Writes a text atomically."""
     with atomic(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def config_sha256(config: Mapping[str, Any]) -> str:

@@ -75,8 +75,19 @@ def scored_units(model: Classifier, level: int = 0) -> dict[str, UnitScores]:
     for split, scores in model.scores.items():
         units = model.data.splits[split].units[level]
         prob, loss, _ = scores.compute()
+        check_finite(prob, f"{split} rows")
         scored[split] = UnitScores(units, *units.merge(prob, loss))
     return scored
+
+
+def check_finite(prob: Tensor, of: str) -> None:
+    """Raises InputError if a probability is not a finite number, which would still be ranked and decided upon."""
+    wrong = (~prob.isfinite()).any(1).nonzero().flatten()
+    if len(wrong):
+        raise InputError(
+            f"the model gives no finite probabilities for {len(wrong)} of {len(prob)} {of}, the first is number "
+            f"{int(wrong[0])}: its training diverged, or their values are far outside those that it was trained on"
+        )
 
 
 def predictions(scored: Mapping[str, UnitScores]) -> pd.DataFrame:

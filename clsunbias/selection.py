@@ -8,6 +8,8 @@ from typing import Literal
 
 from clsunbias.errors import InputError
 
+LOWER_IS_BETTER = ("loss", "loss_pos", "loss_neg", "loss_gap", "brier", "ece", "objective")
+
 History = Sequence[Mapping[str, float]]
 """One row a validation, oldest first: ``step`` (optimiser steps done), ``train/…`` (means over the steps since the row
 before) and ``val/…``."""
@@ -52,6 +54,8 @@ class Best(SelectionRule):
                 f"selection by {self.metric!r} is refused: a rule may look at val/… and train/… figures only, "
                 "never at test data"
             )
+        if self.mode == "max" and self.metric.rpartition("/")[2] in LOWER_IS_BETTER:
+            raise InputError(f"of {self.metric} less is better: set mode to min")
         if self.over_last < 1:
             raise InputError(f"over_last must be at least 1, got {self.over_last}")
 

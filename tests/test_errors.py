@@ -40,6 +40,15 @@ def fails(args: list[str], capfd: pytest.CaptureFixture[str], *parts: str) -> No
         (["--model.objective.init_args.tau", "-0.5"], ["tau", "at least 0", "-0.5"]),
         (["--anneal.lam.init_args.end", "-2"], ["lam", "at least 0", "-2"]),
         (["--seed_everything", "false"], ["seed_everything", "number"]),
+        (["--seed_everything", "-1"], ["seed_everything", "4294967295", "-1"]),
+        (["--trainer.overfit_batches", "1"], ["overfit_batches", "data.resample"]),
+        (["--trainer.limit_val_batches", "0.5"], ["limit_val_batches 0.5", "every row"]),
+        (["--trainer.limit_test_batches", "2"], ["limit_test_batches 2", "--withhold_test"]),
+        (["--trainer.limit_test_batches", "0"], ["limit_test_batches 0", "--withhold_test"]),
+        (["--trainer.max_epochs", "-1", "--trainer.max_steps", "-1"], ["give max_epochs or max_steps"]),
+        (["--trainer.accumulate_grad_batches", "2"], ["cls_unbias", "another objective", "batch_size"]),
+        (["--trainer.accelerator", "abacus"], ["the trainer cannot be made so", "abacus"]),
+        (["--selection", "clsunbias.selection.Best", "--selection.metric", "val/loss"], ["less is better", "min"]),
         (["--data.positive_fraction", "1.5"], ["positive_fraction", "1.5"]),
         (
             ["--selection", "clsunbias.selection.Best", "--selection.metric", "test/macro_f1"],
@@ -56,6 +65,21 @@ def test_wrong_options_of_a_run(
     """Unknown names, values out of range, refused selection, a model that does not fit: named, and no folder made."""
     fails(["fit", *TOY, "--out", str(tmp_path / "run"), *options], capfd, *parts)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_last_batch_of_one_row(tmp_path: Path, medmnist_root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Batch normalisation cannot take one; without it, one is as good as another."""
+    command = ["fit", "--config", str(CONFIGS / "retina.yaml"), "--data.root", str(medmnist_root), *SUBSAMPLE]
+    command += ["--data.batch_size", "33", "--trainer.fast_dev_run", "true", "--model.network"]
+    fails([*command, "tests.test_errors.Normalised"], capfd, "100 rows in batches of 33", "batch normalisation")
+    assert main([*command, "clsunbias.networks.SmallConvNet", "--model.network.channels", "3"]) == 0
+
+
+class Normalised(torch.nn.Sequential):
+    """A network with batch normalisation."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.nn.BatchNorm2d(3), torch.nn.Flatten(), torch.nn.Linear(3 * 28 * 28, 1))
 
 
 def test_lambda_on_an_objective_that_has_none(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

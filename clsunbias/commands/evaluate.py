@@ -9,7 +9,7 @@ from rich.console import Console
 from clsunbias.checkpoints import load_weights
 from clsunbias.errors import InputError
 from clsunbias.files import write_csv
-from clsunbias.results import decisions, scored_units, show, split_metrics
+from clsunbias.results import check_finite, decisions, scored_units, show, split_metrics
 
 if TYPE_CHECKING:
     from clsunbias.commands.fit import ExperimentCLI
@@ -38,18 +38,20 @@ def predict(cli: "ExperimentCLI") -> None:
     source, out, threshold = cli.option("input"), cli.option("out"), cli.option("threshold")
     if source is None or out is None:
         raise InputError("predict needs --input (images, recordings or a table) and --out (a folder)")
-    if (Path(out) / "result.json").exists():
+    if (Path(out).expanduser() / "result.json").exists():
         raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
-    split = cli.datamodule.read(Path(source))
+    out = Path(out).expanduser()
+    split = cli.datamodule.read(Path(source).expanduser())
     cli.model.check(cli.datamodule, split.x)
     load_checkpoint(cli)
     batches = cli.trainer.predict(cli.model, dataloaders=cli.datamodule.evaluation_loader(split))
     rows = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
     prob, _ = split.units[0].merge(rows, torch.zeros(len(rows)))
+    check_finite(prob, "new inputs")
     frame = decisions(prob, cli.datamodule.class_names, threshold)
     frame.insert(0, "unit", list(split.units[0].names or range(len(frame))))
-    write_csv(Path(out) / "predictions.csv", frame)
-    Console().print(f"{len(frame)} predictions in {Path(out) / 'predictions.csv'}")
+    write_csv(out / "predictions.csv", frame)
+    Console().print(f"{len(frame)} predictions in {out / 'predictions.csv'}")
 
 
 def load_checkpoint(cli: "ExperimentCLI") -> Path:

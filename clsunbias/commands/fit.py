@@ -1,4 +1,4 @@
-"""The experiment commands on LightningCLI, and ``clsunbias fit``: train, select, test once, write the results."""
+"""The experiment commands on LightningCLI: what a command line makes, and what is done with it."""
 
 import logging
 import os
@@ -6,35 +6,20 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger
-from rich.console import Console
 
 from clsunbias.callbacks import Checkpoints
-from clsunbias.checkpoints import check_resumable, load_weights, selected_weights
-from clsunbias.commands import evaluate
+from clsunbias.commands import evaluate, train
 from clsunbias.commands.experiment_options import add_options, with_found_configs
-from clsunbias.dashboards import charts
-from clsunbias.dashboards.logger import attach
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError
-from clsunbias.experiments.report.model_card import model_card
-from clsunbias.files import config_sha256, sealed, sha256_of, write_csv, write_json, write_text
-from clsunbias.module import Classifier, submodule
+from clsunbias.module import Classifier
 from clsunbias.parser import RaisesInputError
 from clsunbias.progress import RunProgress
-from clsunbias.results import (
-    finished,
-    predictions,
-    scored_units,
-    show,
-    split_metrics,
-    units_and_metrics,
-    versions,
-)
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "num_sanity_val_steps": 0,  # model and data are checked before; a trial validation adds nothing
@@ -65,6 +50,14 @@ class ExperimentCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_options(parser)
 
+    def _set_seed(self) -> None:
+        seed = self._get(self.config, "seed_everything")
+        if isinstance(seed, bool) or not 0 <= seed < 2**32:
+            raise InputError(
+                f"seed_everything must be a number from 0 to {2**32 - 1}, so that a run repeats; got {seed}"
+            )
+        super()._set_seed()
+
     def _parse_ckpt_path(self) -> None:
         """Does nothing: checkpoints hold no hyper-parameters, the config is the truth."""
 
@@ -81,7 +74,7 @@ class ExperimentCLI(LightningCLI):
     def out(self) -> Path:
         """The output folder of ``fit``."""
         if self.option("out"):
-            return Path(self.option("out"))
+            return Path(self.option("out")).expanduser()
         if sweep := os.environ.get("WANDB_SWEEP_ID"):  # whose runs have configs of their own
             return Path("runs", f"sweep-{sweep}", os.environ.get("WANDB_RUN_ID", ""))
         configs = self.option("config")
@@ -111,98 +104,7 @@ class ExperimentCLI(LightningCLI):
 
     def fit(self, **_: Any) -> None:
         """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
-        config, data = self.saved_config(), self.datamodule
-        init = selected_weights(self.option("init_from")) if self.option("init_from") else None
-        sources = {"source": data.source, "init": init}
-        sha256 = config_sha256(config)
-        if finished(self.out, sha256, sources):
-            Console(stderr=True).print(f"{self.out} already holds this run, finished; nothing to do")
-            return
-        self.prepare(init)
-        made_from = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
-        resume_from = self.start(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-        about = {"dataset": data.name, "simulated": data.simulated, "objective": self.model.objective.name}
-        wandb = attach(self.trainer, self.option("wandb"), self.out, {**config, **about}, sha256)
-        self.trainer.fit(self.model, datamodule=data, ckpt_path=resume_from, weights_only=True)
-        if self.option("trainer").fast_dev_run:
-            return
-        data.withhold_test = self.option("withhold_test")
-        self.trainer.test(self.model, datamodule=data, verbose=False)
-        levels = [scored_units(self.model, level) for level in range(len(data.splits["train"].units))]
-        if not self.trainer.is_global_zero:
-            return
-        frame = predictions(levels[0])
-        write_csv(self.out / "predictions.csv", frame)
-        result = {
-            **about,
-            "seed": self.option("seed_everything"),
-            "selection": repr(self.checkpoints.rule),
-            "step": self.checkpoints.best_step,
-            **units_and_metrics(levels, data.class_names),
-            "versions": versions(),
-            "config_sha256": sha256,
-            **made_from,
-            "predictions_sha256": sha256_of(self.out / "predictions.csv"),
-        }
-        if wandb:
-            wandb.log_result(
-                self.trainer.global_step, lambda: charts.figures(frame, data.class_names), charts.summary(result)
-            )
-        write_text(self.out / "MODEL_CARD.md", model_card(result, frame, data.class_names))
-        write_json(self.out / "result.json", sealed(result))
-        show(split_metrics(levels[0], data.class_names), f"{data.name}, {about['objective']}, step {result['step']}")
-        Console().print(f"results in {self.out}")
-        if wandb:
-            wandb.close()
-
-    def prepare(self, init: Path | None) -> None:
-        """Finds what is wrong before anything is trained or written; then model and objective are ready to train.
-
-        Args:
-            init: checkpoint whose weights the model starts from.
-        """
-        if isinstance(self.option("seed_everything"), bool):
-            raise InputError("seed_everything must be a number, so that the run can be repeated")
-        data, objective = self.datamodule, self.model.objective
-        data.prepare_data()
-        data.setup("fit")
-        train = data.splits["train"]
-        self.model.check(data, train.x)
-        missing = sorted(set(objective.needs) - train[torch.arange(1)].keys())
-        if missing:
-            raise InputError(
-                f"{objective.name} needs {', '.join(missing)} of each training row, which {data.name} does not give; "
-                "choose a data set, or a data.resample, that does"
-            )
-        objective.setup(data.class_counts)
-        self.option("anneal").check(objective)
-        fresh = self.parts("fresh")
-        for part in fresh:
-            submodule(self.model.network, part)
-        if init:
-            load_weights(self.model, init, [f"network.{part}" for part in fresh])
-        elif fresh:
-            raise InputError("--fresh names parts that --init_from leaves alone; there is no --init_from")
-        if self.parts("freeze"):
-            self.model.freeze_parts(self.parts("freeze"))
-
-    def start(self, config: str) -> str | None:
-        """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's."""
-        if self.option("trainer").fast_dev_run:  # a trial, which changes nothing
-            return None
-        saved, last = self.out / "config.yaml", self.out / "checkpoints" / "last.ckpt"
-        asked = self.option("ckpt_path")
-        if asked:
-            load_weights(self.model, Path(asked))
-            check_resumable(Path(asked))
-        elif last.exists() and saved.exists() and saved.read_text() == config:
-            Console(stderr=True).print(f"going on from {last}")
-            asked = last
-        else:
-            last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it
-        if self.trainer.is_global_zero:
-            write_text(saved, config)
-        return str(asked) if asked else None
+        train.fit(self)
 
     def validate(self, **_: Any) -> None:
         """Prints the validation figures of a checkpoint."""
@@ -244,6 +146,8 @@ def run(args: list[str], execute: bool = True) -> ExperimentCLI:
                 run=execute,
                 args=args,
             )
+        except MisconfigurationException as error:
+            raise InputError(f"the trainer cannot be made so: {str(error).strip().splitlines()[0]}") from error
         except ValueError as error:
             # The parser wraps what a class says of its arguments in an account of all types that it tried.
             cause: BaseException | None = error

@@ -1,0 +1,146 @@
+"""``clsunbias fit``: train, select, test once, write the results."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import yaml
+from rich.console import Console
+
+from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selected_weights
+from clsunbias.commands.checks import check_batches, check_trainer
+from clsunbias.dashboards import charts
+from clsunbias.dashboards.logger import WandbLogger, attach
+from clsunbias.errors import InputError
+from clsunbias.experiments.report.model_card import model_card
+from clsunbias.files import config_sha256, one_process_in, sealed, sha256_of, write_csv, write_json, write_text
+from clsunbias.module import submodule
+from clsunbias.results import (
+    UnitScores,
+    finished,
+    predictions,
+    scored_units,
+    show,
+    split_metrics,
+    units_and_metrics,
+    versions,
+)
+
+if TYPE_CHECKING:
+    from clsunbias.commands.fit import ExperimentCLI
+
+
+def fit(cli: "ExperimentCLI") -> None:
+    """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
+    config, data = cli.saved_config(), cli.datamodule
+    sha256 = config_sha256(config)
+    init = selected_weights(cli.option("init_from")) if cli.option("init_from") else None
+    sources = {"source": data.source, "init": init}
+    if finished(cli.out, sha256, sources):
+        Console(stderr=True).print(f"{cli.out} already holds this run, finished; nothing to do")
+        return
+    prepare(cli, init)
+    if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
+        cli.trainer.fit(cli.model, datamodule=data)
+        return
+    with one_process_in(cli.out) if cli.trainer.is_global_zero else nullcontext():
+        hashes = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
+        cli.checkpoints.made_from = hashes
+        resume_from = start(cli, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        about = {"dataset": data.name, "simulated": data.simulated, "objective": cli.model.objective.name}
+        wandb = attach(cli.trainer, cli.option("wandb"), cli.out, {**config, **about}, sha256)
+        cli.trainer.fit(cli.model, datamodule=data, ckpt_path=resume_from, weights_only=True)
+        data.withhold_test = cli.option("withhold_test")
+        cli.trainer.test(cli.model, datamodule=data, verbose=False)
+        levels = [scored_units(cli.model, level) for level in range(len(data.splits["train"].units))]
+        if cli.trainer.is_global_zero:
+            write_results(cli, {**about, "config_sha256": sha256, **hashes}, levels, wandb)
+
+
+def write_results(
+    cli: "ExperimentCLI",
+    about: dict[str, Any],
+    levels: Sequence[Mapping[str, UnitScores]],
+    wandb: WandbLogger | None,
+) -> None:
+    """Writes what a run has found, the result last of all, and shows it.
+
+    Args:
+        cli: of the run.
+        about: what the result says of the run itself.
+        levels: scores of the headline's units, then of other levels.
+        wandb: where the run is shown, too.
+    """
+    data, frame = cli.datamodule, predictions(levels[0])
+    write_csv(cli.out / "predictions.csv", frame)
+    result = {
+        **about,
+        "seed": cli.option("seed_everything"),
+        "selection": repr(cli.checkpoints.rule),
+        "step": cli.checkpoints.best_step,
+        **units_and_metrics(levels, data.class_names),
+        "versions": versions(),
+        "predictions_sha256": sha256_of(cli.out / "predictions.csv"),
+    }
+    if wandb:
+        wandb.log_result(
+            cli.trainer.global_step, lambda: charts.figures(frame, data.class_names), charts.summary(result)
+        )
+    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, data.class_names))
+    write_json(cli.out / "result.json", sealed(result))
+    show(split_metrics(levels[0], data.class_names), f"{data.name}, {about['objective']}, step {result['step']}")
+    Console().print(f"results in {cli.out}")
+    if wandb:
+        wandb.close()
+
+
+def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
+    """Finds what is wrong before anything is trained or written; then model and objective are ready to train.
+
+    Args:
+        cli: of the run.
+        init: checkpoint whose weights the model starts from.
+    """
+    check_trainer(cli.option("trainer"), cli.model)
+    data, objective = cli.datamodule, cli.model.objective
+    data.prepare_data()
+    data.setup("fit")
+    train = data.splits["train"]
+    cli.model.check(data, train.x)
+    check_batches(data, cli.model.network)
+    missing = sorted(set(objective.needs) - train[torch.arange(1)].keys())
+    if missing:
+        raise InputError(
+            f"{objective.name} needs {', '.join(missing)} of each training row, which {data.name} does not give; "
+            "choose a data set, or a data.resample, that does"
+        )
+    objective.setup(data.class_counts)
+    cli.option("anneal").check(objective)
+    fresh = cli.parts("fresh")
+    for part in fresh:
+        submodule(cli.model.network, part)
+    if init:
+        load_weights(cli.model, init, [f"network.{part}" for part in fresh])
+    elif fresh:
+        raise InputError("--fresh names parts that --init_from leaves alone; there is no --init_from")
+    if asked := cli.option("ckpt_path"):
+        load_weights(cli.model, Path(asked))
+        check_resumable(Path(asked))
+    if cli.parts("freeze"):
+        cli.model.freeze_parts(cli.parts("freeze"))
+
+
+def start(cli: "ExperimentCLI", config: str) -> str | None:
+    """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's."""
+    saved, last = cli.out / "config.yaml", cli.out / "checkpoints" / "last.ckpt"
+    asked = cli.option("ckpt_path")
+    if not asked and saved.exists() and saved.read_text(encoding="utf-8") == config and is_whole(last):
+        Console(stderr=True).print(f"going on from {last}")
+        asked = last
+    elif not asked:
+        last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it
+    if cli.trainer.is_global_zero:
+        write_text(saved, config)
+    return str(asked) if asked else None
