@@ -84,7 +84,7 @@ class ExperimentCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         trainer = self.option("trainer")
         if self.subcommand != "fit":
-            return super().instantiate_trainer(logger=False, **kwargs)
+            return self.made_trainer(logger=False, **kwargs)
         self.checkpoints = Checkpoints(self.option("selection"), self.out / "checkpoints", self.option("save_every"))
         callbacks = list(trainer.callbacks or [])
         if not trainer.fast_dev_run:  # a trial, which leaves nothing
@@ -95,7 +95,14 @@ class ExperimentCLI(LightningCLI):
         extra = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
         loggers: list[Logger] = [CSVLogger(self.out, name="", version="", flush_logs_every_n_steps=1)]
         loggers += [logger for logger in extra if isinstance(logger, Logger)]
-        return super().instantiate_trainer(callbacks=callbacks, logger=loggers, **kwargs)
+        return self.made_trainer(callbacks=callbacks, logger=loggers, **kwargs)
+
+    def made_trainer(self, **kwargs: Any) -> Trainer:
+        """The trainer, or an InputError with what it says of an accelerator or a strategy that is not to be had."""
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
+            raise InputError(f"the trainer cannot be made so: {str(error).strip().splitlines()[0]}") from error
 
     def saved_config(self) -> dict[str, Any]:
         """The run's whole config, as it is saved."""
@@ -146,8 +153,6 @@ def run(args: list[str], execute: bool = True) -> ExperimentCLI:
                 run=execute,
                 args=args,
             )
-        except MisconfigurationException as error:
-            raise InputError(f"the trainer cannot be made so: {str(error).strip().splitlines()[0]}") from error
         except ValueError as error:
             # The parser wraps what a class says of its arguments in an account of all types that it tried.
             cause: BaseException | None = error
