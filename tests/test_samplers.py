@@ -177,6 +177,16 @@ def test_jitter_follows_from_its_seed_and_keeps_shape_and_range() -> None:
     assert once.max() <= images.max() + 1e-6
 
 
+@pytest.mark.parametrize("rows", [7, 40])
+def test_processes_share_one_draw(rows: int) -> None:
+    """What the processes do to their shares of a batch is, together, what one process does to the whole of it."""
+    images = torch.rand(rows, 1, 28, 28)
+    whole = Jitter()(images, 9)
+    for world in (2, 3):
+        for rank in range(world):
+            assert torch.equal(Jitter()(images[rank::world], 9, rank, world), whole[rank::world])
+
+
 def test_each_part_of_jitter_alone() -> None:
     """Nothing at all; a flip; a shift in shares of the side; a rotation in degrees."""
     images = torch.rand(4, 1, 28, 28)

@@ -22,17 +22,20 @@ class Jitter:
     degrees: float = 10.0
     shift: float = 0.07
 
-    def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """Augments a batch.
+    def __call__(self, images: Tensor, seed: int, first: int = 0, every: int = 1) -> Tensor:
+        """Augments a batch, or one process's share of it.
 
         Args:
             images: float ``(B, channels, H, W)``; pixels moved in from outside repeat the border.
             seed: the same seed gives the same augmentation, so a resumed run repeats what it would have seen.
+            first: place of the first image in the whole batch.
+            every: from one image's place to the next one's.
 
         Returns:
             The same shape.
         """
-        draw = torch.rand(4, len(images), generator=torch.Generator().manual_seed(seed)).to(images.device)
+        whole = torch.rand(every * len(images) + first, 4, generator=torch.Generator().manual_seed(seed))
+        draw = whole[first::every][: len(images)].T.to(images.device)
         angle = (2 * draw[0] - 1) * math.radians(self.degrees)
         sign = torch.where(draw[1] < self.flip, -1.0, 1.0)
         moves = 2 * self.shift * (2 * draw[2:] - 1)  # grid coordinates span [-1, 1]: twice a share of the side

@@ -108,9 +108,9 @@ class MedMNIST(DataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         if self.augment and self.trainer is not None and self.trainer.training:
-            # By step and process: a resumed run draws what it would have drawn.
+            # By step and place in the global batch: a resumed run draws what it would have drawn, and so do processes.
             seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) * 1_000_003 + self.trainer.global_step
-            batch["x"] = self.augment(batch["x"], seed * self.trainer.world_size + self.trainer.global_rank)
+            batch["x"] = self.augment(batch["x"], seed, self.trainer.global_rank, self.trainer.world_size)
         return batch
 
 
