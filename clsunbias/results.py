@@ -55,6 +55,15 @@ def finished(out: Path, sha256: str, sources: Mapping[str, Path | None]) -> bool
     return True
 
 
+def check_source(result: Mapping[str, Any], source: Path | None) -> None:
+    """Raises InputError if a model is to score data that are not those it was trained on, by their names or scale."""
+    if is_of_other_data(result, source):
+        raise InputError(
+            f"{source} has changed since the run was made, and with it what its model's inputs mean (order of "
+            "features, scale, classes): put the file back, or train anew on this one"
+        )
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that a result depends on."""
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}

@@ -12,6 +12,7 @@ from clsunbias.data.base import DataModule
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import read_predictions, read_record
 from clsunbias.module import Classifier
+from clsunbias.results import check_source
 
 ONE_CPU = "--trainer.accelerator cpu --trainer.devices 1 --trainer.strategy auto --trainer.enable_progress_bar false"
 
@@ -55,5 +56,6 @@ def load_run(folder: str | Path) -> LoadedRun:
     record, config = read_record(folder)
     (predictions,) = read_predictions([record])
     made = run(["--config", str(folder / "config.yaml"), *ONE_CPU.split()], execute=False)
+    check_source(record.result, made.datamodule.source)
     load_weights(made.model, selected_weights(folder))
     return LoadedRun(record.result, config, predictions, made.model.eval(), made.datamodule)

@@ -248,3 +248,24 @@ def test_a_model_of_another_width(tmp_path: Path, capfd: pytest.CaptureFixture[s
     options = ["--config", str(CONFIGS / "tabular.yaml"), "--data.root", str(tmp_path), "--out", str(tmp_path / "run")]
     fails(["fit", *options], capfd, "Linear cannot take my_table's rows of shape (4,)")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("change", ["columns", "unit"])
+def test_a_table_that_changed_is_not_scored(change: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Other order of the columns, another unit: every command that scores refuses, and says which file."""
+    table = table_of(60, 30)
+    table.to_csv(tmp_path / "my_table.csv", index=False)
+    options = ["--config", str(CONFIGS / "tabular.yaml"), "--data.root", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert main(["fit", *options, "--trainer.max_epochs", "2"]) == 0
+    changed = table[table.columns[::-1]] if change == "columns" else table.assign(x0=10 * table["x0"])
+    changed.to_csv(tmp_path / "my_table.csv", index=False)
+    run = ["--config", str(tmp_path / "run" / "config.yaml")]
+    capfd.readouterr()
+    new = ["--input", str(tmp_path / "my_table.csv"), "--out", str(tmp_path / "scores")]
+    for command in (["test", *run], ["validate", *run], ["predict", *run, *new]):
+        assert main(command) == 2
+        assert "my_table.csv has changed since the run was made" in capfd.readouterr().err
+    assert main(["export", str(tmp_path / "run"), "--onnx", str(tmp_path / "model.onnx")]) == 2
+    assert "my_table.csv has changed" in capfd.readouterr().err
+    table.to_csv(tmp_path / "my_table.csv", index=False)
+    assert main(["predict", *run, *new]) == 0

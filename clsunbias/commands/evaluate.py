@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import torch
 from rich.console import Console
 
-from clsunbias.checkpoints import load_weights
+from clsunbias.checkpoints import load_weights, selected_weights
 from clsunbias.errors import InputError
+from clsunbias.experiments.running.run import read_record
 from clsunbias.files import write_csv
-from clsunbias.results import check_finite, decisions, scored_units, show, split_metrics
+from clsunbias.results import check_finite, check_source, decisions, scored_units, show, split_metrics
 
 if TYPE_CHECKING:
     from clsunbias.commands.fit import ExperimentCLI
@@ -41,6 +42,7 @@ def predict(cli: "ExperimentCLI") -> None:
     if (Path(out).expanduser() / "result.json").exists():
         raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
     out = Path(out).expanduser()
+    check_data(cli)
     split = cli.datamodule.read(Path(source).expanduser())
     cli.model.check(cli.datamodule, split.x)
     load_checkpoint(cli)
@@ -54,9 +56,20 @@ def predict(cli: "ExperimentCLI") -> None:
     Console().print(f"{len(frame)} predictions in {out / 'predictions.csv'}")
 
 
+def run_folder(cli: "ExperimentCLI") -> Path:
+    """The folder of the run whose config was given; of another config, the folder that it lies in."""
+    return Path(str((cli.option("config") or ["."])[0])).parent
+
+
+def check_data(cli: "ExperimentCLI") -> None:
+    """Raises InputError if the data are not those that the run was made from."""
+    if (run_folder(cli) / "result.json").is_file():
+        check_source(read_record(run_folder(cli))[0].result, cli.datamodule.source)
+
+
 def load_checkpoint(cli: "ExperimentCLI") -> Path:
     """Loads --ckpt_path, or the selected checkpoint of the run whose config was given; returns which."""
-    run = Path(str((cli.option("config") or ["."])[0])).parent
-    path = Path(cli.option("ckpt_path") or run / "checkpoints" / "selected.ckpt")
+    check_data(cli)
+    path = Path(cli.option("ckpt_path") or selected_weights(run_folder(cli))).expanduser()
     load_weights(cli.model, path)
     return path
