@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -13,37 +12,30 @@ from clsunbias.files import CONFIGS
 from clsunbias.selection import LastStep, LossRatio, SelectionRule
 
 RULES: Mapping[str, SelectionRule] = {"authors": LossRatio(), "last": LastStep()}
-SPLITS = ("train", "test_1", "test_2")
-
-Measure = tuple[str, str]
-"""A split and a metric on it, or ``weights`` and which of them."""
-
-MEASURES: list[Measure] = [(split, metric) for split in SPLITS for metric in ("neg_recall", "pos_recall")]
-MEASURES += [("weights", "w1"), ("weights", "w2")]
+RECALLS = [(split, side) for split in ("train", "test_1", "test_2") for side in ("neg", "pos")]
 
 
-@dataclass(frozen=True, eq=False)
-class ToyRun:
+class ToyRun(NamedTuple):
     """One run of one row.
 
     Attributes:
         row: the row, as ``configs/tables/table1.yaml`` has it.
         rule: key into RULES.
-        seed: None for the paper's own seeds, else which of the repetitions.
+        seed: ``paper`` for the paper's own seeds, else which of the repetitions.
         run: what to execute.
     """
 
     row: Mapping[str, Any]
     rule: str
-    seed: int | None
+    seed: str
     run: Run
 
-    def values(self) -> dict[Measure, float]:
+    def values(self) -> dict[str, float]:
         """What a finished run came to: accuracy of each class on each split, and the direction of the weights."""
         result = json.loads((self.run.out / "result.json").read_text())
-        values = {(split, metric): result[split][metric] for split, metric in MEASURES if split != "weights"}
-        direction = torch.nn.functional.normalize(self.line()[:2], dim=0)
-        return values | {("weights", f"w{index + 1}"): float(weight) for index, weight in enumerate(direction)}
+        values = {f"{split}/{side}_recall": result[split][f"{side}_recall"] for split, side in RECALLS}
+        w1, w2 = torch.nn.functional.normalize(self.line()[:2], dim=0).tolist()
+        return {**values, "weights/w1": w1, "weights/w2": w2}
 
     def line(self) -> torch.Tensor:
         """Weights and bias (w1, w2, b) of the selected model."""
@@ -54,17 +46,16 @@ class ToyRun:
 def toy_runs(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int, wandb: bool = False) -> list[ToyRun]:
     """All runs: each row under each rule, with the paper's seeds and then ``seeds`` times with others."""
     planned = []
-    for seed in (None, *range(seeds)):
+    for repetition in (None, *range(seeds)):
+        seed = "paper" if repetition is None else str(repetition)
         for row in rows:
+            files = tuple(CONFIGS / f"{name}.yaml" for name in (row["config"], f"objectives/{row['objective']}"))
             for rule, selection in RULES.items():
-                name = "paper" if seed is None else str(seed)
-                folder = out / "runs" / "table1" / f"{row['config']}-{row['objective']}-{rule}" / name
-                files = (f"{row['config']}.yaml", f"objectives/{row['objective']}.yaml")
-                overrides = {"selection": f"clsunbias.selection.{type(selection).__name__}", **seeds_of(seed)}
+                folder = out / "runs" / "table1" / f"{row['config']}-{row['objective']}-{rule}" / seed
+                overrides = {"selection": f"clsunbias.selection.{type(selection).__name__}", **seeds_of(repetition)}
                 if wandb:
-                    overrides["wandb"] = {"group": f"table1/{row['config']}", "tags": [rule, name]}
-                run = Run(folder, tuple(CONFIGS / file for file in files), tuple(overrides.items()))
-                planned.append(ToyRun(row, rule, seed, run))
+                    overrides["wandb"] = {"group": f"table1/{row['config']}", "tags": [rule, seed]}
+                planned.append(ToyRun(row, rule, seed, Run(folder, files, tuple(overrides.items()))))
     return planned
 
 
