@@ -24,7 +24,6 @@ LOST_WORKERS = 3
 A worker that is killed takes those of the other runs with it, and does not say which run it was at.
 """
 
-
 UNPINNED = dict(os.environ)
 """The environment as this process found it, with all devices."""
 
@@ -79,19 +78,16 @@ def pool(jobs: int, dask: str | None) -> Iterator[Workers]:
         raise
 
 
-@contextlib.contextmanager
-def cluster(address: str) -> Iterator[Any]:
-    """A client of a Dask scheduler."""
+def cluster(address: str) -> Any:
+    """A client of a Dask scheduler, to be closed."""
     try:
         from distributed import Client
     except ImportError as error:
         raise InputError("--dask needs the extra 'dask': pip install 'clsunbias[dask]'") from error
     try:
-        client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+        return Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise InputError(f"there is no Dask scheduler at {address}: {error}") from error
-    with client:
-        yield client
 
 
 def end_with(parent: int) -> None:
@@ -106,11 +102,7 @@ def end_with(parent: int) -> None:
 
 
 def pin_device(worker: str) -> None:
-    """Shows a worker process one of several GPUs, so that runs share them out; before torch looks for any.
-
-    Args:
-        worker: the process's name, which ends in its number.
-    """
+    """Shows a worker, by the number in its name, one of several GPUs: runs share them; before torch looks for any."""
     visible = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
     if not visible:
         visible = [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
