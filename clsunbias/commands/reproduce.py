@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -42,7 +43,7 @@ def reproduce(options: list[str]) -> int:
     from clsunbias.experiments.grid_runs import shipped_tables
     from clsunbias.experiments.outputs import write_study
     from clsunbias.experiments.plan import arms
-    from clsunbias.experiments.simulation import SIMULATED, refuse_simulated, simulated_grid
+    from clsunbias.experiments.simulation import SIMULATED, make_recordings, refuse_simulated, simulated_part
     from clsunbias.experiments.study import complete, read_study
 
     path = shipped_tables().get(chosen.table, Path(chosen.table))
@@ -60,7 +61,10 @@ def reproduce(options: list[str]) -> int:
         path, chosen.out = path.absolute(), chosen.out.absolute()
     if chosen.simulated:
         data_root = (chosen.out / "simulated").resolve()
-        grid, name = simulated_grid(grid, data_root), f"{name}{SIMULATED}"
+        for key, column in grid.columns.items():
+            if column.simulated:
+                make_recordings(column.simulated, data_root / key)
+        grid, name = simulated_part(grid), f"{name}{SIMULATED}"
         os.environ["CLSUNBIAS_DATA"] = str(data_root)
     else:
         refuse_simulated(grid)
@@ -69,9 +73,7 @@ def reproduce(options: list[str]) -> int:
     absent = [key for key, column in grid.columns.items() if not column.has_data]
     present = [key for key in grid.columns if key not in absent]
     planned = arms(grid, present, list(grid.protocols), root, path.parent, chosen.wandb)
-    study, failures = complete(
-        lambda known: read_study(name, grid, planned, root, absent, known), chosen.jobs, chosen.dask
-    )
+    study, failures = complete(partial(read_study, name, grid, planned, root, absent), chosen.jobs, chosen.dask)
     write_study(study, chosen.out)
     say_failures(failures, len(study.records))
     if chosen.wandb:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from clsunbias.errors import InputError
@@ -142,17 +143,13 @@ def left_out(root: Path, path: Path, whole: Grid, grid: Grid, planned: Sequence[
         InputError: a finished run below the folder is of no arm of the grid.
     """
     known = {run.out for arm in planned for run in (*trials_of(grid, arm), *runs_of(grid, arm).values())}
+    elsewhere = {*product(whole.protocols, whole.columns)} - {*product(grid.protocols, grid.columns)}
     seeds: dict[Path, list[str]] = {arm.run.out: [] for arm in planned}
     strangers = []
     for out in sorted({result.parent for result in root.rglob("result.json")} - known):
-        protocol, column = (*out.relative_to(root).parts, "", "")[:2]
         if out.parent in seeds:
             seeds[out.parent].append(out.name)
-        elif (
-            protocol not in whole.protocols
-            or column not in whole.columns
-            or (protocol in grid.protocols and column in grid.columns)
-        ):
+        elif out.relative_to(root).parts[:2] not in elsewhere:
             strangers.append(out)
     if strangers:
         raise InputError(

@@ -1,6 +1,7 @@
 """A study: the runs of a grid as they lie in a folder, read and checked, and what is missing of them."""
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,24 +67,24 @@ def read_study(
     Raises:
         InputError: a record is of another config or other data, or cannot be trusted.
     """
+    records = dict[Run, Record | None]()
 
-    def read(runs: Sequence[Run]) -> dict[Run, Record | None]:
-        return {run: (known or {}).get(run) or run.record() for run in runs}
+    def read(run: Run) -> Record | None:
+        if run not in records:
+            records[run] = (known or {}).get(run) or run.record()
+        return records[run]
 
-    trials = {arm: runs for arm in planned if (runs := trials_of(grid, arm))}
-    shown = {arm: runs_of(grid, arm) for arm in planned if arm not in trials}
-    records = read([run for runs in shown.values() for run in runs.values()])
-    records |= read([run for runs in trials.values() for run in runs])
-    scores = search_scores(grid, {arm: [records[run] for run in runs] for arm, runs in trials.items()})
-    shown |= {arm: runs_of(grid, arm) for arm in choose(grid, scores)}
-    records |= read([run for runs in shown.values() for run in runs.values() if run not in records])
+    def table_records(arm: Arm) -> dict[int, Record]:
+        return {seed: record for seed, run in runs_of(grid, arm).items() if (record := read(run))}
+
+    searched = [arm for arm in planned if grid.protocols[arm.protocol].search]
+    finished = {arm: table_records(arm) for arm in planned if arm not in searched}
+    scores = search_scores(grid, {arm: [read(run) for run in trials_of(grid, arm)] for arm in searched})
+    finished |= {arm: table_records(arm) for arm in choose(grid, scores)}
     for run in list(records):  # first stages, which the table need not show
-        while run.after and (records[run] is None or run.after.is_done):
-            records |= {} if run.after in records else read([run.after])
+        while run.after and (read(run) is None or run.after.is_done):
             run = run.after
-    finished = {
-        arm: {seed: record for seed, run in runs.items() if (record := records[run])} for arm, runs in shown.items()
-    }
+            read(run)
     return Study(
         name,
         grid,
@@ -98,9 +99,9 @@ def read_study(
 
 def missing_lines(root: Path, runs: Sequence[Run]) -> list[str]:
     """Runs that are not done, a line for each arm."""
-    folders: dict[Path, list[Path]] = {}
+    folders = defaultdict[Path, list[Path]](list)
     for run in runs:
-        folders.setdefault(run.out.parent, []).append(run.out)
+        folders[run.out.parent].append(run.out)
     lines = []
     for arm, outs in folders.items():
         failed = ", ".join(out.name for out in outs if (out / "error.txt").exists())
