@@ -71,12 +71,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Curves:
-    """A figure of training curves.
-
-    Attributes:
-        column: whose runs.
-        rows: methods to compare.
-    """
+    """A figure of training curves: of a column's runs, to compare some rows."""
 
     column: str
     rows: list[str]
@@ -156,13 +151,7 @@ def check(grid: Grid) -> None:
 
 
 def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] | None, seeds: int | None) -> Grid:
-    """A part of a grid.
-
-    Args:
-        grid: the whole.
-        columns: names of the columns to keep; None keeps all.
-        protocols: names of the protocols to keep; None keeps all.
-        seeds: runs of each cell; None keeps each protocol's own number.
+    """Some columns and protocols of a grid with so many runs of each cell; None leaves all, or their own number.
 
     Raises:
         InputError: a name that the grid does not have, or fewer than two seeds.
@@ -174,9 +163,7 @@ def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] |
     if seeds is not None and seeds < 2:
         raise InputError(f"--seeds must be at least 2, got {seeds}: one seed has no interval")
     kept_columns = {name: column for name, column in grid.columns.items() if columns is None or name in columns}
-    kept_protocols = {
-        name: protocol if seeds is None else replace(protocol, seeds=seeds)
-        for name, protocol in grid.protocols.items()
-        if protocols is None or name in protocols
-    }
+    kept_protocols = {name: one for name, one in grid.protocols.items() if protocols is None or name in protocols}
+    if seeds is not None:
+        kept_protocols = {name: replace(protocol, seeds=seeds) for name, protocol in kept_protocols.items()}
     return replace(grid, columns=kept_columns, protocols=kept_protocols)

@@ -130,17 +130,10 @@ def options(**values: object) -> str:
 
 
 def left_out(root: Path, path: Path, whole: Grid, grid: Grid, planned: Sequence[Arm]) -> list[str]:
-    """Finished runs of a grid's arms with seeds that were not asked for, a line for each arm.
-
-    Args:
-        root: folder of the runs.
-        path: the grid's file.
-        whole: the grid.
-        grid: the part of it that is judged; of other columns and protocols nothing is said.
-        planned: arms of that part.
+    """Finished runs of the arms of a part of a grid with seeds that were not asked for, a line for each arm.
 
     Raises:
-        InputError: a finished run below the folder is of no arm of the grid.
+        InputError: a finished run is of no arm of that part, nor of the whole grid's other columns and protocols.
     """
     known = {run.out for arm in planned for run in (*trials_of(grid, arm), *runs_of(grid, arm).values())}
     elsewhere = {*product(whole.protocols, whole.columns)} - {*product(grid.protocols, grid.columns)}

@@ -25,9 +25,7 @@ class Arm:
     """A method on a data set with one setting under one protocol: what seeds are runs of.
 
     Attributes:
-        protocol: key into the grid's protocols.
-        column: key into its columns.
-        row: key into its rows.
+        protocol: key into the grid's protocols, as column and row are into its columns and rows.
         setting: name of the setting, nothing when there is only one.
         run: the run with no seed yet.
         per_seed: dotted parameters that take the seed's value.
@@ -86,8 +84,7 @@ def arms(
         wandb: whether the runs are shown on W&B, too: a group for every column.
 
     Raises:
-        InputError: a config is not there, rows come after each other in a circle, or a search is unfair (see
-            :func:`check_search`).
+        InputError: a config is not there, rows come after each other in a circle, or a search is unfair.
     """
     planned = [
         arm
@@ -220,16 +217,12 @@ def searched_metric(grid: Grid, arm: Arm, record: Record) -> float:
 
 
 def choose(grid: Grid, scores: Mapping[Arm, float]) -> list[Arm]:
-    """The arm with the best score of each cell, the first of equals; a score that is no number is the worst.
-
-    Args:
-        grid: the grid.
-        scores: by arm, those of a cell one after the other.
-    """
+    """The arm with the best score of each cell, the first of equals; a score that is no number is the worst."""
 
     def merit(arm: Arm) -> float:
         search = grid.protocols[arm.protocol].search
         score = -scores[arm] if search and search.mode == "min" else scores[arm]
         return -math.inf if math.isnan(score) else score
 
+    # The arms of a cell follow each other.
     return [max(competing, key=merit) for _, competing in itertools.groupby(scores, attrgetter("cell"))]

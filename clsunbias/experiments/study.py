@@ -54,15 +54,7 @@ class Study:
 def read_study(
     name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent: Sequence[str], known: Records | None = None
 ) -> Study:
-    """Reads how far the runs of a grid are; nothing is run.
-
-    Args:
-        name: of the table.
-        grid: the grid.
-        planned: its arms.
-        root: folder of their runs.
-        absent: names of the columns that have no data.
-        known: records that were read before, and need no second reading.
+    """Reads how far the planned runs of a grid are, but for records that are known; nothing is run.
 
     Raises:
         InputError: a record is of another config or other data, or cannot be trusted.
@@ -115,8 +107,8 @@ def complete(read: Callable[[Records], Study], jobs: int | None, dask: str | Non
 
     Args:
         read: reads the study, given the records that were read before.
-        jobs: worker processes; None: one for each core.
-        dask: address of a Dask scheduler whose workers take their place.
+        jobs: as of :func:`clsunbias.experiments.running.executor.execute_all`, like dask.
+        dask: see jobs.
 
     Returns:
         The study then, and the runs that failed with what went wrong.
