@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.columns import Column
 from clsunbias.experiments.running.run import Run
 from clsunbias.parser import Parser
 
@@ -68,10 +67,10 @@ def reproduce(options: list[str]) -> int:
         os.environ["CLSUNBIAS_DATA"] = str(data_root)
     else:
         refuse_simulated(grid)
-    fetch_images(grid.columns.values())
+    fetch_images(column.source for column in grid.columns.values())
     root = chosen.out / "runs" / name
-    absent = [key for key, column in grid.columns.items() if not column.has_data]
-    present = [key for key in grid.columns if key not in absent]
+    present = [key for key, column in grid.columns.items() if column.has_data]
+    absent = [key for key in grid.columns if key not in present]
     planned = arms(grid, present, list(grid.protocols), root, path.parent, chosen.wandb)
     study, failures = complete(partial(read_study, name, grid, planned, root, absent), chosen.jobs, chosen.dask)
     write_study(study, chosen.out)
@@ -81,9 +80,9 @@ def reproduce(options: list[str]) -> int:
     return int(bool(study.to_do))
 
 
-def fetch_images(columns: Iterable[Column]) -> None:
-    """Fetches the official images that columns need and that are not there, where that is possible."""
-    for path in dict.fromkeys(column.source for column in columns):
+def fetch_images(sources: Iterable[Path | None]) -> None:
+    """Fetches the official images that are not there, where that is possible."""
+    for path in dict.fromkeys(sources):
         if path and path.suffix == ".npz" and not path.exists():
             from clsunbias.data.medmnist import official_npz
 

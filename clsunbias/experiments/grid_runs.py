@@ -62,11 +62,11 @@ def grid_study(
     protocols: Sequence[str] | None = None,
     seeds: int | None = None,
 ) -> Study:
-    """A grid's runs below a folder, by the same rules as ``clsunbias reproduce``.
+    """A grid's runs below ``OUT/runs/TABLE``, by the same rules as ``clsunbias reproduce``.
 
     Args:
         path: the grid's file.
-        root: ``OUT/runs/TABLE``.
+        root: of the runs.
         columns: names of the columns to judge; None: all of the grid.
         protocols: names of the protocols to judge; None: those that were begun.
         seeds: runs of each cell that were asked for; None: what the grid says.
@@ -121,12 +121,8 @@ def typed_name(path: Path) -> str:
 
 def options(**values: object) -> str:
     """Options of a command as they are typed; those without a value are left out."""
-    typed = ""
-    for name, value in values.items():
-        if value not in (None, False):
-            text = ",".join(value) if isinstance(value, list) else str(value)
-            typed += f" --{name}" if value is True else f" --{name} {text}"
-    return typed
+    texts = {name: ",".join(value) if isinstance(value, list) else value for name, value in values.items() if value}
+    return "".join(f" --{name}" if text is True else f" --{name} {text}" for name, text in texts.items())
 
 
 def left_out(root: Path, path: Path, whole: Grid, grid: Grid, planned: Sequence[Arm]) -> list[str]:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.columns import Parameters
-from clsunbias.experiments.grid import Grid, Protocol, Search
+from clsunbias.experiments.grid import Grid, Parameters, Protocol, Search
 from clsunbias.experiments.running.config import load_yaml, merge
 from clsunbias.experiments.running.run import Record, Run
 from clsunbias.files import CONFIGS
@@ -195,25 +194,20 @@ def search_scores(grid: Grid, trials: Mapping[Arm, Sequence[Record | None]]) -> 
         InputError: a record does not have the metric.
     """
     unfinished = {arm.cell for arm, records in trials.items() if not all(records)}
-    return {
-        arm: float(np.mean([searched_metric(grid, arm, record) for record in records if record]))
-        for arm, records in trials.items()
-        if arm.cell not in unfinished
-    }
-
-
-def searched_metric(grid: Grid, arm: Arm, record: Record) -> float:
-    """The figure of a trial that the search of its protocol goes by."""
-    search = grid.protocols[arm.protocol].search
-    assert search is not None
-    split, _, metric = search.metric.partition("/")
-    recorded = record.result[split]
-    if metric not in recorded:
-        raise InputError(
-            f"the search of protocol {arm.protocol!r} goes by {search.metric}, which {record.folder} does not have; "
-            f"it has {', '.join(f'{split}/{name}' for name in recorded)}"
-        )
-    return float(recorded[metric])
+    scores = {}
+    for arm, records in trials.items():
+        search = grid.protocols[arm.protocol].search
+        if search is None or arm.cell in unfinished:
+            continue
+        split, _, metric = search.metric.partition("/")
+        for record in filter(None, records):
+            if metric not in record.result[split]:
+                raise InputError(
+                    f"the search of protocol {arm.protocol!r} goes by {search.metric}, which {record.folder} does not "
+                    f"have; it has {', '.join(f'{split}/{name}' for name in record.result[split])}"
+                )
+        scores[arm] = float(np.mean([record.result[split][metric] for record in records if record]))
+    return scores
 
 
 def choose(grid: Grid, scores: Mapping[Arm, float]) -> list[Arm]:

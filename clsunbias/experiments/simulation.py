@@ -9,8 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.columns import Parameters, Simulated
-from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.grid import Grid, Parameters, Simulated
 from clsunbias.files import write_json
 
 SIMULATED = "_simulated"

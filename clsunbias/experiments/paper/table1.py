@@ -1,22 +1,27 @@
 """Table 1 and Figures 1 and 2: the toy under the authors' selection rule and under ours, and over many seeds."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
+import torch
 from rich.console import Console
 
 from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.statistics import mean_interval
 from clsunbias.experiments.paper.toy_figures import draw_toy
-from clsunbias.experiments.paper.toy_runs import RECALLS, RULES, toy_runs
 from clsunbias.experiments.report.sections import Section, write_table
 from clsunbias.experiments.running.config import load_yaml
 from clsunbias.experiments.running.executor import execute_all
+from clsunbias.experiments.running.run import Run
 from clsunbias.files import CONFIGS
+from clsunbias.selection import LastStep, LossRatio, SelectionRule
 
+RULES: Mapping[str, SelectionRule] = {"authors": LossRatio(), "last": LastStep()}
+RECALLS = [(split, side) for split in ("train", "test_1", "test_2") for side in ("neg", "pos")]
 TITLE = "Table 1: accuracy of negatives and positives on the toy (simulated data)"
 HEADER = ["", *(f"{split.replace('_', ' ')} {side}" for split, side in RECALLS), "w1", "w2"]
 AUTHORS, LAST = map(repr, RULES.values())
@@ -44,6 +49,52 @@ def reproduce_table1(out: Path, jobs: int | None, seeds: int, wandb: bool = Fals
         draw_toy(out / f"figure{number}", config, lines)
     Console().print(f"table1.md, .tex, .csv, table1_runs.csv, figure1 and figure2 (.png, .svg) in {out}")
     return 0
+
+
+class ToyRun(NamedTuple):
+    """One run of a row of ``configs/tables/table1.yaml``, with the seed ``paper`` for the paper's own."""
+
+    row: Mapping[str, Any]
+    rule: str  # key into RULES
+    seed: str
+    run: Run
+
+    def values(self) -> dict[str, float]:
+        """What a finished run came to: accuracy of each class on each split, and the direction of the weights."""
+        result = json.loads((self.run.out / "result.json").read_text())
+        values = {f"{split}/{side}_recall": result[split][f"{side}_recall"] for split, side in RECALLS}
+        w1, w2 = torch.nn.functional.normalize(self.line()[:2], dim=0).tolist()
+        return {**values, "weights/w1": w1, "weights/w2": w2}
+
+    def line(self) -> torch.Tensor:
+        """Weights and bias (w1, w2, b) of the selected model."""
+        state = torch.load(self.run.weights, map_location="cpu", weights_only=True)["state_dict"]
+        return torch.cat([state["network.weight"].flatten(), state["network.bias"]])
+
+
+def toy_runs(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int, wandb: bool = False) -> list[ToyRun]:
+    """All runs: each row under each rule, with the paper's seeds and then ``seeds`` times with others."""
+    planned = []
+    for repetition in (None, *range(seeds)):
+        seed = "paper" if repetition is None else str(repetition)
+        for row in rows:
+            files = tuple(CONFIGS / f"{name}.yaml" for name in (row["config"], f"objectives/{row['objective']}"))
+            for rule, selection in RULES.items():
+                folder = out / "runs" / "table1" / f"{row['config']}-{row['objective']}-{rule}" / seed
+                overrides = {"selection": f"clsunbias.selection.{type(selection).__name__}", **seeds_of(repetition)}
+                if wandb:
+                    overrides["wandb"] = {"group": f"table1/{row['config']}", "tags": [rule, seed]}
+                planned.append(ToyRun(row, rule, seed, Run(folder, files, tuple(overrides.items()))))
+    return planned
+
+
+def seeds_of(repetition: int | None) -> dict[str, Any]:
+    """Parameters of a repetition; unlike in the authors' code, training and test noise are independent."""
+    if repetition is None:
+        return {}
+    first = 1000 + 3 * repetition
+    data = {f"data.init_args.{name}_seed": first + index for index, name in enumerate(("train", "val", "test"))}
+    return {"seed_everything": repetition, **data}
 
 
 def table_cells(rows: Sequence[Mapping[str, Any]], runs: pd.DataFrame) -> list[Cell]:
