@@ -64,12 +64,7 @@ def grid_study(
 ) -> Study:
     """A grid's runs below ``OUT/runs/TABLE``, by the same rules as ``clsunbias reproduce``.
 
-    Args:
-        path: the grid's file.
-        root: of the runs.
-        columns: names of the columns to judge; None: all of the grid.
-        protocols: names of the protocols to judge; None: those that were begun.
-        seeds: runs of each cell that were asked for; None: what the grid says.
+    None judges all columns, the protocols that were begun, and as many seeds as the grid says.
 
     Raises:
         InputError: there is nothing to report, a run that is none of the grid, or one that cannot be trusted.

@@ -17,11 +17,7 @@ from clsunbias.files import write_csv, write_text
 
 
 def write_study(study: Study, out: Path) -> None:
-    """Writes everything into a folder, and prints the table.
-
-    Raises:
-        InputError: a record does not agree with its predictions; then nothing is written.
-    """
+    """Writes all of it into a folder, and prints the table; InputError before that, if predictions belie a record."""
     name, grid = study.name, study.grid
     scored, cells, comparisons = results(name, grid, study.finished)
     report = [

@@ -77,7 +77,7 @@ def arms(
     Args:
         grid: the grid.
         columns: names of the columns to run.
-        protocols: names of the protocols to run.
+        protocols: names of the protocols.
         folder: below which the arms' folders are.
         where: folder that the grid's configs are looked for in first, before the suite's own.
         wandb: whether the runs are shown on W&B, too: a group for every column.
@@ -185,10 +185,8 @@ def check_search(grid: Grid, protocol: str, planned: Sequence[Arm]) -> None:
 def search_scores(grid: Grid, trials: Mapping[Arm, Sequence[Record | None]]) -> dict[Arm, float]:
     """What a search goes by: the mean of its metric over each arm's trials.
 
-    Args:
-        grid: the grid.
-        trials: records of each arm, None for one that is not done. A cell with such a trial is left out as a whole,
-            for a choice among what is left would not be the search that was asked for.
+    A cell with a trial that is not done (None) is left out as a whole: a choice among what is left would not be the
+    search that was asked for.
 
     Raises:
         InputError: a record does not have the metric.

@@ -42,11 +42,7 @@ def simulated_part(grid: Grid) -> Grid:
 
 
 def make_recordings(simulated: Simulated, home: Path) -> None:
-    """Writes a raw tree and its manifest into a folder, unless the manifest is there; it is written last.
-
-    Raises:
-        InputError: another simulation is there.
-    """
+    """Writes a raw tree and, last, its manifest into a folder, unless it is there; InputError if another one is."""
     # Imported here: they take scipy.signal with them, a second and a half of every other call of ``reproduce``.
     from clsunbias.speech.preparation import prepare
     from clsunbias.speech.simulated import simulate

@@ -105,10 +105,7 @@ def missing_lines(root: Path, runs: Sequence[Run]) -> list[str]:
 def complete(read: Callable[[Records], Study], jobs: int | None, dask: str | None) -> tuple[Study, dict[Run, str]]:
     """Runs what is missing of a study; a search's choice first, then the runs of what it chose.
 
-    Args:
-        read: reads the study, given the records that were read before.
-        jobs: as of :func:`clsunbias.experiments.running.executor.execute_all`, like dask.
-        dask: see jobs.
+    ``read`` reads it anew, given the records that were read before; jobs and dask are those of ``execute_all``.
 
     Returns:
         The study then, and the runs that failed with what went wrong.
@@ -141,11 +138,7 @@ def check_weights(study: Study) -> None:
 
 def shown(study: Study, simulated: bool) -> Study:
     """The part of a study whose data are simulated, or are not; columns without a run go with those that are not."""
-    kinds = {
-        arm.column: bool(record.result["simulated"])
-        for arm, by_seed in study.finished.items()
-        for record in by_seed.values()
-    }
+    kinds = {arm.column: run.result["simulated"] for arm, runs in study.finished.items() for run in runs.values()}
     columns = [name for name in study.columns if kinds.get(name, False) == simulated]
     return dataclasses.replace(
         study,

@@ -98,12 +98,7 @@ def seeds_of(repetition: int | None) -> dict[str, Any]:
 
 
 def table_cells(rows: Sequence[Mapping[str, Any]], runs: pd.DataFrame) -> list[Cell]:
-    """Cells of the paper's seeds; then of the repetition, with the paired difference of Cls-unbias from ERM.
-
-    Args:
-        rows: as ``configs/tables/table1.yaml`` has them, ERM before Cls-unbias.
-        runs: a line a run: row, selection and seed, then what it came to.
-    """
+    """Cells of the paper's seeds; then of the repetition, with the paired difference of Cls-unbias from ERM."""
     paper, repeated = list[Cell](), list[Cell]()
     for rule in RULE_TITLES:
         erm: dict[str, tuple[str, pd.DataFrame]] = {}
@@ -116,7 +111,7 @@ def table_cells(rows: Sequence[Mapping[str, Any]], runs: pd.DataFrame) -> list[C
             if others.empty:
                 continue
             repeated += cells(label, rule, others)
-            if row["objective"] == "erm":
+            if row["objective"] == "erm":  # stands first
                 erm[config] = label, others
             else:  # paired: both were trained and tested on the same draws
                 baseline, theirs = erm[config]

@@ -70,15 +70,7 @@ def train_line(
     """A linear model of the toy, trained in a moment: full batch, Adam, the last weights, nothing kept.
 
     With 1000 steps at 0.01 this is the run of ``configs/toy_*.yaml``; a fifth of the steps at five times the rate comes
-    within a few hundredths of it.
-
-    Args:
-        train: the training split.
-        objective: what training minimises.
-        schedules: of the objective's numbers, by name; none by default.
-        seed: of the initialisation.
-        steps: of the optimiser.
-        learning_rate: of Adam.
+    within a few hundredths of it. Schedules are of the objective's numbers, by name; the seed is of the initialisation.
 
     Returns:
         The line (w1, w2, b), float32 ``(3,)``: positive is predicted where w1·f1 + w2·f2 + b > 0.

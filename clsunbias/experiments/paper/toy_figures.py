@@ -63,13 +63,7 @@ def draw_boundary(axes: Axes, line: Line, model: Tensor) -> None:
 
 
 def draw_splits(figure: Figure, splits: Mapping[str, Split], models: Mapping[Line, Tensor]) -> None:
-    """Class densities and decision boundaries, a panel for each split.
-
-    Args:
-        figure: an empty one.
-        splits: of the toy, by name.
-        models: (w1, w2, b) of each.
-    """
+    """Class densities and the decision boundaries of models (w1, w2, b), a panel for each split."""
     panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
     for axes, (name, split) in zip(panels, splits.items(), strict=True):
         draw_density(axes, split)
@@ -86,13 +80,7 @@ def draw_splits(figure: Figure, splits: Mapping[str, Split], models: Mapping[Lin
 
 
 def draw_toy(path: Path, config: str, models: Mapping[tuple[str, str], Tensor]) -> None:
-    """Figure 1 (balanced) or 2 (imbalanced): class densities and decision boundaries on train, test 1 and test 2.
-
-    Args:
-        path: without suffix; PNG and SVG are written.
-        config: name of the toy's config, whose data are drawn.
-        models: (w1, w2, b), by objective and selection rule.
-    """
+    """Writes Figure 1 (balanced) or 2 (imbalanced): a config's train, test 1 and test 2, and models by LINES' keys."""
     splits = Toy(**load_yaml(CONFIGS / f"{config}.yaml")["data"]["init_args"]).load()
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     shown = {name: splits[name] for name in ("train", "test_1", "test_2")}

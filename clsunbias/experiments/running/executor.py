@@ -35,12 +35,8 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
 
     A lock keeps two grids from doing the same one; it goes with the process that holds it.
 
-    Args:
-        run: to do; nothing is done if it is finished, or if the run that it starts from is not.
-        wait: if another process is at it, whether to wait for that.
-
     Returns:
-        The run, and nothing, what went wrong, or BUSY.
+        The run, and nothing, what went wrong, or BUSY: another process is at it, and this is not to wait for that.
     """
     if run.after and not run.after.is_done:
         return failed(run, f"{run.after.out} has no result\nnot tried: the run that it starts from has failed")
@@ -88,11 +84,7 @@ def fit(run: Run) -> str:
 
 
 def check(runs: Sequence[Run]) -> None:
-    """Has the command line read the options of runs, one run of each set of parameters, and does nothing else.
-
-    Raises:
-        InputError: a parameter that is not there, or a value that it does not take.
-    """
+    """Raises InputError if the command line does not take the options of a run, one of each set of parameters."""
     from clsunbias.commands.fit import run as run_command
 
     for run in {run.out.parent: run for run in runs}.values():
@@ -155,14 +147,7 @@ def in_stages(runs: Sequence[Run], limit: int, workers: Workers) -> Iterator[tup
 
 
 def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> Iterator[tuple[Run, str]]:
-    """Outcomes of runs as they come; a killed worker costs only what the workers were at, which is done again.
-
-    Args:
-        runs: to do.
-        limit: how many at a time.
-        wait: see :func:`execute`.
-        workers: that do them.
-    """
+    """Outcomes of runs, so many at a time; a killed worker costs only what the workers were at, which is done again."""
     todo, under_way = deque(runs), dict[Future[tuple[Run, str]], Run]()
     lost, suspects = Counter[tuple[Run, float]](), dict[Run, Exception]()
     while todo or under_way:

@@ -104,22 +104,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Record:
-    """What a finished run left.
-
-    Attributes:
-        folder: of the run.
-        result: content of ``result.json``.
-    """
+    """What a finished run left: its folder, and the content of ``result.json``."""
 
     folder: Path
     result: Mapping[str, Any]
 
     def predictions(self) -> bytes:
-        """``predictions.csv``: split, unit, label, and a probability a class.
-
-        Raises:
-            InputError: the file is not the one that the record was written with.
-        """
+        """``predictions.csv``, the very file that the record was written with, or InputError."""
         path = self.folder / "predictions.csv"
         content = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(content).hexdigest() != self.result["predictions_sha256"]:

@@ -45,13 +45,9 @@ class Workers:
 
 @contextlib.contextmanager
 def pool(jobs: int, dask: str | None) -> Iterator[Workers]:
-    """Workers on this machine or on a cluster.
+    """So many worker processes on this machine, or those of the Dask scheduler at an address.
 
     A single job, too, gets a process of its own: what kills it must not end the grid.
-
-    Args:
-        jobs: worker processes on this machine.
-        dask: address of a Dask scheduler whose workers take their place.
 
     Raises:
         InputError: there is no scheduler at that address, or dask is not installed.
