@@ -11,7 +11,7 @@ from clsunbias.experiments.grid_runs import grid_study, is_simulated, locate
 from clsunbias.experiments.loose_runs import loose_studies
 from clsunbias.experiments.report.sections import show
 from clsunbias.experiments.report.study_parts import report_parts
-from clsunbias.files import atomic
+from clsunbias.files import write_text
 from clsunbias.parser import Parser
 
 
@@ -47,8 +47,7 @@ def report(options: list[str]) -> int:
         from clsunbias.experiments.report.html.page import page  # which loads data sets, and torch with them
 
         content = page(studies, chosen.html.name)
-        with atomic(chosen.html) as temporary:
-            temporary.write_text(content)
+        write_text(chosen.html, content)
         size = f"{len(content.encode()) / 1e6:.2f} MB"
         Console().print(f"{chosen.html}, {size}", markup=False, highlight=False, soft_wrap=True)
     else:

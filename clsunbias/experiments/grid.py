@@ -25,13 +25,9 @@ register_type(Parameters, dict, Parameters)
 
 @dataclass(frozen=True)
 class Simulated:
-    """Made-up recordings in place of a corpus, for ``--simulated``.
+    """Made-up recordings in place of a corpus, for ``--simulated``: in its raw layout, of some speakers and hours.
 
     Attributes:
-        corpus: whose raw layout.
-        speakers: number of speakers.
-        hours: of their speech.
-        seed: of the recordings.
         test_cue: who of the test has the planted cue that informs about one class only.
         set: dotted parameters on top of the column's.
     """

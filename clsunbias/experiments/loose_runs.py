@@ -112,14 +112,11 @@ def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]]) -> St
         baselines=["erm"] if "erm" in rows else [],
     )
     finished = {}
-    commands = ["# in the folder of the runs"]
     for name, by_seed in rows.items():
-        first = by_seed[min(by_seed)].record.folder
-        arm = Arm("fit", "data", name, "", Run(first, ()))
-        finished[arm] = {seed: by_seed[seed].record for seed in sorted(by_seed)}
-        commands += [
-            f"clsunbias fit --config {record.folder.relative_to(folder) / 'config.yaml'} "
-            f"--out again/{record.folder.relative_to(folder)}"
-            for record in finished[arm].values()
-        ]
+        records = {seed: by_seed[seed].record for seed in sorted(by_seed)}
+        first = next(iter(records.values())).folder
+        finished[Arm("fit", "data", name, "", Run(first, ()))] = records
+    runs = [record.folder.relative_to(folder) for records in finished.values() for record in records.values()]
+    commands = [f"clsunbias fit --config {run / 'config.yaml'} --out again/{run}" for run in runs]
+    commands.insert(0, "# in the folder of the runs")
     return Study(label, grid, ["data"], [], finished, {}, [], [], commands, "clsunbias report again")

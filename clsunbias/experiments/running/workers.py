@@ -99,9 +99,8 @@ def end_with(parent: int) -> None:
 
 def pin_device(worker: str) -> None:
     """Shows a worker, by the number in its name, one of several GPUs: runs share them; before torch looks for any."""
-    visible = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
-    if not visible:
-        visible = [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+    named = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
+    visible = named or [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
     number = re.search(r"(\d+)$", worker)
     if len(visible) > 1 and number:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible[int(number[1]) % len(visible)]
