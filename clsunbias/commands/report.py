@@ -42,7 +42,6 @@ def report(options: list[str]) -> int:
         os.environ["CLSUNBIAS_DATA"] = str(located[1].resolve().parents[1] / "simulated")
     columns, protocols = (named.split(",") if named else None for named in (chosen.columns, chosen.protocols))
     studies = [grid_study(*located, columns, protocols, chosen.seeds)] if located else loose_studies(chosen.runs)
-    missing = [line for study in studies for line in study.missing]
     if chosen.html:
         from clsunbias.experiments.report.html.page import page  # which loads data sets, and torch with them
 
@@ -54,8 +53,7 @@ def report(options: list[str]) -> int:
         for study in studies:
             for parts in report_parts(study):
                 show(study.grid.title, parts)
-    for line in missing:
-        Console(stderr=True).print(f"missing: {line}", markup=False, highlight=False, soft_wrap=True)
-    for line in (line for study in studies for line in study.extra):
-        Console(stderr=True).print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
+    missing = [f"missing: {line}" for study in studies for line in study.missing]
+    for line in (*missing, *(f"left out: {line}" for study in studies for line in study.extra)):
+        Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
     return int(bool(missing))

@@ -168,11 +168,7 @@ class Grid:
 
 
 def load_grid(path: Path) -> Grid:
-    """Reads a grid.
-
-    Raises:
-        InputError: the file is missing, is no grid, names what it does not have, or has too few seeds.
-    """
+    """Reads a grid; InputError if there is none, it names what it does not have, or it has too few seeds."""
     if not path.is_file():
         raise InputError(f"there is no grid {path}")
     parser = Parser()
@@ -199,8 +195,8 @@ def check(grid: Grid) -> None:
         for name in names:
             if name not in known:
                 raise InputError(f"it names a {kind} {name!r}; it has {', '.join(known)}")
-    searches = [protocol.search for protocol in grid.protocols.values() if protocol.search]
-    for name in (*grid.metrics, *grid.also, *(search.metric for search in searches)):
+    searched = [protocol.search.metric for protocol in grid.protocols.values() if protocol.search]
+    for name in (*grid.metrics, *grid.also, *searched):
         if not is_metric(name.partition("/")[2]):
             raise InputError(f"it names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
     for name, protocol in grid.protocols.items():
@@ -214,11 +210,7 @@ def check(grid: Grid) -> None:
 
 
 def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] | None, seeds: int | None) -> Grid:
-    """Some columns and protocols of a grid with so many runs of each cell; None leaves all, or their own number.
-
-    Raises:
-        InputError: a name that the grid does not have, or fewer than two seeds.
-    """
+    """Some columns and protocols of a grid with so many runs of each cell, None: its own; InputError if it lacks one."""
     for kind, names, known in (("column", columns, grid.columns), ("protocol", protocols, grid.protocols)):
         for name in names or ():
             if name not in known:

@@ -69,7 +69,8 @@ def grid_study(
     Raises:
         InputError: there is nothing to report, a run that is none of the grid, or one that cannot be trusted.
     """
-    simulated = is_simulated(path, root)
+    shipped, simulated = path in shipped_tables().values(), is_simulated(path, root)
+    typed = path.stem if shipped else path.name
     whole = simulated_part(load_grid(path)) if simulated else load_grid(path)
     judged = [name for name in whole.protocols if (root / name).is_dir()] if protocols is None else protocols
     grid = narrow(whole, columns, judged, seeds)
@@ -81,37 +82,32 @@ def grid_study(
     if not study.finished:
         lacking = "two finished runs of one cell" if any(study.records.values()) else "finished run"
         listed = "".join(f"\n  missing: {line}" for line in study.missing)
-        again = f"make them with: clsunbias reproduce {typed_name(path)} --out DIR"
+        again = f"make them with: clsunbias reproduce {typed} --out DIR"
         raise InputError(f"{root} holds no {lacking} of {path.name}, nothing to report{listed}\n{again}")
     not_begun = [name for name in grid.columns if name not in begun and name not in absent]
     asked = options(columns=columns, protocols=protocols, seeds=seeds)
-    named = "" if path in shipped_tables().values() else f" --grid {path.name}"
+    named = "" if shipped else f" --grid {typed}"
     return dataclasses.replace(
         study,
         missing=[*study.missing, *(f"{grid.columns[name].label}: not begun" for name in not_begun)],
         extra=extra,
-        commands=commands(path, whole, grid, begun, simulated, seeds),
+        commands=commands(typed, whole, grid, begun, simulated, seeds),
         report=f"clsunbias report results/runs/{study.name}{named}{asked}",
     )
 
 
 def commands(
-    path: Path, whole: Grid, grid: Grid, begun: Sequence[str], simulated: bool, seeds: int | None
+    typed: str, whole: Grid, grid: Grid, begun: Sequence[str], simulated: bool, seeds: int | None
 ) -> list[str]:
     """The commands that bring the data of some columns and make their runs again."""
-    gets = [] if simulated else dict.fromkeys(grid.columns[name].get for name in begun if grid.columns[name].get)
+    gets = [] if simulated else [get for name in begun if (get := grid.columns[name].get)]
     part = options(
         columns=None if begun == list(whole.columns) else begun,
         protocols=None if list(grid.protocols) == list(whole.protocols) else list(grid.protocols),
         simulated=simulated,
         seeds=seeds,
     )
-    return [*gets, f"clsunbias reproduce {typed_name(path)} --out results{part}"]
-
-
-def typed_name(path: Path) -> str:
-    """A grid as a command names it."""
-    return path.stem if path in shipped_tables().values() else path.name
+    return [*gets, f"clsunbias reproduce {typed} --out results{part}"]
 
 
 def options(**values: object) -> str:

@@ -16,8 +16,6 @@ from clsunbias.experiments.running.config import difference
 from clsunbias.experiments.running.run import Record, Run, read_record
 from clsunbias.experiments.study import Study
 
-BINARY = ("neg_f1", "pos_f1")
-
 
 class Fit(NamedTuple):
     """A finished run and its config."""
@@ -27,12 +25,9 @@ class Fit(NamedTuple):
 
 
 def loose_studies(folder: Path) -> list[Study]:
-    """The finished runs below a folder, a study for each data set.
+    """The finished runs below a folder, a study for each data set; InputError if there are none that may be trusted.
 
     Runs of one objective on the same data are its seeds: nothing but seeds may differ between their configs.
-
-    Raises:
-        InputError: there is no finished run, one cannot be trusted, or runs do not belong together.
     """
     folders = sorted(path.parent for path in folder.rglob("config.yaml"))
     done = [run for run in folders if (run / "result.json").exists()]
@@ -101,7 +96,7 @@ def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]]) -> St
     splits = [split for split in results[0]["units"] if split not in {"train", "val"}]
     if not splits:
         raise InputError(f"{folder} holds runs without a test split (withhold_test): name their grid with --grid")
-    also = ["loss_gap", *(name for name in BINARY if name in results[0][splits[0]])]
+    also = ["loss_gap", *(name for name in ("neg_f1", "pos_f1") if name in results[0][splits[0]])]
     grid = Grid(
         title=f"{label}: runs of clsunbias fit",
         rows={name: Row(name, "") for name in rows},

@@ -72,15 +72,9 @@ def trials_of(grid: Grid, arm: Arm) -> list[Run]:
 def arms(
     grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: Path, where: Path, wandb: bool = False
 ) -> list[Arm]:
-    """Every arm of some columns and protocols.
+    """Every arm of some columns and protocols, each with a folder of its own below ``folder``.
 
-    Args:
-        grid: the grid.
-        columns: names of the columns to run.
-        protocols: names of the protocols.
-        folder: below which the arms' folders are.
-        where: folder that the grid's configs are looked for in first, before the suite's own.
-        wandb: whether the runs are shown on W&B, too: a group for every column.
+    Configs are looked for in ``where`` first, before the suite's own; W&B shows the runs in a group for every column.
 
     Raises:
         InputError: a config is not there, rows come after each other in a circle, or a search is unfair.
@@ -186,10 +180,7 @@ def search_scores(grid: Grid, trials: Mapping[Arm, Sequence[Record | None]]) -> 
     """What a search goes by: the mean of its metric over each arm's trials.
 
     A cell with a trial that is not done (None) is left out as a whole: a choice among what is left would not be the
-    search that was asked for.
-
-    Raises:
-        InputError: a record does not have the metric.
+    search that was asked for. InputError, if a record does not have the metric.
     """
     unfinished = {arm.cell for arm, records in trials.items() if not all(records)}
     scores = {}

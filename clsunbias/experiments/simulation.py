@@ -17,12 +17,9 @@ SIMULATED = "_simulated"
 
 
 def simulated_part(grid: Grid) -> Grid:
-    """The part of a grid that has a simulation, as it is run on that.
+    """The part of a grid that has a simulation, as it is run on that; InputError if none has.
 
     Nothing published stands beside simulated results, and the title and each column say what they are.
-
-    Raises:
-        InputError: no column has a simulation.
     """
     columns = {}
     for name, column in grid.columns.items():

@@ -54,11 +54,7 @@ class Study:
 def read_study(
     name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent: Sequence[str], known: Records | None = None
 ) -> Study:
-    """Reads how far the planned runs of a grid are, but for records that are known; nothing is run.
-
-    Raises:
-        InputError: a record is of another config or other data, or cannot be trusted.
-    """
+    """Reads how far planned runs are, less the records that are known; InputError if one is not what is asked for."""
     records = dict[Run, Record | None]()
 
     def read(run: Run) -> Record | None:

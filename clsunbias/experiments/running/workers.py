@@ -30,12 +30,9 @@ UNPINNED = dict(os.environ)
 
 @dataclass(frozen=True)
 class Workers:
-    """Workers.
+    """So many workers; ``submit(function, *args)`` starts a call, ``chances`` is how often if it gets no further.
 
-    Attributes:
-        submit: starts ``function(*args)`` in one of them; the future's exception is of the worker if not of function.
-        size: how many there are.
-        chances: how often to submit what gets no further.
+    A future's exception is of the worker if not of the function.
     """
 
     submit: Callable[..., Future[Any]]
@@ -45,12 +42,9 @@ class Workers:
 
 @contextlib.contextmanager
 def pool(jobs: int, dask: str | None) -> Iterator[Workers]:
-    """So many worker processes on this machine, or those of the Dask scheduler at an address.
+    """So many worker processes on this machine, or those of the Dask scheduler at an address; see :func:`cluster`.
 
     A single job, too, gets a process of its own: what kills it must not end the grid.
-
-    Raises:
-        InputError: there is no scheduler at that address, or dask is not installed.
     """
     if dask is not None:
         with cluster(dask) as client:
@@ -75,7 +69,7 @@ def pool(jobs: int, dask: str | None) -> Iterator[Workers]:
 
 
 def cluster(address: str) -> Any:
-    """A client of a Dask scheduler, to be closed."""
+    """A client of a Dask scheduler, to be closed; InputError if there is none, or dask is not installed."""
     try:
         from distributed import Client
     except ImportError as error:
