@@ -210,7 +210,7 @@ def check(grid: Grid) -> None:
 
 
 def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] | None, seeds: int | None) -> Grid:
-    """Some columns and protocols of a grid with so many runs of each cell, None: its own; InputError if it lacks one."""
+    """Some columns and protocols of a grid, with so many runs of each cell; None keeps all, or their own number."""
     for kind, names, known in (("column", columns, grid.columns), ("protocol", protocols, grid.protocols)):
         for name in names or ():
             if name not in known:

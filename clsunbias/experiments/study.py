@@ -11,9 +11,6 @@ from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm, choose, runs_of, search_scores, trials_of
 from clsunbias.experiments.running.run import Record, Run
 
-Records = Mapping[Run, Record | None]
-"""Run → its record, None while it is not done."""
-
 
 @dataclass(frozen=True)
 class Study:
@@ -30,7 +27,8 @@ class Study:
         extra: finished runs that take no part, for their seeds are not those asked for: a line for each arm.
         commands: that make the runs again.
         report: the command that reports them then.
-        records: every run that the study needs: the table's, a search's, and those whose weights others start from.
+        records: of every run that the study needs (the table's, a search's, and those whose weights others start from),
+            None while it is not done.
     """
 
     name: str
@@ -43,7 +41,7 @@ class Study:
     extra: Sequence[str] = ()
     commands: Sequence[str] = ()
     report: str = ""
-    records: Records = field(default_factory=dict)
+    records: Mapping[Run, Record | None] = field(default_factory=dict)
 
     @property
     def to_do(self) -> list[Run]:
@@ -51,15 +49,13 @@ class Study:
         return [run for run, record in self.records.items() if record is None]
 
 
-def read_study(
-    name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent: Sequence[str], known: Records | None = None
-) -> Study:
-    """Reads how far planned runs are, less the records that are known; InputError if one is not what is asked for."""
+def read_study(name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent: Sequence[str]) -> Study:
+    """Reads how far the planned runs below a folder are; InputError if a record is not of what is asked for."""
     records = dict[Run, Record | None]()
 
     def read(run: Run) -> Record | None:
         if run not in records:
-            records[run] = (known or {}).get(run) or run.record()
+            records[run] = run.record()
         return records[run]
 
     def table_records(arm: Arm) -> dict[int, Record]:
@@ -98,10 +94,10 @@ def missing_lines(root: Path, runs: Sequence[Run]) -> list[str]:
     return lines
 
 
-def complete(read: Callable[[Records], Study], jobs: int | None, dask: str | None) -> tuple[Study, dict[Run, str]]:
+def complete(read: Callable[[], Study], jobs: int | None, dask: str | None) -> tuple[Study, dict[Run, str]]:
     """Runs what is missing of a study; a search's choice first, then the runs of what it chose.
 
-    ``read`` reads it anew, given the records that were read before; jobs and dask are those of ``execute_all``.
+    ``read`` says how far it is; jobs and dask are those of ``execute_all``.
 
     Returns:
         The study then, and the runs that failed with what went wrong.
@@ -109,7 +105,7 @@ def complete(read: Callable[[Records], Study], jobs: int | None, dask: str | Non
     Raises:
         InputError: a record cannot be trusted, a run cannot be started, or its options are wrong; before any training.
     """
-    study, failures = read({}), dict[Run, str]()  # a record of another grid is said before any training
+    study, failures = read(), dict[Run, str]()  # a record of another grid is said before any training
     while to_do := [run for run in study.to_do if run not in failures]:
         # Imported here: a table that is complete needs no worker.
         from clsunbias.experiments.running.executor import check, execute_all
@@ -117,7 +113,7 @@ def complete(read: Callable[[Records], Study], jobs: int | None, dask: str | Non
         check_weights(study)
         check(to_do)
         failures |= execute_all(to_do, jobs, dask)
-        study = read(study.records)
+        study = read()
         failures |= dict.fromkeys(set(study.to_do) & set(to_do) - set(failures), "it has left no result")
     return study, failures
 

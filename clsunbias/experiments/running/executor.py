@@ -100,15 +100,12 @@ def check(runs: Sequence[Run]) -> None:
 
 
 def execute_all(runs: Sequence[Run], jobs: int | None, dask: str | None = None) -> dict[Run, str]:
-    """Does all runs, several at a time, each after the run whose weights it starts from.
+    """Does all runs, several at a time, each after the run whose weights it starts from; returns what failed, and why.
 
     Args:
         runs: to do.
         jobs: worker processes, one thread each; None: one for each core.
         dask: address of a Dask scheduler whose workers take their place.
-
-    Returns:
-        The runs that failed, with what went wrong.
 
     Raises:
         InputError: there is no scheduler at that address, or dask is not installed.

@@ -30,9 +30,9 @@ UNPINNED = dict(os.environ)
 
 @dataclass(frozen=True)
 class Workers:
-    """So many workers; ``submit(function, *args)`` starts a call, ``chances`` is how often if it gets no further.
+    """Where calls are done: how to start one, by how many workers, and how often to try what gets no further.
 
-    A future's exception is of the worker if not of the function.
+    The exception of ``submit(function, *args)``'s future is of the worker if not of the function.
     """
 
     submit: Callable[..., Future[Any]]
