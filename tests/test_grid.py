@@ -8,9 +8,8 @@ import pytest
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid, Protocol, Search, load_grid, narrow
-from clsunbias.experiments.plan import Arm, arms
+from clsunbias.experiments.plan import Arm, applies, arms, settings
 from clsunbias.experiments.running.executor import check
-from clsunbias.experiments.settings import applies, settings
 from clsunbias.files import CONFIGS
 from tests.fakes import write_grid
 

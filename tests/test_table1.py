@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from clsunbias.__main__ import main
-from clsunbias.experiments.paper.toy_runs import seeds_of
+from clsunbias.experiments.paper.table1 import seeds_of
 
 COLUMNS = ["table", "row", "column", "metric", "value", "sd", "n", "low", "high", "published", "difference"]
 COLUMNS += ["protocol", "selection", "simulated"]
@@ -23,7 +23,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     out = tmp_path_factory.mktemp("table1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("clsunbias.experiments.paper.toy_runs.seeds_of", short)
+        patch.setattr("clsunbias.experiments.paper.table1.seeds_of", short)
         assert main(["reproduce", "table1", "--out", str(out), "--seeds", "2", "--jobs", "1"]) == 0
         yield out
 

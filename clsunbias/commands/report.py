@@ -11,7 +11,7 @@ from clsunbias.experiments.grid_runs import grid_study, is_simulated, locate
 from clsunbias.experiments.loose_runs import loose_studies
 from clsunbias.experiments.report.sections import show
 from clsunbias.experiments.report.study_parts import report_parts
-from clsunbias.files import atomic
+from clsunbias.files import write_text
 from clsunbias.parser import Parser
 
 
@@ -42,21 +42,18 @@ def report(options: list[str]) -> int:
         os.environ["CLSUNBIAS_DATA"] = str(located[1].resolve().parents[1] / "simulated")
     columns, protocols = (named.split(",") if named else None for named in (chosen.columns, chosen.protocols))
     studies = [grid_study(*located, columns, protocols, chosen.seeds)] if located else loose_studies(chosen.runs)
-    missing = [line for study in studies for line in study.missing]
     if chosen.html:
         from clsunbias.experiments.report.html.page import page  # which loads data sets, and torch with them
 
         content = page(studies, chosen.html.name)
-        with atomic(chosen.html) as temporary:
-            temporary.write_text(content)
+        write_text(chosen.html, content)
         size = f"{len(content.encode()) / 1e6:.2f} MB"
         Console().print(f"{chosen.html}, {size}", markup=False, highlight=False, soft_wrap=True)
     else:
         for study in studies:
             for parts in report_parts(study):
                 show(study.grid.title, parts)
-    for line in missing:
-        Console(stderr=True).print(f"missing: {line}", markup=False, highlight=False, soft_wrap=True)
-    for line in (line for study in studies for line in study.extra):
-        Console(stderr=True).print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
+    missing = [f"missing: {line}" for study in studies for line in study.missing]
+    for line in (*missing, *(f"left out: {line}" for study in studies for line in study.extra)):
+        Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
     return int(bool(missing))

@@ -3,12 +3,12 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.columns import Column
 from clsunbias.experiments.running.run import Run
 from clsunbias.parser import Parser
 
@@ -42,7 +42,7 @@ def reproduce(options: list[str]) -> int:
     from clsunbias.experiments.grid_runs import shipped_tables
     from clsunbias.experiments.outputs import write_study
     from clsunbias.experiments.plan import arms
-    from clsunbias.experiments.simulation import SIMULATED, refuse_simulated, simulated_grid
+    from clsunbias.experiments.simulation import SIMULATED, make_recordings, refuse_simulated, simulated_part
     from clsunbias.experiments.study import complete, read_study
 
     path = shipped_tables().get(chosen.table, Path(chosen.table))
@@ -60,18 +60,19 @@ def reproduce(options: list[str]) -> int:
         path, chosen.out = path.absolute(), chosen.out.absolute()
     if chosen.simulated:
         data_root = (chosen.out / "simulated").resolve()
-        grid, name = simulated_grid(grid, data_root), f"{name}{SIMULATED}"
+        for key, column in grid.columns.items():
+            if column.simulated:
+                make_recordings(column.simulated, data_root / key)
+        grid, name = simulated_part(grid), f"{name}{SIMULATED}"
         os.environ["CLSUNBIAS_DATA"] = str(data_root)
     else:
         refuse_simulated(grid)
-    fetch_images(grid.columns.values())
+    fetch_images(column.source for column in grid.columns.values())
     root = chosen.out / "runs" / name
-    absent = [key for key, column in grid.columns.items() if not column.has_data]
-    present = [key for key in grid.columns if key not in absent]
+    present = [key for key, column in grid.columns.items() if column.has_data]
+    absent = [key for key in grid.columns if key not in present]
     planned = arms(grid, present, list(grid.protocols), root, path.parent, chosen.wandb)
-    study, failures = complete(
-        lambda known: read_study(name, grid, planned, root, absent, known), chosen.jobs, chosen.dask
-    )
+    study, failures = complete(partial(read_study, name, grid, planned, root, absent), chosen.jobs, chosen.dask)
     write_study(study, chosen.out)
     say_failures(failures, len(study.records))
     if chosen.wandb:
@@ -79,9 +80,9 @@ def reproduce(options: list[str]) -> int:
     return int(bool(study.to_do))
 
 
-def fetch_images(columns: Iterable[Column]) -> None:
-    """Fetches the official images that columns need and that are not there, where that is possible."""
-    for path in dict.fromkeys(column.source for column in columns):
+def fetch_images(sources: Iterable[Path | None]) -> None:
+    """Fetches the official images that are not there, where that is possible."""
+    for path in dict.fromkeys(sources):
         if path and path.suffix == ".npz" and not path.exists():
             from clsunbias.data.medmnist import official_npz
 

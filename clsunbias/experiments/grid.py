@@ -5,11 +5,74 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from jsonargparse.typing import register_type
+
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.statistics import METRICS, is_metric
-from clsunbias.experiments.columns import Column, Parameters
 from clsunbias.experiments.running.config import load_yaml
+from clsunbias.files import data_root
 from clsunbias.parser import Parser
+
+
+class Parameters(dict[str, Any]):
+    """Dotted parameters of the command line and their values, which it checks; classes in them are not made here."""
+
+    __slots__ = ()  # jsonargparse copies what has attributes by these alone
+
+
+register_type(Parameters, dict, Parameters)
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Made-up recordings in place of a corpus, for ``--simulated``: in its raw layout, of some speakers and hours.
+
+    Attributes:
+        test_cue: who of the test has the planted cue that informs about one class only.
+        set: dotted parameters on top of the column's.
+    """
+
+    corpus: Literal["daic_woz", "modma", "adress"]
+    speakers: int
+    hours: float
+    seed: int = 0
+    test_cue: Literal["as_in_train", "none", "all"] = "as_in_train"
+    set: Parameters = field(default_factory=Parameters)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A data set.
+
+    Attributes:
+        label: as tables show it.
+        configs: its config under each protocol; a protocol that is not named is not run.
+        needs: file below the data root without which there are no data; None when nothing is needed.
+        get: the command that brings it.
+        set: dotted parameters on top of the config.
+        per_seed: dotted parameters that take the value of the run's seed.
+        published: row → metric → the paper's (mean, standard deviation).
+        simulated: what takes its place in a table of simulated results.
+    """
+
+    label: str
+    configs: dict[str, str]
+    needs: str | None = None
+    get: str = ""
+    set: Parameters = field(default_factory=Parameters)
+    per_seed: list[str] = field(default_factory=list)
+    published: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    simulated: Simulated | None = None
+
+    @property
+    def source(self) -> Path | None:
+        """The file without which there are no data."""
+        return data_root(None) / self.needs if self.needs else None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the data are there, as far as can be seen without loading them."""
+        return self.source is None or self.source.exists()
 
 
 @dataclass(frozen=True)
@@ -71,12 +134,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Curves:
-    """A figure of training curves.
-
-    Attributes:
-        column: whose runs.
-        rows: methods to compare.
-    """
+    """A figure of training curves: of a column's runs, to compare some rows."""
 
     column: str
     rows: list[str]
@@ -110,11 +168,7 @@ class Grid:
 
 
 def load_grid(path: Path) -> Grid:
-    """Reads a grid.
-
-    Raises:
-        InputError: the file is missing, is no grid, names what it does not have, or has too few seeds.
-    """
+    """Reads a grid; InputError if there is none, it names what it does not have, or it has too few seeds."""
     if not path.is_file():
         raise InputError(f"there is no grid {path}")
     parser = Parser()
@@ -141,8 +195,8 @@ def check(grid: Grid) -> None:
         for name in names:
             if name not in known:
                 raise InputError(f"it names a {kind} {name!r}; it has {', '.join(known)}")
-    searches = [protocol.search for protocol in grid.protocols.values() if protocol.search]
-    for name in (*grid.metrics, *grid.also, *(search.metric for search in searches)):
+    searched = [protocol.search.metric for protocol in grid.protocols.values() if protocol.search]
+    for name in (*grid.metrics, *grid.also, *searched):
         if not is_metric(name.partition("/")[2]):
             raise InputError(f"it names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
     for name, protocol in grid.protocols.items():
@@ -156,17 +210,7 @@ def check(grid: Grid) -> None:
 
 
 def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] | None, seeds: int | None) -> Grid:
-    """A part of a grid.
-
-    Args:
-        grid: the whole.
-        columns: names of the columns to keep; None keeps all.
-        protocols: names of the protocols to keep; None keeps all.
-        seeds: runs of each cell; None keeps each protocol's own number.
-
-    Raises:
-        InputError: a name that the grid does not have, or fewer than two seeds.
-    """
+    """Some columns and protocols of a grid, with so many runs of each cell; None keeps all, or their own number."""
     for kind, names, known in (("column", columns, grid.columns), ("protocol", protocols, grid.protocols)):
         for name in names or ():
             if name not in known:
@@ -174,9 +218,7 @@ def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] |
     if seeds is not None and seeds < 2:
         raise InputError(f"--seeds must be at least 2, got {seeds}: one seed has no interval")
     kept_columns = {name: column for name, column in grid.columns.items() if columns is None or name in columns}
-    kept_protocols = {
-        name: protocol if seeds is None else replace(protocol, seeds=seeds)
-        for name, protocol in grid.protocols.items()
-        if protocols is None or name in protocols
-    }
+    kept_protocols = {name: one for name, one in grid.protocols.items() if protocols is None or name in protocols}
+    if seeds is not None:
+        kept_protocols = {name: replace(protocol, seeds=seeds) for name, protocol in kept_protocols.items()}
     return replace(grid, columns=kept_columns, protocols=kept_protocols)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from clsunbias.errors import InputError
@@ -61,19 +62,15 @@ def grid_study(
     protocols: Sequence[str] | None = None,
     seeds: int | None = None,
 ) -> Study:
-    """A grid's runs below a folder, by the same rules as ``clsunbias reproduce``.
+    """A grid's runs below ``OUT/runs/TABLE``, by the same rules as ``clsunbias reproduce``.
 
-    Args:
-        path: the grid's file.
-        root: ``OUT/runs/TABLE``.
-        columns: names of the columns to judge; None: all of the grid.
-        protocols: names of the protocols to judge; None: those that were begun.
-        seeds: runs of each cell that were asked for; None: what the grid says.
+    None judges all columns, the protocols that were begun, and as many seeds as the grid says.
 
     Raises:
         InputError: there is nothing to report, a run that is none of the grid, or one that cannot be trusted.
     """
-    simulated = is_simulated(path, root)
+    shipped, simulated = path in shipped_tables().values(), is_simulated(path, root)
+    typed = path.stem if shipped else path.name
     whole = simulated_part(load_grid(path)) if simulated else load_grid(path)
     judged = [name for name in whole.protocols if (root / name).is_dir()] if protocols is None else protocols
     grid = narrow(whole, columns, judged, seeds)
@@ -85,74 +82,54 @@ def grid_study(
     if not study.finished:
         lacking = "two finished runs of one cell" if any(study.records.values()) else "finished run"
         listed = "".join(f"\n  missing: {line}" for line in study.missing)
-        again = f"make them with: clsunbias reproduce {typed_name(path)} --out DIR"
+        again = f"make them with: clsunbias reproduce {typed} --out DIR"
         raise InputError(f"{root} holds no {lacking} of {path.name}, nothing to report{listed}\n{again}")
     not_begun = [name for name in grid.columns if name not in begun and name not in absent]
     asked = options(columns=columns, protocols=protocols, seeds=seeds)
-    named = "" if path in shipped_tables().values() else f" --grid {path.name}"
+    named = "" if shipped else f" --grid {typed}"
     return dataclasses.replace(
         study,
         missing=[*study.missing, *(f"{grid.columns[name].label}: not begun" for name in not_begun)],
         extra=extra,
-        commands=commands(path, whole, grid, begun, simulated, seeds),
+        commands=commands(typed, whole, grid, begun, simulated, seeds),
         report=f"clsunbias report results/runs/{study.name}{named}{asked}",
     )
 
 
 def commands(
-    path: Path, whole: Grid, grid: Grid, begun: Sequence[str], simulated: bool, seeds: int | None
+    typed: str, whole: Grid, grid: Grid, begun: Sequence[str], simulated: bool, seeds: int | None
 ) -> list[str]:
     """The commands that bring the data of some columns and make their runs again."""
-    gets = [] if simulated else dict.fromkeys(grid.columns[name].get for name in begun if grid.columns[name].get)
+    gets = [] if simulated else [get for name in begun if (get := grid.columns[name].get)]
     part = options(
         columns=None if begun == list(whole.columns) else begun,
         protocols=None if list(grid.protocols) == list(whole.protocols) else list(grid.protocols),
         simulated=simulated,
         seeds=seeds,
     )
-    return [*gets, f"clsunbias reproduce {typed_name(path)} --out results{part}"]
-
-
-def typed_name(path: Path) -> str:
-    """A grid as a command names it."""
-    return path.stem if path in shipped_tables().values() else path.name
+    return [*gets, f"clsunbias reproduce {typed} --out results{part}"]
 
 
 def options(**values: object) -> str:
     """Options of a command as they are typed; those without a value are left out."""
-    typed = ""
-    for name, value in values.items():
-        if value not in (None, False):
-            text = ",".join(value) if isinstance(value, list) else str(value)
-            typed += f" --{name}" if value is True else f" --{name} {text}"
-    return typed
+    texts = {name: ",".join(value) if isinstance(value, list) else value for name, value in values.items() if value}
+    return "".join(f" --{name}" if text is True else f" --{name} {text}" for name, text in texts.items())
 
 
 def left_out(root: Path, path: Path, whole: Grid, grid: Grid, planned: Sequence[Arm]) -> list[str]:
-    """Finished runs of a grid's arms with seeds that were not asked for, a line for each arm.
-
-    Args:
-        root: folder of the runs.
-        path: the grid's file.
-        whole: the grid.
-        grid: the part of it that is judged; of other columns and protocols nothing is said.
-        planned: arms of that part.
+    """Finished runs of the arms of a part of a grid with seeds that were not asked for, a line for each arm.
 
     Raises:
-        InputError: a finished run below the folder is of no arm of the grid.
+        InputError: a finished run is of no arm of that part, nor of the whole grid's other columns and protocols.
     """
     known = {run.out for arm in planned for run in (*trials_of(grid, arm), *runs_of(grid, arm).values())}
+    elsewhere = {*product(whole.protocols, whole.columns)} - {*product(grid.protocols, grid.columns)}
     seeds: dict[Path, list[str]] = {arm.run.out: [] for arm in planned}
     strangers = []
     for out in sorted({result.parent for result in root.rglob("result.json")} - known):
-        protocol, column = (*out.relative_to(root).parts, "", "")[:2]
         if out.parent in seeds:
             seeds[out.parent].append(out.name)
-        elif (
-            protocol not in whole.protocols
-            or column not in whole.columns
-            or (protocol in grid.protocols and column in grid.columns)
-        ):
+        elif out.relative_to(root).parts[:2] not in elsewhere:
             strangers.append(out)
     if strangers:
         raise InputError(

@@ -3,19 +3,18 @@
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from clsunbias.errors import InputError
-from clsunbias.experiments.columns import Column
-from clsunbias.experiments.grid import Grid, Protocol, Row
+from clsunbias.experiments.grid import Column, Grid, Protocol, Row
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.config import difference
 from clsunbias.experiments.running.run import Record, Run, read_record
 from clsunbias.experiments.study import Study
-
-BINARY = ("neg_f1", "pos_f1")
 
 
 class Fit(NamedTuple):
@@ -26,12 +25,9 @@ class Fit(NamedTuple):
 
 
 def loose_studies(folder: Path) -> list[Study]:
-    """The finished runs below a folder, a study for each data set.
+    """The finished runs below a folder, a study for each data set; InputError if there are none that may be trusted.
 
     Runs of one objective on the same data are its seeds: nothing but seeds may differ between their configs.
-
-    Raises:
-        InputError: there is no finished run, one cannot be trusted, or runs do not belong together.
     """
     folders = sorted(path.parent for path in folder.rglob("config.yaml"))
     done = [run for run in folders if (run / "result.json").exists()]
@@ -47,7 +43,7 @@ def loose_studies(folder: Path) -> list[Study]:
     if not fits:
         listed = "".join(f"\n  missing: {name}" for name in missing)
         raise InputError(f"{folder} holds no finished run, nothing to report{listed}\nmake runs with clsunbias fit")
-    labels = data_labels(list(fits))
+    labels = data_labels(fits)
     studies = [study(folder, labels[data], rows) for data, rows in fits.items()]
     return [dataclasses.replace(studies[0], missing=missing), *studies[1:]]
 
@@ -64,40 +60,33 @@ def seedless(config: Any) -> Any:
 
 def check_fellow(fit: Fit, others: Mapping[int, Fit]) -> None:
     """Raises InputError if a run is not another seed of the same thing as others."""
-    for other in others.values():
+    folder, seed = fit.record.folder, fit.record.result["seed"]
+    for other in list(others.values())[:1]:  # the rest are its fellows
         differing = difference(seedless(other.config), seedless(fit.config))
         if differing:
             raise InputError(
-                f"{other.record.folder} and {fit.record.folder} are runs of one objective on the same data that differ "
-                f"in more than their seed ({differing.partition(' is ')[0]}): runs of different settings are not "
-                "mixed; report them one by one, or name the grid that they belong to with --grid"
+                f"{other.record.folder} and {folder} are runs of one objective on the same data that differ in more "
+                f"than their seed ({differing.partition(' is ')[0]}): runs of different settings are not mixed; "
+                "report them one by one, or name the grid that they belong to with --grid"
             )
-        if fit.record.result["seed"] in others:
-            same = others[fit.record.result["seed"]].record.folder
-            raise InputError(f"{same} and {fit.record.folder} are the same run; move one of them away")
-        return
+    if seed in others:
+        raise InputError(f"{others[seed].record.folder} and {folder} are the same run; move one of them away")
 
 
-def data_labels(datasets: Sequence[str]) -> dict[str, str]:
+def data_labels(datasets: Iterable[str]) -> dict[str, str]:
     """A label for each data set: its name, and the parameters in which it differs from another of that name."""
+    read = {dataset: json.loads(dataset) for dataset in datasets}
+    parameters = {dataset: pd.json_normalize(data).to_dict("records")[0] for dataset, (_, data) in read.items()}
     labels = {}
-    for dataset in datasets:
-        name, section = json.loads(dataset)
-        parameters = dict(leaves(section))
-        namesakes = [dict(leaves(other)) for other_name, other in map(json.loads, datasets) if other_name == name]
-        differing = [leaf for leaf, value in parameters.items() if any(other.get(leaf) != value for other in namesakes)]
-        listed = ", ".join(f"{leaf.rpartition('.')[2]} {parameters[leaf]}" for leaf in differing)
+    for dataset, (name, _) in read.items():
+        namesakes = [parameters[other] for other, (other_name, _) in read.items() if other_name == name]
+        listed = ", ".join(
+            f"{str(dotted).rpartition('.')[2]} {value}"
+            for dotted, value in parameters[dataset].items()
+            if any(other.get(dotted) != value for other in namesakes)
+        )
         labels[dataset] = f"{name} ({listed})" if listed else name
     return labels
-
-
-def leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted parameters and their values."""
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]]) -> Study:
@@ -107,7 +96,7 @@ def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]]) -> St
     splits = [split for split in results[0]["units"] if split not in {"train", "val"}]
     if not splits:
         raise InputError(f"{folder} holds runs without a test split (withhold_test): name their grid with --grid")
-    also = ["loss_gap", *(name for name in BINARY if name in results[0][splits[0]])]
+    also = ["loss_gap", *(name for name in ("neg_f1", "pos_f1") if name in results[0][splits[0]])]
     grid = Grid(
         title=f"{label}: runs of clsunbias fit",
         rows={name: Row(name, "") for name in rows},
@@ -118,14 +107,11 @@ def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]]) -> St
         baselines=["erm"] if "erm" in rows else [],
     )
     finished = {}
-    commands = ["# in the folder of the runs"]
     for name, by_seed in rows.items():
-        first = by_seed[min(by_seed)].record.folder
-        arm = Arm("fit", "data", name, "", Run(first, ()))
-        finished[arm] = {seed: by_seed[seed].record for seed in sorted(by_seed)}
-        commands += [
-            f"clsunbias fit --config {record.folder.relative_to(folder) / 'config.yaml'} "
-            f"--out again/{record.folder.relative_to(folder)}"
-            for record in finished[arm].values()
-        ]
+        records = {seed: by_seed[seed].record for seed in sorted(by_seed)}
+        first = next(iter(records.values())).folder
+        finished[Arm("fit", "data", name, "", Run(first, ()))] = records
+    runs = [record.folder.relative_to(folder) for records in finished.values() for record in records.values()]
+    commands = [f"clsunbias fit --config {run / 'config.yaml'} --out again/{run}" for run in runs]
+    commands.insert(0, "# in the folder of the runs")
     return Study(label, grid, ["data"], [], finished, {}, [], [], commands, "clsunbias report again")

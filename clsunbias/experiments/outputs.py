@@ -13,15 +13,11 @@ from clsunbias.experiments.report.build import contrast_section, parts, search_s
 from clsunbias.experiments.report.plots import draw_curves, draw_dots
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.study import Study
-from clsunbias.files import atomic, write_csv
+from clsunbias.files import write_csv, write_text
 
 
 def write_study(study: Study, out: Path) -> None:
-    """Writes everything into a folder, and prints the table.
-
-    Raises:
-        InputError: a record does not agree with its predictions; then nothing is written.
-    """
+    """Writes all of it into a folder, and prints the table; InputError before that, if predictions belie a record."""
     name, grid = study.name, study.grid
     scored, cells, comparisons = results(name, grid, study.finished)
     report = [
@@ -33,12 +29,15 @@ def write_study(study: Study, out: Path) -> None:
     write_table(out, name, grid.title, list(cells.values()), run_lines(grid, scored), report)
     if cells:
         draw_dots(out / name, grid, grid.metrics[0], cells)
-    write_curves(study, out)
-    write_records(study, out)
+    draw_figures(study, out)
+    root = out / "runs" / name
+    records = {run.out.relative_to(root): record.result for run, record in study.records.items() if record}
+    lines = (json.dumps({"run": str(folder), **result}) + "\n" for folder, result in records.items())
+    write_text(out / f"{name}_records.jsonl", "".join(lines))  # a search's too, small enough to be published
     Console().print(f"{name}.md, .tex, .csv, .png and .svg, {name}_comparisons.csv and {name}_runs.csv in {out}")
 
 
-def write_curves(study: Study, out: Path) -> None:
+def draw_figures(study: Study, out: Path) -> None:
     """Draws the grid's figures of training curves, those whose runs there are."""
     grid = study.grid
     protocol = next(iter(grid.protocols))
@@ -51,15 +50,3 @@ def write_curves(study: Study, out: Path) -> None:
         if runs:
             title = f"{figure.replace('figure', 'Figure ')}, {grid.columns[curves.column].label}"
             draw_curves(out / figure, title, runs)
-
-
-def write_records(study: Study, out: Path) -> None:
-    """Writes all records, a search's too, as ``<name>_records.jsonl``: a line a run, small enough to be published."""
-    root = out / "runs" / study.name
-    lines = [
-        json.dumps({"run": str(run.out.relative_to(root)), **record.result})
-        for run, record in study.records.items()
-        if record
-    ]
-    with atomic(out / f"{study.name}_records.jsonl") as temporary:
-        temporary.write_text("".join(f"{line}\n" for line in lines))

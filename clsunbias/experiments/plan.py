@@ -2,18 +2,20 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.grid import Grid, Parameters, Protocol, Search
 from clsunbias.experiments.running.config import load_yaml, merge
 from clsunbias.experiments.running.run import Record, Run
-from clsunbias.experiments.settings import applies, settings
 from clsunbias.files import CONFIGS
 
 
@@ -22,9 +24,7 @@ class Arm:
     """A method on a data set with one setting under one protocol: what seeds are runs of.
 
     Attributes:
-        protocol: key into the grid's protocols.
-        column: key into its columns.
-        row: key into its rows.
+        protocol: key into the grid's protocols, as column and row are into its columns and rows.
         setting: name of the setting, nothing when there is only one.
         run: the run with no seed yet.
         per_seed: dotted parameters that take the seed's value.
@@ -46,43 +46,38 @@ class Arm:
 
     def seed(self, seed: int, withhold_test: bool = False) -> Run:
         """The run with a seed."""
-        overrides = {name: seed for name in ("seed_everything", *self.per_seed)} | {"withhold_test": withhold_test}
+        seeded = dict.fromkeys(("seed_everything", *self.per_seed), seed) | {"withhold_test": withhold_test}
         after = self.after.seed(seed, withhold_test) if self.after else None
         start = {"init_from": str(after.out)} if after else {}
-        all_overrides = (*self.run.overrides, *overrides.items(), *start.items())
-        return replace(self.run, out=self.run.out / str(seed), overrides=all_overrides, after=after)
+        overrides = (*self.run.overrides, *seeded.items(), *start.items())
+        return replace(self.run, out=self.run.out / str(seed), overrides=overrides, after=after)
+
+
+def seeds_of(runs: Protocol | Search) -> range:
+    """The seeds of a protocol's table, or of a search."""
+    return range(runs.first_seed, runs.first_seed + runs.seeds)
 
 
 def runs_of(grid: Grid, arm: Arm) -> dict[int, Run]:
     """The runs that an arm's cell is a mean of, by seed."""
-    protocol = grid.protocols[arm.protocol]
-    return {seed: arm.seed(seed) for seed in range(protocol.first_seed, protocol.first_seed + protocol.seeds)}
+    return {seed: arm.seed(seed) for seed in seeds_of(grid.protocols[arm.protocol])}
 
 
 def trials_of(grid: Grid, arm: Arm) -> list[Run]:
     """The runs that a search judges an arm by; none without a search."""
     search = grid.protocols[arm.protocol].search
-    if search is None:
-        return []
-    return [arm.seed(seed, withhold_test=True) for seed in range(search.first_seed, search.first_seed + search.seeds)]
+    return [arm.seed(seed, withhold_test=True) for seed in seeds_of(search)] if search else []
 
 
 def arms(
     grid: Grid, columns: Sequence[str], protocols: Sequence[str], folder: Path, where: Path, wandb: bool = False
 ) -> list[Arm]:
-    """Every arm of some columns and protocols.
+    """Every arm of some columns and protocols, each with a folder of its own below ``folder``.
 
-    Args:
-        grid: the grid.
-        columns: names of the columns to run.
-        protocols: names of the protocols to run.
-        folder: below which the arms' folders are.
-        where: folder that the grid's configs are looked for in first, before the suite's own.
-        wandb: whether the runs are shown on W&B, too: a group for every column.
+    Configs are looked for in ``where`` first, before the suite's own; W&B shows the runs in a group for every column.
 
     Raises:
-        InputError: a config is not there, rows come after each other in a circle, or a search is unfair (see
-            :func:`check_search`).
+        InputError: a config is not there, rows come after each other in a circle, or a search is unfair.
     """
     planned = [
         arm
@@ -102,7 +97,7 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
     for row in rows_in_order(grid):
         method = grid.rows[row]
         files = find(data.configs[protocol], where), find(method.config, where)
-        config = merge(load_yaml(files[0]), load_yaml(files[1]))
+        config = merge(*map(load_yaml, files))
         fixed = {**data.set, **grid.protocols[protocol].set, **method.set}
         fixed |= {"wandb": {"group": f"{folder.name}/{column}", "tags": [protocol, row]}} if wandb else {}
         distinct: dict[str, Arm] = {}
@@ -118,17 +113,47 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
     return [arm for row in grid.rows for arm in dict.fromkeys(by_setting[row].values())]
 
 
-def rows_in_order(grid: Grid) -> list[str]:
-    """Names of the rows, each behind the one whose weights it starts from.
+def settings(protocol: Protocol) -> dict[str, dict[str, Any]]:
+    """Every combination of a protocol's axes: its name, and the dotted parameters it sets."""
+    axes = []
+    for axis, steps in protocol.axes.items():
+        if isinstance(steps, list):
+            short = axis.rpartition(".")[2]
+            steps = {f"{short}={value}".replace("/", "-"): Parameters({axis: value}) for value in steps}
+        axes.append(steps.items())
+    return {
+        ",".join(name for name, _ in steps): {name: value for _, step in steps for name, value in step.items()}
+        for steps in itertools.product(*axes)
+    }
 
-    Raises:
-        InputError: rows come after each other in a circle.
-    """
+
+def applies(dotted: str, config: Mapping[str, Any]) -> bool:
+    """Whether a parameter belongs to something that a config has not switched off with null."""
+    below: Any = config
+    for name in dotted.split(".")[:-1]:
+        if not isinstance(below, Mapping) or name not in below:
+            return True  # a default; the command line knows
+        below = below[name]
+        if below is None:
+            return False
+    return True
+
+
+def rows_in_order(grid: Grid) -> list[str]:
+    """Names of the rows, each behind the one whose weights it starts from; no circle, or InputError."""
     try:
         graph = {name: [row.after] if row.after else [] for name, row in grid.rows.items()}
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         raise InputError(f"rows come after each other in a circle: {', '.join(error.args[1])}; mend after") from error
+
+
+def find(name: str, where: Path) -> Path:
+    """A config that a grid names: beside the grid's file, else of the suite; in one of them, or InputError."""
+    for path in (where / name, CONFIGS / name):
+        if path.is_file():
+            return path
+    raise InputError(f"there is no config {name!r} in {where} or {CONFIGS}")
 
 
 def check_search(grid: Grid, protocol: str, planned: Sequence[Arm]) -> None:
@@ -140,63 +165,38 @@ def check_search(grid: Grid, protocol: str, planned: Sequence[Arm]) -> None:
         raise InputError(
             f"the search of protocol {protocol!r} goes by {search.metric}; it may see val alone: val/METRIC"
         )
-    tried, fresh = (range(s.first_seed, s.first_seed + s.seeds) for s in (search, grid.protocols[protocol]))
-    if set(tried) & set(fresh):
+    if both := set(seeds_of(search)) & set(seeds_of(grid.protocols[protocol])):
         raise InputError(
-            f"protocol {protocol!r} reports seeds that its search has seen (both have {max(tried[0], fresh[0])}): "
+            f"protocol {protocol!r} reports seeds that its search has seen (both have {min(both)}): "
             "mend first_seed, or ask for fewer seeds"
         )
-    budgets = {
-        grid.rows[row].label: sum(arm.row == row and arm.protocol == protocol for arm in planned) for row in grid.rows
-    }
-    if len(set(budgets.values())) > 1:
-        listed = ", ".join(f"{label} {count}" for label, count in budgets.items())
+    counts = Counter(arm.row for arm in planned if arm.protocol == protocol)
+    if len({counts[row] for row in grid.rows}) > 1:
+        listed = ", ".join(f"{method.label} {counts[row]}" for row, method in grid.rows.items())
         raise InputError(f"the search of protocol {protocol!r} is unequal ({listed} settings in all): mend axes")
-
-
-def find(name: str, where: Path) -> Path:
-    """A config that a grid names: beside the grid's file, else of the suite.
-
-    Raises:
-        InputError: it is in neither place.
-    """
-    for folder in (where, CONFIGS):
-        if (folder / name).is_file():
-            return folder / name
-    raise InputError(f"there is no config {name!r} in {where} or {CONFIGS}")
 
 
 def search_scores(grid: Grid, trials: Mapping[Arm, Sequence[Record | None]]) -> dict[Arm, float]:
     """What a search goes by: the mean of its metric over each arm's trials.
 
-    Args:
-        grid: the grid.
-        trials: records of each arm, None for one that is not done. A cell with such a trial is left out as a whole,
-            for a choice among what is left would not be the search that was asked for.
-
-    Raises:
-        InputError: a record does not have the metric.
+    A cell with a trial that is not done (None) is left out as a whole: a choice among what is left would not be the
+    search that was asked for. InputError, if a record does not have the metric.
     """
     unfinished = {arm.cell for arm, records in trials.items() if not all(records)}
-    return {
-        arm: float(np.mean([searched_metric(grid, arm, record) for record in records if record]))
-        for arm, records in trials.items()
-        if arm.cell not in unfinished
-    }
-
-
-def searched_metric(grid: Grid, arm: Arm, record: Record) -> float:
-    """The figure of a trial that the search of its protocol goes by."""
-    search = grid.protocols[arm.protocol].search
-    assert search is not None
-    split, _, metric = search.metric.partition("/")
-    recorded = record.result[split]
-    if metric not in recorded:
-        raise InputError(
-            f"the search of protocol {arm.protocol!r} goes by {search.metric}, which {record.folder} does not have; "
-            f"it has {', '.join(f'{split}/{name}' for name in recorded)}"
-        )
-    return float(recorded[metric])
+    scores = {}
+    for arm, records in trials.items():
+        search = grid.protocols[arm.protocol].search
+        if search is None or arm.cell in unfinished:
+            continue
+        split, _, metric = search.metric.partition("/")
+        for record in filter(None, records):
+            if metric not in record.result[split]:
+                raise InputError(
+                    f"the search of protocol {arm.protocol!r} goes by {search.metric}, which {record.folder} does not "
+                    f"have; it has {', '.join(f'{split}/{name}' for name in record.result[split])}"
+                )
+        scores[arm] = float(np.mean([record.result[split][metric] for record in records if record]))
+    return scores
 
 
 def choose(grid: Grid, scores: Mapping[Arm, float]) -> list[Arm]:
@@ -204,11 +204,8 @@ def choose(grid: Grid, scores: Mapping[Arm, float]) -> list[Arm]:
 
     def merit(arm: Arm) -> float:
         search = grid.protocols[arm.protocol].search
-        assert search is not None
-        score = scores[arm] if search.mode == "max" else -scores[arm]
+        score = -scores[arm] if search and search.mode == "min" else scores[arm]
         return -math.inf if math.isnan(score) else score
 
-    cells: dict[tuple[str, str, str], list[Arm]] = {}
-    for arm in scores:
-        cells.setdefault(arm.cell, []).append(arm)
-    return [max(competing, key=merit) for competing in cells.values()]
+    # The arms of a cell follow each other.
+    return [max(competing, key=merit) for _, competing in itertools.groupby(scores, attrgetter("cell"))]

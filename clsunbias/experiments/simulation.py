@@ -9,43 +9,24 @@ from pathlib import Path
 from rich.console import Console
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.columns import Column, Parameters, Simulated
-from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.grid import Grid, Parameters, Simulated
 from clsunbias.files import write_json
 
 SIMULATED = "_simulated"
 """What ``reproduce --simulated`` adds to a table's name."""
 
 
-def simulated_grid(grid: Grid, root: Path) -> Grid:
-    """The part of a grid that has a simulation, on recordings that are made if they are not there.
-
-    Args:
-        grid: the grid.
-        root: data root of the recordings.
-
-    Raises:
-        InputError: no column has a simulation.
-    """
-    for name, column in grid.columns.items():
-        if column.simulated:
-            make_recordings(column.simulated, root, name)
-    return simulated_part(grid)
-
-
 def simulated_part(grid: Grid) -> Grid:
-    """The part of a grid that has a simulation, as it is run on that; nothing is made.
+    """The part of a grid that has a simulation, as it is run on that; InputError if none has.
 
     Nothing published stands beside simulated results, and the title and each column say what they are.
-
-    Raises:
-        InputError: no column has a simulation.
     """
-    columns = {
-        name: simulated_column(name, column, column.simulated)
-        for name, column in grid.columns.items()
-        if column.simulated
-    }
+    columns = {}
+    for name, column in grid.columns.items():
+        if column.simulated:
+            settings = Parameters({**column.set, "data.init_args.corpus": name, **column.simulated.set})
+            label = f"{column.label} (simulated)"
+            columns[name] = dataclasses.replace(column, label=label, needs=None, set=settings, published={})
     if not columns:
         raise InputError(f"no column of this grid can be simulated; there are {', '.join(grid.columns)}")
     contrasts = {
@@ -57,30 +38,18 @@ def simulated_part(grid: Grid) -> Grid:
     return dataclasses.replace(grid, title=title, columns=columns, contrasts=contrasts, curves={})
 
 
-def simulated_column(name: str, column: Column, simulated: Simulated) -> Column:
-    """A column with the simulation in place of its data."""
-    settings = {**column.set, "data.init_args.corpus": name, **simulated.set}
-    label = f"{column.label} (simulated)"
-    return dataclasses.replace(column, label=label, needs=None, set=Parameters(settings), published={})
-
-
-def make_recordings(simulated: Simulated, root: Path, name: str) -> None:
-    """Writes a raw tree and its manifest below root, unless the manifest is there; it is written last.
-
-    Raises:
-        InputError: another simulation is there.
-    """
+def make_recordings(simulated: Simulated, home: Path) -> None:
+    """Writes a raw tree and, last, its manifest into a folder, unless it is there; InputError if another one is."""
     # Imported here: they take scipy.signal with them, a second and a half of every other call of ``reproduce``.
     from clsunbias.speech.preparation import prepare
     from clsunbias.speech.simulated import simulate
 
-    home = root / name
     recorded, asked = home / "simulation.json", {**dataclasses.asdict(simulated), "set": None}
     if (home / "manifest.csv").exists():
         if not recorded.exists() or json.loads(recorded.read_text()) != asked:
             raise InputError(f"{home} holds another simulation than this grid's; delete it, or give another --out")
         return
-    Console(stderr=True).print(f"simulating {name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
+    Console(stderr=True).print(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
     shutil.rmtree(home, ignore_errors=True)  # what a killed run left
     simulate(simulated.corpus, home / "raw", simulated.speakers, simulated.hours, simulated.seed, simulated.test_cue)
     write_json(recorded, asked)

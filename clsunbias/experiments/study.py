@@ -1,6 +1,7 @@
 """A study: the runs of a grid as they lie in a folder, read and checked, and what is missing of them."""
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +10,6 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm, choose, runs_of, search_scores, trials_of
 from clsunbias.experiments.running.run import Record, Run
-
-Records = Mapping[Run, Record | None]
-"""Run → its record, None while it is not done."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,8 @@ class Study:
         extra: finished runs that take no part, for their seeds are not those asked for: a line for each arm.
         commands: that make the runs again.
         report: the command that reports them then.
-        records: every run that the study needs: the table's, a search's, and those whose weights others start from.
+        records: of every run that the study needs (the table's, a search's, and those whose weights others start from),
+            None while it is not done.
     """
 
     name: str
@@ -42,7 +41,7 @@ class Study:
     extra: Sequence[str] = ()
     commands: Sequence[str] = ()
     report: str = ""
-    records: Records = field(default_factory=dict)
+    records: Mapping[Run, Record | None] = field(default_factory=dict)
 
     @property
     def to_do(self) -> list[Run]:
@@ -50,40 +49,26 @@ class Study:
         return [run for run, record in self.records.items() if record is None]
 
 
-def read_study(
-    name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent: Sequence[str], known: Records | None = None
-) -> Study:
-    """Reads how far the runs of a grid are; nothing is run.
+def read_study(name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent: Sequence[str]) -> Study:
+    """Reads how far the planned runs below a folder are; InputError if a record is not of what is asked for."""
+    records = dict[Run, Record | None]()
 
-    Args:
-        name: of the table.
-        grid: the grid.
-        planned: its arms.
-        root: folder of their runs.
-        absent: names of the columns that have no data.
-        known: records that were read before, and need no second reading.
+    def read(run: Run) -> Record | None:
+        if run not in records:
+            records[run] = run.record()
+        return records[run]
 
-    Raises:
-        InputError: a record is of another config or other data, or cannot be trusted.
-    """
+    def table_records(arm: Arm) -> dict[int, Record]:
+        return {seed: record for seed, run in runs_of(grid, arm).items() if (record := read(run))}
 
-    def read(runs: Sequence[Run]) -> dict[Run, Record | None]:
-        return {run: (known or {}).get(run) or run.record() for run in runs}
-
-    trials = {arm: runs for arm in planned if (runs := trials_of(grid, arm))}
-    shown = {arm: runs_of(grid, arm) for arm in planned if arm not in trials}
-    records = read([run for runs in shown.values() for run in runs.values()])
-    records |= read([run for runs in trials.values() for run in runs])
-    scores = search_scores(grid, {arm: [records[run] for run in runs] for arm, runs in trials.items()})
-    shown |= {arm: runs_of(grid, arm) for arm in choose(grid, scores)}
-    records |= read([run for runs in shown.values() for run in runs.values() if run not in records])
+    searched = [arm for arm in planned if grid.protocols[arm.protocol].search]
+    finished = {arm: table_records(arm) for arm in planned if arm not in searched}
+    scores = search_scores(grid, {arm: [read(run) for run in trials_of(grid, arm)] for arm in searched})
+    finished |= {arm: table_records(arm) for arm in choose(grid, scores)}
     for run in list(records):  # first stages, which the table need not show
-        while run.after and (records[run] is None or run.after.is_done):
-            records |= {} if run.after in records else read([run.after])
+        while run.after and (read(run) is None or run.after.is_done):
             run = run.after
-    finished = {
-        arm: {seed: record for seed, run in runs.items() if (record := records[run])} for arm, runs in shown.items()
-    }
+            read(run)
     return Study(
         name,
         grid,
@@ -98,9 +83,9 @@ def read_study(
 
 def missing_lines(root: Path, runs: Sequence[Run]) -> list[str]:
     """Runs that are not done, a line for each arm."""
-    folders: dict[Path, list[Path]] = {}
+    folders = defaultdict[Path, list[Path]](list)
     for run in runs:
-        folders.setdefault(run.out.parent, []).append(run.out)
+        folders[run.out.parent].append(run.out)
     lines = []
     for arm, outs in folders.items():
         failed = ", ".join(out.name for out in outs if (out / "error.txt").exists())
@@ -109,13 +94,10 @@ def missing_lines(root: Path, runs: Sequence[Run]) -> list[str]:
     return lines
 
 
-def complete(read: Callable[[Records], Study], jobs: int | None, dask: str | None) -> tuple[Study, dict[Run, str]]:
+def complete(read: Callable[[], Study], jobs: int | None, dask: str | None) -> tuple[Study, dict[Run, str]]:
     """Runs what is missing of a study; a search's choice first, then the runs of what it chose.
 
-    Args:
-        read: reads the study, given the records that were read before.
-        jobs: worker processes; None: one for each core.
-        dask: address of a Dask scheduler whose workers take their place.
+    ``read`` says how far it is; jobs and dask are those of ``execute_all``.
 
     Returns:
         The study then, and the runs that failed with what went wrong.
@@ -123,7 +105,7 @@ def complete(read: Callable[[Records], Study], jobs: int | None, dask: str | Non
     Raises:
         InputError: a record cannot be trusted, a run cannot be started, or its options are wrong; before any training.
     """
-    study, failures = read({}), dict[Run, str]()  # a record of another grid is said before any training
+    study, failures = read(), dict[Run, str]()  # a record of another grid is said before any training
     while to_do := [run for run in study.to_do if run not in failures]:
         # Imported here: a table that is complete needs no worker.
         from clsunbias.experiments.running.executor import check, execute_all
@@ -131,7 +113,7 @@ def complete(read: Callable[[Records], Study], jobs: int | None, dask: str | Non
         check_weights(study)
         check(to_do)
         failures |= execute_all(to_do, jobs, dask)
-        study = read(study.records)
+        study = read()
         failures |= dict.fromkeys(set(study.to_do) & set(to_do) - set(failures), "it has left no result")
     return study, failures
 
@@ -148,11 +130,7 @@ def check_weights(study: Study) -> None:
 
 def shown(study: Study, simulated: bool) -> Study:
     """The part of a study whose data are simulated, or are not; columns without a run go with those that are not."""
-    kinds = {
-        arm.column: bool(record.result["simulated"])
-        for arm, by_seed in study.finished.items()
-        for record in by_seed.values()
-    }
+    kinds = {arm.column: run.result["simulated"] for arm, runs in study.finished.items() for run in runs.values()}
     columns = [name for name in study.columns if kinds.get(name, False) == simulated]
     return dataclasses.replace(
         study,

@@ -1,24 +1,24 @@
 """The toy with its shares as one likes: how far a model leans on the class-specific feature, trained in a moment."""
 
+import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
 from clsunbias.data import Split, Toy
 from clsunbias.data.toy import TEST_BLOCKS, TRAIN_BLOCKS, draw
 from clsunbias.errors import InputError
-from clsunbias.experiments.paper.toy_figures import CLASS_COLOURS, LIMITS, draw_boundary, draw_density
+from clsunbias.experiments.paper import toy_figures
 from clsunbias.metrics import classification_metrics
 from clsunbias.objectives import ERM, ClsUnbias, Objective, widen
 from clsunbias.schedules import Linear, Schedule, progress
 
-COLOURS = {"ERM": "#000000", "Cls-unbias": "#009E73"}
+LINES = {line.label: line for line in (toy_figures.ERM_LINE, toy_figures.CLS_UNBIAS_LINE)}
 
 SCHEDULES: Mapping[str, Schedule] = {"lam": Linear(1.0, 2.0), "tau": Linear(10.0, 1.0)}
 """The paper's for the toy."""
@@ -70,15 +70,7 @@ def train_line(
     """A linear model of the toy, trained in a moment: full batch, Adam, the last weights, nothing kept.
 
     With 1000 steps at 0.01 this is the run of ``configs/toy_*.yaml``; a fifth of the steps at five times the rate comes
-    within a few hundredths of it.
-
-    Args:
-        train: the training split.
-        objective: what training minimises.
-        schedules: of the objective's numbers, by name; none by default.
-        seed: of the initialisation.
-        steps: of the optimiser.
-        learning_rate: of Adam.
+    within a few hundredths of it. Schedules are of the objective's numbers, by name; the seed is of the initialisation.
 
     Returns:
         The line (w1, w2, b), float32 ``(3,)``: positive is predicted where w1·f1 + w2·f2 + b > 0.
@@ -106,49 +98,29 @@ def both_lines(train: Split, seed: int = 42) -> dict[str, Tensor]:
     }
 
 
-def measure(line: Tensor, split: Split) -> dict[str, float]:
-    """Every metric of a line on a split: recall and loss of each class, the gap between the losses and more."""
-    logits = widen((split.x[:] @ line[:2] + line[2]).unsqueeze(1))
-    losses = nn.functional.cross_entropy(logits, split.target, reduction="none")
-    return classification_metrics(logits.softmax(1), split.target, losses, Toy.class_names)
-
-
 def compare_lines(splits: Mapping[str, Split], lines: Mapping[str, Tensor]) -> pd.DataFrame:
     """A row for each split and method: recalls, losses, their gap, and |w2|/|w1|, how far it leans on f2."""
-    metrics = ["neg_recall", "pos_recall", "macro_f1", "loss_neg", "loss_pos", "loss_gap"]
-    rows = [
-        {"split": name, "method": method, **measure(line, split), "lean": float(abs(line[1] / line[0]))}
-        for name, split in splits.items()
-        for method, line in lines.items()
-    ]
-    return pd.DataFrame(rows).set_index(["split", "method"])[[*metrics, "lean"]]
+    rows = {}
+    for (name, split), (method, line) in itertools.product(splits.items(), lines.items()):
+        logits = widen((split.x[:] @ line[:2] + line[2]).unsqueeze(1))
+        losses = nn.functional.cross_entropy(logits, split.target, reduction="none")
+        measured = classification_metrics(logits.softmax(1), split.target, losses, Toy.class_names)
+        rows[name, method] = {**measured, "lean": float(abs(line[1] / line[0]))}
+    metrics = ["neg_recall", "pos_recall", "macro_f1", "loss_neg", "loss_pos", "loss_gap", "lean"]
+    return pd.DataFrame(rows).T.rename_axis(["split", "method"])[metrics]
 
 
 def repeat(shift: Shift, seeds: range) -> pd.DataFrame:
     """:func:`compare_lines` of several draws of data and initialisation: a row for each seed, split and method."""
-    parts = {}
-    for seed in seeds:
-        splits = Shift(shift.positive, shift.train_f2, shift.test_f2, seed).splits()
-        parts[seed] = compare_lines(splits, both_lines(splits["train"], seed))
+    splits = {seed: replace(shift, seed=seed).splits() for seed in seeds}
+    parts = {seed: compare_lines(drawn, both_lines(drawn["train"], seed)) for seed, drawn in splits.items()}
     return pd.concat(parts, names=["seed"])
 
 
 def draw_splits(splits: Mapping[str, Split], lines: Mapping[str, Tensor]) -> Figure:
     """Class densities and decision lines, a panel for each split."""
     figure = Figure(figsize=(4.2 * len(splits), 4.8), layout="constrained")
-    for axes, (name, split) in zip(figure.subplots(1, len(splits), squeeze=False)[0], splits.items(), strict=True):
-        draw_density(axes, split)
-        for method, line in lines.items():
-            draw_boundary(axes, line, COLOURS[method], "-")
-        negative, positive = split.target.bincount().tolist()
-        axes.set(xlim=LIMITS, ylim=LIMITS, aspect="equal", xlabel="f1 (shared by both classes)")
-        axes.set_title(f"{name.replace('_', ' ')}: {negative} negative, {positive} positive", fontsize=11)
-    figure.axes[0].set_ylabel("f2 (specific to the negatives in training)")
-    handles = [
-        Line2D([], [], color=colour, label=side) for side, colour in zip(Toy.class_names, CLASS_COLOURS, strict=True)
-    ]
-    handles += [Line2D([], [], color=COLOURS[method], label=method) for method in lines]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    toy_figures.draw_splits(figure, splits, {LINES[method]: line for method, line in lines.items()})
     return figure
 
 

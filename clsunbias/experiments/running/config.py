@@ -25,15 +25,10 @@ def parse_yaml(text: str) -> dict[str, Any]:
 
 
 def load_saved(path: Path) -> dict[str, Any]:
-    """The config that a run saved, not to be changed.
-
-    YAML is slow to read: runs that differ in nothing but their seed share the work.
-    """
+    """The config that a run saved; YAML is slow to read: runs that differ in nothing but their seed share the work."""
     text = path.read_text()
     seed = SEED_LINE.search(text)
-    if seed is None:
-        return parse_yaml(text)
-    return {**parse_yaml(text[: seed.start()] + text[seed.end() :]), "seed_everything": int(seed[1])}
+    return parse_yaml(SEED_LINE.sub("", text)) | ({"seed_everything": int(seed[1])} if seed else {})
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,9 +68,7 @@ def same(asked: Any, saved: Any) -> bool:
     """Whether two values of a config say the same: 3e-4 is a string to YAML, and a class may go by its name alone."""
     if isinstance(saved, Mapping) and "class_path" in saved:
         saved = saved["class_path"]
-    if asked == saved:
-        return True
-    if isinstance(asked, str) and isinstance(saved, str) and same_class(asked, saved):
+    if asked == saved or (isinstance(asked, str) and isinstance(saved, str) and same_class(asked, saved)):
         return True
     try:
         return float(asked) == float(saved)

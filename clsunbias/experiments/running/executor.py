@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import subprocess
 import sys
 import threading
@@ -15,13 +16,13 @@ from multiprocessing import current_process
 from filelock import FileLock, Timeout
 from joblib import cpu_count
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.config import difference, parse_yaml
 from clsunbias.experiments.running.run import Run
 from clsunbias.experiments.running.workers import UNPINNED, Workers, pin_device, pool
-from clsunbias.files import atomic
+from clsunbias.files import write_text
 
 BUSY = "busy"
 
@@ -32,15 +33,13 @@ IN_THIS_PROCESS = threading.Lock()
 def execute(run: Run, wait: bool) -> tuple[Run, str]:
     """Does one run, and leaves ``error.txt`` in its folder if it fails.
 
-    A lock held while it runs keeps two grids from doing the same one; it goes with the process that holds it.
-
-    Args:
-        run: to do; nothing is done if it is finished.
-        wait: if another process is at it, whether to wait for that.
+    A lock keeps two grids from doing the same one; it goes with the process that holds it.
 
     Returns:
-        The run, and nothing, what went wrong, or BUSY.
+        The run, and nothing, what went wrong, or BUSY: another process is at it, and this is not to wait for that.
     """
+    if run.after and not run.after.is_done:
+        return failed(run, f"{run.after.out} has no result\nnot tried: the run that it starts from has failed")
     run.out.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(run.out / ".lock", timeout=-1 if wait else 0), IN_THIS_PROCESS:
@@ -50,16 +49,15 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
     except Timeout:
         return run, BUSY
     if error:
-        return run, failed(run, error)
+        return failed(run, error)
     (run.out / "error.txt").unlink(missing_ok=True)
+    return run, ""
+
+
+def failed(run: Run, error: str) -> tuple[Run, str]:
+    """The outcome of a run that went wrong, whose account is left in its folder."""
+    write_text(run.out / "error.txt", error)
     return run, error
-
-
-def failed(run: Run, error: str) -> str:
-    """Leaves the account of what went wrong in the run's folder; returns it."""
-    with atomic(run.out / "error.txt") as temporary:
-        temporary.write_text(error)
-    return error
 
 
 def fit(run: Run) -> str:
@@ -86,11 +84,7 @@ def fit(run: Run) -> str:
 
 
 def check(runs: Sequence[Run]) -> None:
-    """Has the command line read the options of runs, one run of each set of parameters, and does nothing else.
-
-    Raises:
-        InputError: a parameter that is not there, or a value that it does not take.
-    """
+    """Raises InputError if the command line does not take the options of a run, one of each set of parameters."""
     from clsunbias.commands.fit import run as run_command
 
     for run in {run.out.parent: run for run in runs}.values():
@@ -106,15 +100,12 @@ def check(runs: Sequence[Run]) -> None:
 
 
 def execute_all(runs: Sequence[Run], jobs: int | None, dask: str | None = None) -> dict[Run, str]:
-    """Does all runs, several at a time, each after the run whose weights it starts from.
+    """Does all runs, several at a time, each after the run whose weights it starts from; returns what failed, and why.
 
     Args:
         runs: to do.
         jobs: worker processes, one thread each; None: one for each core.
         dask: address of a Dask scheduler whose workers take their place.
-
-    Returns:
-        The runs that failed, with what went wrong.
 
     Raises:
         InputError: there is no scheduler at that address, or dask is not installed.
@@ -127,50 +118,33 @@ def execute_all(runs: Sequence[Run], jobs: int | None, dask: str | None = None) 
     ):
         # A cluster gets all at once, for its workers come and go.
         limit = len(runs) if dask else workers.size
-        for depth in sorted({len(run.prerequisites) for run in runs}):
-            for run, error in execute_stage([run for run in runs if len(run.prerequisites) == depth], limit, workers):
-                advance(error)
-                if error:
-                    failures[run] = error
+        for run, error in in_stages(runs, limit, workers):
+            advance(error)
+            if error:
+                failures[run] = error
     return failures
 
 
-def execute_stage(runs: Sequence[Run], limit: int, workers: Workers) -> Iterator[tuple[Run, str]]:
-    """Outcomes of runs that do not wait for each other; what they start from has been tried.
+def in_stages(runs: Sequence[Run], limit: int, workers: Workers) -> Iterator[tuple[Run, str]]:
+    """Outcomes of runs, so many at a time: first stages first, and of a stage last the runs of several devices."""
 
-    Args:
-        runs: to do.
-        limit: how many at a time.
-        workers: that do them.
-    """
-    ready = []
-    for run in runs:
-        if run.after is None or run.after.is_done:
-            ready.append(run)
-        else:
-            yield run, failed(run, f"{run.after.out} has no result\nnot tried: the run that it starts from has failed")
-    several = [run for run in ready if run.devices > 1]
-    single = [run for run in ready if run.devices <= 1]
-    for group, at_a_time in ((single, limit), (several, 1)):  # a run of several devices needs them all
+    def stage(run: Run) -> tuple[int, bool]:
+        return len(run.prerequisites), run.devices > 1
+
+    for (_, several), group in itertools.groupby(sorted(runs, key=stage), stage):
+        todo = list(group)
         for wait in (False, True):  # those that another grid is at come last, when they are mostly done
             busy = []
-            for run, error in outcomes(group, at_a_time, wait, workers):
+            for run, error in outcomes(todo, 1 if several else limit, wait, workers):
                 if error == BUSY:
                     busy.append(run)
                 else:
                     yield run, error
-            group = busy
+            todo = busy
 
 
 def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> Iterator[tuple[Run, str]]:
-    """Outcomes of runs as they come; a killed worker costs only what the workers were at, which is done again.
-
-    Args:
-        runs: to do.
-        limit: how many at a time.
-        wait: see :func:`execute`.
-        workers: that do them.
-    """
+    """Outcomes of runs, so many at a time; a killed worker costs only what the workers were at, which is done again."""
     todo, under_way = deque(runs), dict[Future[tuple[Run, str]], Run]()
     lost, suspects = Counter[tuple[Run, float]](), dict[Run, Exception]()
     while todo or under_way:
@@ -192,7 +166,7 @@ def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> I
         yield from outcomes(list(suspects), 1, wait, workers)
         return
     for run, cause in suspects.items():
-        yield run, failed(run, f"{cause}\nits worker was lost each time, in the end with no other run: out of memory?")
+        yield failed(run, f"{cause}\nits worker was lost each time, in the end with no other run: out of memory?")
 
 
 def saved_at(run: Run) -> float:
@@ -204,23 +178,15 @@ def saved_at(run: Run) -> float:
 @contextlib.contextmanager
 def display(total: int, jobs: int) -> Iterator[Callable[[str], None]]:
     """One line of progress: done of all, running, failed, time passed and left; gives what counts an outcome."""
-    columns = (
-        TextColumn("runs"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[running]} running, {task.fields[failed]} failed,"),
-        TimeElapsedColumn(),
-        TextColumn("passed,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
+    counts = "{task.fields[running]} running, {task.fields[failed]} failed,"
+    bar, passed, left = BarColumn(bar_width=24), TimeElapsedColumn(), TimeRemainingColumn()
+    columns = ("runs", bar, MofNCompleteColumn(), counts, passed, "passed,", left, "left")
     with Progress(*columns, console=Console(stderr=True), disable=not total) as progress:
-        task = progress.add_task("runs", total=total, running=min(jobs, total), failed=0)
+        progress.add_task("runs", total=total, running=min(jobs, total), failed=0)
+        (task,) = progress.tasks
 
         def advance(error: str) -> None:
-            state = progress.tasks[task]
-            left = int(total - state.completed - 1)
-            failed = state.fields["failed"] + bool(error)
-            progress.update(task, advance=1, running=min(jobs, left), failed=failed)
+            running = min(jobs, total - int(task.completed) - 1)
+            progress.update(task.id, advance=1, running=running, failed=task.fields["failed"] + bool(error))
 
         yield advance

@@ -5,7 +5,8 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,7 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """What files and overrides say, composed; defaults of the classes are not in it."""
-        config: dict[str, Any] = {}
-        for path in self.files:
-            config = merge(config, load_yaml(path))
-        for name, value in self.overrides:
-            config = merge(config, nested(name, value))
-        return config
+        return reduce(merge, [*map(load_yaml, self.files), *starmap(nested, self.overrides)], {})
 
     @property
     def devices(self) -> int:
@@ -108,22 +104,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Record:
-    """What a finished run left.
-
-    Attributes:
-        folder: of the run.
-        result: content of ``result.json``.
-    """
+    """What a finished run left: its folder, and the content of ``result.json``."""
 
     folder: Path
     result: Mapping[str, Any]
 
     def predictions(self) -> bytes:
-        """``predictions.csv``: split, unit, label, and a probability a class.
-
-        Raises:
-            InputError: the file is not the one that the record was written with.
-        """
+        """``predictions.csv``, the very file that the record was written with, or InputError."""
         path = self.folder / "predictions.csv"
         content = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(content).hexdigest() != self.result["predictions_sha256"]:

@@ -24,19 +24,15 @@ LOST_WORKERS = 3
 A worker that is killed takes those of the other runs with it, and does not say which run it was at.
 """
 
-
 UNPINNED = dict(os.environ)
 """The environment as this process found it, with all devices."""
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Workers.
+    """Where calls are done: how to start one, by how many workers, and how often to try what gets no further.
 
-    Attributes:
-        submit: starts ``function(*args)`` in one of them; the future's exception is of the worker if not of function.
-        size: how many there are.
-        chances: how often to submit what gets no further.
+    The exception of ``submit(function, *args)``'s future is of the worker if not of the function.
     """
 
     submit: Callable[..., Future[Any]]
@@ -46,16 +42,9 @@ class Workers:
 
 @contextlib.contextmanager
 def pool(jobs: int, dask: str | None) -> Iterator[Workers]:
-    """Workers on this machine or on a cluster.
+    """So many worker processes on this machine, or those of the Dask scheduler at an address; see :func:`cluster`.
 
     A single job, too, gets a process of its own: what kills it must not end the grid.
-
-    Args:
-        jobs: worker processes on this machine.
-        dask: address of a Dask scheduler whose workers take their place.
-
-    Raises:
-        InputError: there is no scheduler at that address, or dask is not installed.
     """
     if dask is not None:
         with cluster(dask) as client:
@@ -79,19 +68,16 @@ def pool(jobs: int, dask: str | None) -> Iterator[Workers]:
         raise
 
 
-@contextlib.contextmanager
-def cluster(address: str) -> Iterator[Any]:
-    """A client of a Dask scheduler."""
+def cluster(address: str) -> Any:
+    """A client of a Dask scheduler, to be closed; InputError if there is none, or dask is not installed."""
     try:
         from distributed import Client
     except ImportError as error:
         raise InputError("--dask needs the extra 'dask': pip install 'clsunbias[dask]'") from error
     try:
-        client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+        return Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise InputError(f"there is no Dask scheduler at {address}: {error}") from error
-    with client:
-        yield client
 
 
 def end_with(parent: int) -> None:
@@ -106,14 +92,9 @@ def end_with(parent: int) -> None:
 
 
 def pin_device(worker: str) -> None:
-    """Shows a worker process one of several GPUs, so that runs share them out; before torch looks for any.
-
-    Args:
-        worker: the process's name, which ends in its number.
-    """
-    visible = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
-    if not visible:
-        visible = [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+    """Shows a worker, by the number in its name, one of several GPUs: runs share them; before torch looks for any."""
+    named = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
+    visible = named or [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
     number = re.search(r"(\d+)$", worker)
     if len(visible) > 1 and number:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible[int(number[1]) % len(visible)]
