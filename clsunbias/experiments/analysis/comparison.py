@@ -10,7 +10,6 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.cells import Cell, cells, row_label
 from clsunbias.experiments.analysis.scores import Scored, score
 from clsunbias.experiments.analysis.statistics import (
-    Floats,
     Verdict,
     effect_size,
     holm,
@@ -70,31 +69,35 @@ def results(
 
 def compare(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, Arm, str], Comparison]:
     """Each method against each baseline: by the two arms and the metric."""
-    names = compared(grid)
     made = {}
     for protocol in grid.protocols:
         pairs = [
             pair
             for ours, theirs in itertools.product(scored, scored)
             if ours.arm.protocol == theirs.arm.protocol == protocol and comparable(grid, ours.arm, theirs.arm)
-            if (pair := judge(ours, theirs, names))
+            if (pair := on_common_seeds(ours, theirs))
         ]
-        for name in names:
-            for pair, p_corrected in zip(pairs, holm([pair.p[name] for pair in pairs]), strict=True):
-                made[pair.ours, pair.theirs, name] = Comparison(
+        by_pair = [ours.permutation_p(theirs) for ours, theirs in pairs]
+        for name in compared(grid):
+            p_values = [found[name] for found in by_pair]
+            for (ours, theirs), p, p_corrected in zip(pairs, p_values, holm(p_values), strict=True):
+                gains = ours.values[name] - theirs.values[name]
+                low, high = interval(ours.draws[name] - theirs.draws[name])
+                made[ours.arm, theirs.arm, name] = Comparison(
                     table,
                     grid.protocols[protocol].label,
-                    grid.columns[pair.ours.column].label,
+                    grid.columns[ours.arm.column].label,
                     name,
-                    row_label(grid, pair.ours),
-                    row_label(grid, pair.theirs),
-                    float(pair.gains[name].mean()),
-                    *pair.interval[name],
-                    pair.p[name],
+                    row_label(grid, ours.arm),
+                    row_label(grid, theirs.arm),
+                    float(gains.mean()),
+                    low,
+                    high,
+                    p,
                     p_corrected,
-                    effect_size(pair.gains[name]),
-                    len(pair.gains[name]),
-                    verdict(*pair.interval[name], p_corrected, lower_is_better(name.partition("/")[2])),
+                    effect_size(gains),
+                    len(gains),
+                    verdict(low, high, p_corrected, lower_is_better(name.partition("/")[2])),
                 )
     return made
 
@@ -108,18 +111,8 @@ def comparable(grid: Grid, ours: Arm, theirs: Arm) -> bool:
     return ours.row not in grid.baselines or grid.baselines.index(ours.row) > grid.baselines.index(theirs.row)
 
 
-class Pair(NamedTuple):
-    """Two arms compared, each metric by its name: the seeds' differences, the interval of their mean, the p-value."""
-
-    ours: Arm
-    theirs: Arm
-    gains: Mapping[str, Floats]
-    interval: Mapping[str, tuple[float, float]]
-    p: Mapping[str, float]
-
-
-def judge(ours: Scored, theirs: Scored, names: Sequence[str]) -> Pair | None:
-    """Compares two arms on their common seeds; None if those are fewer than two.
+def on_common_seeds(ours: Scored, theirs: Scored) -> tuple[Scored, Scored] | None:
+    """Two arms on the seeds that both have; None if those are fewer than two.
 
     Raises:
         InputError: they were scored on other units.
@@ -127,16 +120,10 @@ def judge(ours: Scored, theirs: Scored, names: Sequence[str]) -> Pair | None:
     seeds = [seed for seed in ours.records if seed in theirs.records]
     if len(seeds) < 2:
         return None
-    ours, theirs = ours.of_seeds(seeds), theirs.of_seeds(seeds)
-    p_values: dict[str, float] = {}
     for split, part in ours.splits.items():
-        other = theirs.splits[split]
-        if not np.array_equal(part.target, other.target):
+        if not np.array_equal(part.target, theirs.splits[split].target):
             raise InputError(f"{ours.arm.run.out} and {theirs.arm.run.out} were scored on different {split} data")
-        p_values |= {f"{split}/{name}": p for name, p in part.permutation_p(other).items()}
-    gains = {name: ours.values[name] - theirs.values[name] for name in names}
-    intervals = {name: interval(ours.draws[name] - theirs.draws[name]) for name in names}
-    return Pair(ours.arm, theirs.arm, gains, intervals, p_values)
+    return ours.of_seeds(seeds), theirs.of_seeds(seeds)
 
 
 class Contrast(NamedTuple):

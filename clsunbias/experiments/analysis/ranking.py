@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clsunbias.experiments.analysis.statistics import Floats, Resampling, p_value
+from clsunbias.experiments.analysis.statistics import Floats, Resampling, p_values
 
 Labels = npt.NDArray[np.integer[Any]]
 
@@ -78,8 +78,6 @@ def ranking_p(resampling: Resampling, ours: Floats, theirs: Floats, target: Labe
         target: class of each unit, ``(N,)``.
     """
     both, twice = np.concatenate([ours, theirs], axis=1), np.tile(target, 2)
-    swaps = np.concatenate([np.zeros_like(resampling.swaps[:1]), resampling.swaps])  # first as observed
-    one = ranking_metrics(both, twice, np.concatenate([1 - swaps, swaps], axis=1))
-    other = ranking_metrics(both, twice, np.concatenate([swaps, 1 - swaps], axis=1))
-    differences = {name: one[name] - other[name] for name in one}
-    return {name: p_value(values[0], values[1:]) for name, values in differences.items()}
+    kept, moved = 1 - resampling.swaps, resampling.swaps
+    one = ranking_metrics(both, twice, np.concatenate([kept, moved], axis=1))
+    return p_values(one, ranking_metrics(both, twice, np.concatenate([moved, kept], axis=1)))

@@ -121,7 +121,8 @@ class Resampling:
     Args:
         units: number of units N.
         seeds: number of runs S; of one there is nothing to resample.
-        draws: how many.
+        draws: B resamples of units and runs, ``(B, N)`` and ``(B, S)``, and B swaps of units behind none,
+            ``(1 + B, N)``.
         seed: of the draws.
     """
 
@@ -133,7 +134,8 @@ class Resampling:
         # With five runs that differ much, equal methods would be told apart in 15 % of studies instead of 5 %.
         wider = stdtrit(seeds - 1, 0.975) / ndtri(0.975) * (seeds / (seeds - 1)) ** 0.5 if seeds > 1 else 1.0
         self.seeds = 1 / seeds + wider * (shares - 1 / seeds)
-        self.swaps = random.integers(0, 2, (draws, units)).astype(np.float32)
+        swaps = random.integers(0, 2, (draws, units)).astype(np.float32)
+        self.swaps = np.concatenate([np.zeros_like(swaps[:1]), swaps])  # first as observed
 
     @staticmethod
     @cache
@@ -170,19 +172,14 @@ class Resampling:
             of: metrics of their sums over units.
         """
         moved = totals(self.swaps, theirs - ours)
-        swapped = of(ours.sum(0) + moved), of(theirs.sum(0) - moved)
-        observed = of(ours.sum(0)), of(theirs.sum(0))
-        return {
-            name: p_value(observed[0][name] - observed[1][name], swapped[0][name] - swapped[1][name])
-            for name in observed[0]
-        }
+        return p_values(of(ours.sum(0) + moved), of(theirs.sum(0) - moved))
 
 
-def p_value(observed: Floats, swapped: Floats) -> float:
-    """Two-sided p-value of the mean over runs of a difference ``(S,)`` beside those after swaps ``(B, S)``."""
-    limit = abs(observed.mean()) - 1e-6  # sums are in float32
-    # NaN, of a class that is not there, is no evidence: p = 1.
-    return float((1 + (~(np.abs(swapped.mean(1)) < limit)).sum()) / (1 + len(swapped)))
+def p_values(ours: Mapping[str, Floats], theirs: Mapping[str, Floats]) -> dict[str, float]:
+    """Two-sided p-values of differences, means over runs: metrics ``(1 + B, S)`` as observed and after B swaps."""
+    sizes = {name: np.abs((ours[name] - theirs[name]).mean(1)) for name in ours}
+    # Sums are in float32. NaN, of a class that is not there, is no evidence: p = 1.
+    return {name: float((~(size < size[0] - 1e-6)).mean()) for name, size in sizes.items()}
 
 
 def totals(weights: npt.NDArray[np.float32], sums: Sums) -> Floats:
