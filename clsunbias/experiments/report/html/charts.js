@@ -3,13 +3,6 @@
 const DASHES = ["", "6 3", "2 3", "9 3 2 3", "14 3", "4 2"];
 const BOX = { left: 38, top: 8, width: 314, height: 166 };
 
-function svg(name, attributes, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
 /** Round numbers from 0 up to at least a value, about four of them. */
 function ticks(highest) {
   const rough = highest / 4 || 1;
@@ -30,7 +23,8 @@ function chart(title, lines) {
   const x = (step) => BOX.left + (step / last) * BOX.width;
   const y = (value) => BOX.top + BOX.height * (1 - Math.max(value, 0) / top);
   const point = (step, value) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`;
-  const drawn = svg("svg", { viewBox: "0 0 360 208", role: "img", "aria-label": described(title, lines) });
+  const ends = lines.map((line) => `${line.label} ends at ${short(line.mean.at(-1))}`);
+  const drawn = svg("svg", { viewBox: "0 0 360 208", role: "img", "aria-label": `${title}: ${ends.join(", ")}` });
   for (const value of ticks(top)) {
     drawn.append(
       svg("line", { class: "axis", x1: BOX.left, x2: BOX.left + BOX.width, y1: y(value), y2: y(value) }),
@@ -52,21 +46,11 @@ function chart(title, lines) {
     const style = { points, fill: "none", stroke: colour, "stroke-width": 1.8, "stroke-dasharray": dash };
     drawn.append(svg("polyline", { ...style, "data-method": label }, svg("title", {}, label)));
   }
-  const figure = document.createElement("figure");
-  const caption = document.createElement("figcaption");
-  caption.textContent = title;
-  figure.append(caption, drawn);
-  return figure;
-}
-
-/** A panel in words. */
-function described(title, lines) {
-  const ends = lines.map((line) => `${line.label} ends at ${short(line.mean.at(-1))}`);
-  return `${title}: ${ends.join(", ")}`;
+  return element("figure", {}, element("figcaption", {}, title), drawn);
 }
 
 /** What a method looks like in the panels, for its checkbox. */
-function key(colour, dash) {
+function key({ colour, dash }) {
   const line = svg("line", { x1: 0, x2: 35, y1: 6, y2: 6, stroke: colour, "stroke-width": 3, "stroke-dasharray": dash });
   return svg("svg", { class: "key", viewBox: "0 0 35 12", "aria-hidden": "true" }, line);
 }

@@ -8,7 +8,7 @@ let shownUnits = AT_ONCE;
 
 function fill(select, options) {
   const before = select.value;
-  select.replaceChildren(...options.map(([value, text]) => element("option", text, { value })));
+  select.replaceChildren(...options.map(([value, text]) => element("option", { value }, text)));
   if (options.some(([value]) => String(value) === before)) select.value = before;
 }
 
@@ -20,13 +20,10 @@ function armsOf(dataset, protocol) {
   return PAGE.arms.filter((arm) => arm.dataset === dataset && (protocol === undefined || arm.protocol === protocol));
 }
 
-function colourOf(method) {
+function lookOf(method) {
   const colours = ["currentColor", ...PAGE.colours.slice(1)]; // black is white in the dark
-  return colours[PAGE.methods.indexOf(method) % colours.length];
-}
-
-function dashOf(method) {
-  return DASHES[PAGE.methods.indexOf(method) % DASHES.length];
+  const at = PAGE.methods.indexOf(method);
+  return { colour: colours[at % colours.length], dash: DASHES[at % DASHES.length] };
 }
 
 /** Everything that is chosen. */
@@ -70,10 +67,9 @@ function offerMethods() {
   const arms = armsOf(Number($("dataset").value), $("protocol").value);
   const off = new Set([...document.querySelectorAll("#methods input:not(:checked)")].map((box) => box.value));
   const labels = arms.map(({ method }) => {
-    const box = element("input", "", { type: "checkbox", value: method });
+    const box = element("input", { type: "checkbox", value: method });
     box.checked = !off.has(method);
-    box.addEventListener("change", update);
-    return element("label", [box, key(colourOf(method), dashOf(method)), method]);
+    return element("label", {}, box, key(lookOf(method)), method);
   });
   $("methods").replaceChildren($("methods").firstElementChild, ...labels);
   const seeds = distinct(arms.flatMap((arm) => arm.seeds)).sort((one, other) => one - other);
@@ -106,8 +102,7 @@ function lineOf(arm, phase, loss) {
   const pick = (values) => kept.map((at) => values[at]);
   return {
     label: arm.method,
-    colour: colourOf(arm.method),
-    dash: dashOf(arm.method),
+    ...lookOf(arm.method),
     steps: pick(arm.curves.steps?.[phase] ?? []),
     mean: pick(middle),
     sd: pick(sd),
@@ -141,13 +136,12 @@ function drawFigures(now, scored) {
   $("threshold-said").textContent = now.binary
     ? `Positive is “${positive}”. ${now.split === "val" ? "A threshold may be chosen here, then read on the test split." : "Choose a threshold on the validation split: one that is chosen here flatters."} Cost: of all ${now.labels.length} units of the split.`
     : "More than two classes: each unit goes to its most probable class, there is no threshold.";
-  const counted = scored.map(({ arm, runs, scores }) => ({
-    method: arm.method,
-    counts: runs.map((run) => confusion(scores, run, now.threshold)),
-  }));
-  const rows = counted.map(({ method, counts }) => ({ method, found: counts.map((one) => figures(one, now.costs)) }));
-  $("figures").replaceChildren(rows.length ? figuresTable(rows, now.classes) : element("p", "No run is chosen."));
-  $("confusions").replaceChildren(...counted.map(({ method, counts }) => confusionTable(method, counts, now.classes)));
+  const rows = scored.map(({ arm, runs, scores }) => {
+    const counts = runs.map((run) => confusion(scores, run, now.threshold));
+    return { method: arm.method, counts, found: counts.map((one) => figures(one, now.classes, now.costs)) };
+  });
+  $("figures").replaceChildren(rows.length ? figuresTable(rows) : element("p", {}, "No run is chosen."));
+  $("confusions").replaceChildren(...rows.map(({ method, counts }) => confusionTable(method, counts, now.classes)));
   $("confusion-said").textContent =
     `Units of the split${now.seed === ALL ? ", mean over seeds" : ""}; the darker, the larger the share of the true class.`;
 }
@@ -157,19 +151,19 @@ function drawGallery(now, scored) {
   const blamed = scored.filter(({ arm }) => [arm.method, ""].includes($("wrong-by").value));
   const worst = new Map();
   for (const { runs, scores } of blamed) {
-    for (const one of misclassified(scores, runs, now.threshold)) {
-      if (!(worst.get(one.unit)?.truth <= one.truth)) worst.set(one.unit, one);
-    }
+    now.labels.forEach((_, unit) => {
+      const one = judged(scores, runs, unit, now.threshold);
+      if (one.misclassified && !(worst.get(unit)?.truth <= one.truth)) worst.set(unit, one);
+    });
   }
   const units = [...worst.values()].sort((one, other) => one.truth - other.truth || one.unit - other.unit);
   const { names, pictures } = now.dataset.splits[now.split];
   const items = units.slice(0, shownUnits).map(({ unit, label }) => {
     const name = names ? names[unit] : `${now.split.replace("_", " ")} ${unit}`;
     const lines = scored.map(({ arm, runs, scores }) => {
-      const wrong = runs.filter((run) => predicted(scores, run, unit, now.threshold) !== label).length;
-      const truth = mean(runs.map((run) => scores.at(run, unit, label)));
+      const { wrong, truth, misclassified } = judged(scores, runs, unit, now.threshold);
       const of = runs.length > 1 ? ` (${wrong}/${runs.length})` : "";
-      return { method: arm.method, text: `${truth.toFixed(3)}${of}`, wrong: 2 * wrong >= runs.length && wrong > 0 };
+      return { method: arm.method, text: `${truth.toFixed(3)}${of}`, wrong: misclassified };
     });
     return unitItem(name, now.classes[label], PAGE.pictures[pictures[unit]], lines);
   });
@@ -186,7 +180,7 @@ function start() {
   fill($("dataset"), PAGE.datasets.map((one, at) => [at, one.simulated ? `${one.label} (simulated)` : one.label]));
   $("dataset").addEventListener("change", offerProtocols);
   $("protocol").addEventListener("change", offerMethods);
-  for (const id of ["split", "seed", "phase", "wrong-by"]) $(id).addEventListener("change", update);
+  for (const id of ["split", "seed", "phase", "wrong-by", "methods"]) $(id).addEventListener("change", update);
   for (const id of ["threshold", "cost-fn", "cost-fp"]) $(id).addEventListener("input", update);
   $("reset").addEventListener("click", () => {
     $("threshold").value = "0.5";

@@ -4,11 +4,12 @@
 
 const THEMES = { "": "as the system", light: "light", dark: "dark" };
 
+/** The theme that was remembered, if any. */
 function remembered() {
   try {
-    return localStorage.getItem("clsunbias-theme") ?? "";
+    return localStorage.getItem("clsunbias-theme");
   } catch {
-    return ""; // a browser may keep nothing for a file
+    return null; // a browser may keep nothing for a file
   }
 }
 
@@ -17,21 +18,16 @@ function setTheme(theme) {
   document.getElementById("theme").textContent = `Theme: ${THEMES[theme]}`;
   try {
     localStorage.setItem("clsunbias-theme", theme);
-  } catch {
-    return;
-  }
-}
-
-function nextTheme() {
-  const names = Object.keys(THEMES);
-  const at = names.indexOf(document.documentElement.dataset.theme ?? "");
-  setTheme(names[(at + 1) % names.length]);
+  } catch {} // then it is as the system says next time
 }
 
 function startTheme() {
   const theme = remembered();
   setTheme(theme in THEMES ? theme : "");
-  document.getElementById("theme").addEventListener("click", nextTheme);
+  document.getElementById("theme").addEventListener("click", () => {
+    const names = Object.keys(THEMES);
+    setTheme(names[(names.indexOf(document.documentElement.dataset.theme) + 1) % names.length]);
+  });
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
