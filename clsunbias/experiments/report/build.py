@@ -1,5 +1,6 @@
 """A grid's results as they are read: the paper's table with ours beside it, differences, what a search chose."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -32,9 +33,13 @@ def parts(
         cells: of the finished runs, by arm and metric.
         comparisons: between them, by arm, baseline and metric.
     """
-    marks = marks_of(grid, comparisons)
-    headline = table(grid, grid.title, columns, absent, grid.metrics, cells, marks)
-    made: list[Section | str] = [headline, legend(grid, cells)]
+    marks = {  # of differences from the first baseline
+        (arm, name): one.verdict
+        for (arm, baseline, name), one in comparisons.items()
+        if baseline.row == grid.baselines[0] and one.verdict != "no difference shown"
+    }
+    first = table(grid, grid.title, columns, absent, grid.metrics, cells, marks)
+    made: list[Section | str] = [first, legend(grid, cells)]
     if absent:
         lines = "\n".join(f"- {grid.columns[name].label}: `{grid.columns[name].get}`" for name in absent)
         made.append(f"**No data**, and the command that brings them (DATA is the data root):\n\n{lines}")
@@ -45,14 +50,11 @@ def parts(
         table(grid, f"{metric_label(name)} of the same runs", present, (), [name], cells, marks) for name in grid.also
     ]
     for protocol in grid.protocols:
-        lines_of = [
-            line(one)
-            for (arm, _, name), one in comparisons.items()
-            if (arm.protocol, name) == (protocol, grid.metrics[0])
-        ]
-        if lines_of:
+        differences = [line(one) for one in headline(grid, protocol, comparisons).values()]
+        if differences:
             title = f"Differences in {metric_label(grid.metrics[0])}: {grid.protocols[protocol].label}"
-            made.append(Section(title, ["", "verdict", "difference", "95 % interval", "p, corrected", "d"], lines_of))
+            header = ["", "verdict", "difference", "95 % interval", "p, corrected", "d"]
+            made.append(Section(title, header, differences))
     if comparisons:
         made.append(
             f"Paired on the same test units and seeds. Interval: {DRAWS} bootstrap resamples of units and seeds, "
@@ -64,13 +66,10 @@ def parts(
     return made
 
 
-def marks_of(grid: Grid, comparisons: Comparisons) -> Marks:
-    """The verdicts that tables mark: of differences from the first baseline."""
-    found: dict[tuple[Arm, str], Mark] = {}
-    for (arm, baseline, name), one in comparisons.items():
-        if baseline.row == grid.baselines[0] and one.verdict != "no difference shown":
-            found[arm, name] = one.verdict
-    return found
+def headline(grid: Grid, protocol: str, comparisons: Comparisons) -> Comparisons:
+    """The comparisons by the first metric under a protocol."""
+    wanted = protocol, grid.metrics[0]
+    return {key: one for key, one in comparisons.items() if (key[0].protocol, key[2]) == wanted}
 
 
 def table(
@@ -161,33 +160,25 @@ def contrast_section(grid: Grid, scored: Sequence[Scored]) -> list[Section]:
 
 
 def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> list[Section]:
-    """What each protocol's search saw and chose; see :func:`search_section`."""
-    searched = dict.fromkeys(arm.protocol for arm in scores)
-    return [
-        search_section(grid, name, {arm: score for arm, score in scores.items() if arm.protocol == name}, chosen)
-        for name in grid.protocols
-        if name in searched
-    ]
-
-
-def search_section(grid: Grid, protocol: str, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> Section:
-    """What a search saw and chose.
+    """What each protocol's search saw and chose.
 
     Args:
         grid: the grid.
-        protocol: name of the protocol that searches.
         scores: mean of the search's metric of each arm over the search's seeds.
         chosen: the arms that went on.
     """
-    names = list(dict.fromkeys(arm.setting for arm in scores))
-    rows: list[list[Entry]] = []
-    for column in grid.columns:
-        for row in grid.rows:
-            tried = [arm for arm in scores if (arm.column, arm.row) == (column, row)]
-            if tried:
-                shown = [Measured(scores[arm], mark="chosen" if arm in chosen else None) for arm in tried]
+    sections = []
+    for name, protocol in grid.protocols.items():
+        tried = [arm for arm in scores if arm.protocol == name]
+        if not tried or protocol.search is None:
+            continue
+        rows: list[list[Entry]] = []
+        for column, row in itertools.product(grid.columns, grid.rows):
+            arms = [arm for arm in tried if (arm.column, arm.row) == (column, row)]
+            if arms:
+                shown = [Measured(scores[arm], mark="chosen" if arm in chosen else None) for arm in arms]
                 rows.append([f"{grid.columns[column].label}, {grid.rows[row].label}", *shown])
-    label, search = grid.protocols[protocol].label, grid.protocols[protocol].search
-    metric = metric_label(search.metric.replace("val/", "test/")) if search else ""  # the split is said in words
-    title = f"The search ({label}): mean validation {metric} of each setting, the chosen one marked"
-    return Section(title, ["", *names], rows)
+        metric = metric_label(protocol.search.metric.replace("val/", "test/"))  # the split is said in words
+        title = f"The search ({protocol.label}): mean validation {metric} of each setting, the chosen one marked"
+        sections.append(Section(title, ["", *dict.fromkeys(arm.setting for arm in tried)], rows))
+    return sections

@@ -64,7 +64,8 @@ def page(studies: Sequence[Study], name: str) -> str:
 
 def distinct(parts: Sequence[StudyPart], field: str) -> list[str]:
     """What the records say in a field, each once; a mapping as ``name value, …``."""
-    found = [record.result[field] for part in parts for one in part.scored for record in one.records.values()]
+    arms = [by_seed for part in parts for by_seed in part.study.finished.values()]
+    found = [record.result[field] for by_seed in arms for record in by_seed.values()]
     shown = [", ".join(f"{name} {v}" for name, v in one.items()) if isinstance(one, Mapping) else one for one in found]
     return list(dict.fromkeys(shown))
 
