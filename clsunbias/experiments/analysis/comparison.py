@@ -25,21 +25,9 @@ from clsunbias.experiments.running.run import Record
 class Comparison(NamedTuple):
     """A method against a baseline on one data set; its fields are the columns of ``tableN_comparisons.csv``.
 
-    Attributes:
-        table: such as ``table2``.
-        protocol: whose settings.
-        column: data set.
-        metric: ``split/metric``.
-        row: the method.
-        baseline: what it is compared with.
-        difference: mean over seeds, method − baseline.
-        low: lower end of its 95 % interval, over test units and seeds.
-        high: its upper end.
-        p: of the paired permutation test over test units.
-        p_corrected: for all comparisons of this metric and protocol in the table (Holm).
-        effect: mean over standard deviation of the differences of the seeds (Cohen's d_z).
-        n: seeds.
-        verdict: what may be said.
+    The mean over n seeds of method − baseline with its 95 % interval over test units and seeds; the p-value of the
+    paired permutation test over test units, as it is and corrected for all comparisons of this metric and protocol in
+    the table (Holm); mean over standard deviation of the seeds' differences (Cohen's d_z); what may be said.
     """
 
     table: str
@@ -129,13 +117,7 @@ def on_common_seeds(ours: Scored, theirs: Scored) -> tuple[Scored, Scored] | Non
 class Contrast(NamedTuple):
     """A claim about several cells at once, such as "the gain is larger under imbalance": a weighted sum of them.
 
-    Attributes:
-        title: what is claimed.
-        protocol: key of the protocol whose cells they are.
-        metric: ``split/metric``.
-        estimate: of the sum.
-        low: lower end of its 95 % interval.
-        high: its upper end.
+    The protocol goes by its key; the ends are those of the 95 % interval.
     """
 
     title: str
@@ -150,10 +132,6 @@ def contrasts(grid: Grid, scored: Sequence[Scored]) -> list[Contrast]:
     """Every contrast of the grid under every protocol that has its cells, by each metric that methods are compared by.
 
     Cells that were tested on the same units with as many seeds share their resamples: they are paired.
-
-    Args:
-        grid: the grid.
-        scored: the finished arms, one for each cell of a protocol.
     """
     made = []
     for protocol in grid.protocols:

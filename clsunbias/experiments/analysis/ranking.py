@@ -69,13 +69,9 @@ def ranking_bootstrap(resampling: Resampling, prob: Floats, target: Labels) -> d
 
 
 def ranking_p(resampling: Resampling, ours: Floats, theirs: Floats, target: Labels) -> dict[str, float]:
-    """As :meth:`Resampling.permutation_p`: a method after swaps ranks the units of both, half of which do not count.
+    """As :meth:`Resampling.permutation_p`, of class probabilities ``(S, N, C)`` of both methods on the same units.
 
-    Args:
-        resampling: whose swaps.
-        ours: class probabilities of one method, ``(S, N, C)``.
-        theirs: of the other, on the same units and as many seeds.
-        target: class of each unit, ``(N,)``.
+    A method after swaps ranks the units of both, half of which do not count.
     """
     both, twice = np.concatenate([ours, theirs], axis=1), np.tile(target, 2)
     kept, moved = 1 - resampling.swaps, resampling.swaps

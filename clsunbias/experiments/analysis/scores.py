@@ -87,13 +87,7 @@ class SplitScores:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """The finished runs of an arm, scored.
-
-    Attributes:
-        arm: whose runs.
-        records: seed → its record.
-        splits: split → its scores, seeds in the order of records.
-    """
+    """The finished runs of an arm by seed, and their scores on each split, runs in the same order."""
 
     arm: Arm
     records: Mapping[int, Record]

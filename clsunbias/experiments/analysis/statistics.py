@@ -76,11 +76,7 @@ def metrics(sums: Sums, classes: Sequence[str] = ()) -> dict[str, Floats]:
 
 
 def calibration_sums(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
-    """What each unit adds to the sums that Brier score and calibration error are functions of.
-
-    Args:
-        prob: class probabilities ``(S, N, C)``.
-        target: class of each unit, ``(N,)``.
+    """What each unit adds to the sums that Brier score and calibration error are functions of; see :func:`unit_sums`.
 
     Returns:
         float32 ``(N, S, 2 + BINS)``: 1, the squared error, and in its bin the confidence less 1 where it is right.
@@ -222,17 +218,11 @@ def effect_size(gains: Floats) -> float:
 
 
 def verdict(low: float, high: float, p_corrected: float, less_is_better: bool = False) -> Verdict:
-    """What may be said of a difference.
+    """What may be said of a difference, by its interval and the corrected p-value of the permutation test.
 
     Both must say so: the interval over units and runs leaves out 0, and the corrected p-value is below 0.05. The
     interval alone knows that another training run comes out differently; the test alone is corrected for the number
     of comparisons.
-
-    Args:
-        low: lower end of the interval of the difference.
-        high: its upper end.
-        p_corrected: of the permutation test.
-        less_is_better: for losses and the like.
     """
     if not (low > 0 or high < 0) or p_corrected >= 0.05:  # nor does an interval of NaN show one
         return "no difference shown"

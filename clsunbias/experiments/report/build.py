@@ -30,8 +30,8 @@ def parts(
         grid: the grid.
         columns: names of the columns that were asked for.
         absent: those of them that have no data.
-        cells: of the finished runs, by arm and metric.
-        comparisons: between them, by arm, baseline and metric.
+        cells: of the finished runs.
+        comparisons: between them.
     """
     marks = {  # of differences from the first baseline
         (arm, name): one.verdict
@@ -142,12 +142,7 @@ def line(one: Comparison) -> list[str]:
 
 
 def contrast_section(grid: Grid, scored: Sequence[Scored]) -> list[Section]:
-    """Every contrast of the grid under every protocol that has its cells: one table, or none.
-
-    Args:
-        grid: the grid.
-        scored: the finished arms, one for each cell of a protocol.
-    """
+    """Every contrast of the grid under every protocol that has its cells, of the finished arms: one table, or none."""
     rows: dict[Entry, list[Entry]] = {}
     for one in contrasts(grid, scored):
         label = one.title if len(grid.protocols) == 1 else Label(one.title, grid.protocols[one.protocol].label)
@@ -160,13 +155,7 @@ def contrast_section(grid: Grid, scored: Sequence[Scored]) -> list[Section]:
 
 
 def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> list[Section]:
-    """What each protocol's search saw and chose.
-
-    Args:
-        grid: the grid.
-        scores: mean of the search's metric of each arm over the search's seeds.
-        chosen: the arms that went on.
-    """
+    """What each protocol's search saw, each arm's score by :func:`search_scores`, and what it chose."""
     sections = []
     for name, protocol in grid.protocols.items():
         tried = [arm for arm in scores if arm.protocol == name]

@@ -3,7 +3,7 @@
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,9 @@ import pandas as pd
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.html.datasets import Card, card, module_of, pictures
+from clsunbias.experiments.report.html.datasets import Card, describe, pictures
 from clsunbias.experiments.report.study_parts import StudyPart
 from clsunbias.experiments.running.run import Record, read_predictions, remedy
-
-if TYPE_CHECKING:
-    from clsunbias.data.base import DataModule
 
 POINTS = 200
 """Points of a curve at most: as many as can be told apart on a page."""
@@ -65,28 +62,23 @@ def dataset(
     """A data set for the script, and its card; pictures go into uris, each once."""
     record = next(record for found in ours.values() for record in found.values())
     frame = next(iter(frames.values()))[0]
-    module: DataModule | None = None
-    notes: list[str] = []
-    try:
-        module = module_of(record)
-    except InputError as error:
-        notes.append(str(error))
-    shown = card(label, record, frame, module, notes)
+    shown, module = describe(label, record, frame)
     splits = {}
     for split in dict.fromkeys(frame["split"]):
         if split == "train":
             continue
         units, labels = (frame.loc[frame["split"] == split, name].to_list() for name in ("unit", "label"))
-        names = None if units == list(range(len(units))) else [str(unit) for unit in units]
         found: dict[int, str] = {}
         if module and split != "val":
-            wrong = misclassified([one for several in frames.values() for one in several], split)
             try:
-                found = pictures(module, split, wrong, len(labels))
+                found = pictures(module, split, misclassified(frames, split), len(labels))
             except InputError as error:
                 shown.notes.append(str(error))
-        at = {unit: uris.setdefault(uri, len(uris)) for unit, uri in found.items()}
-        splits[split] = {"labels": labels, "names": names, "pictures": at}
+        splits[split] = {
+            "labels": labels,
+            "names": None if units == list(range(len(units))) else [str(unit) for unit in units],
+            "pictures": {unit: uris.setdefault(uri, len(uris)) for unit, uri in found.items()},
+        }
     losses = (
         {"loss_pos": f"L₊ ({shown.classes[1]})", "loss_neg": f"L₋ ({shown.classes[0]})"}
         if len(shown.classes) == 2
@@ -101,14 +93,11 @@ def dataset(
     }, shown
 
 
-def misclassified(frames: Sequence[pd.DataFrame], split: str) -> list[int]:
+def misclassified(frames: Mapping[Arm, Sequence[pd.DataFrame]], split: str) -> list[int]:
     """Units that some run puts into another class than theirs."""
-    units: set[int] = set()
-    for frame in frames:
-        rows = frame[frame["split"] == split]
-        wrong = rows.filter(like="prob_").to_numpy().argmax(1) != rows["label"].to_numpy()
-        units.update(int(unit) for unit in wrong.nonzero()[0])
-    return sorted(units)
+    parts = [frame[frame["split"] == split] for of_arm in frames.values() for frame in of_arm]
+    wrong = [rows.filter(like="prob_").to_numpy().argmax(1) != rows["label"].to_numpy() for rows in parts]
+    return sorted({int(unit) for one in wrong for unit in one.nonzero()[0]})
 
 
 def scores(frames: Sequence[pd.DataFrame], split: str) -> str:

@@ -23,12 +23,7 @@ SCRIPTS = ("theme.js", "scores.js", "charts.js", "views.js", "explorer.js")
 
 
 def page(studies: Sequence[Study], name: str) -> str:
-    """The whole page.
-
-    Args:
-        studies: to show.
-        name: of the page's file.
-    """
+    """The whole page that shows some studies, given the name of its file."""
     parts = [part for study in studies for part in study_parts(study)]
     data, cards = pack(parts)
     methods = list(dict.fromkeys(arm["method"] for arm in data["arms"]))
