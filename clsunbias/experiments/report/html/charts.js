@@ -16,14 +16,14 @@ function short(value) {
   return Number(value.toPrecision(3)).toString();
 }
 
-/** One panel: lines are {label, colour, dash, steps, mean, sd}. */
+/** One panel: lines are {label, colour, dash, points}, points of {step, middle, sd}. */
 function chart(title, lines) {
-  const top = Math.max(...lines.flatMap((line) => line.mean.map((value, at) => value + line.sd[at])), 1e-6);
-  const last = Math.max(...lines.flatMap((line) => line.steps), 1);
+  const all = lines.flatMap((line) => line.points);
+  const top = Math.max(...all.map(({ middle, sd }) => middle + sd), 1e-6);
+  const last = Math.max(...all.map(({ step }) => step), 1);
   const x = (step) => BOX.left + (step / last) * BOX.width;
   const y = (value) => BOX.top + BOX.height * (1 - Math.max(value, 0) / top);
-  const point = (step, value) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`;
-  const ends = lines.map((line) => `${line.label} ends at ${short(line.mean.at(-1))}`);
+  const ends = lines.map(({ label, points }) => `${label} ends at ${short(points.at(-1).middle)}`);
   const drawn = svg("svg", { viewBox: "0 0 360 208", role: "img", "aria-label": `${title}: ${ends.join(", ")}` });
   for (const value of ticks(top)) {
     drawn.append(
@@ -36,15 +36,16 @@ function chart(title, lines) {
     drawn.append(svg("text", { x: x(step), y: BOX.top + BOX.height + 14, "text-anchor": anchor }, short(step)));
   }
   drawn.append(svg("text", { x: BOX.left + BOX.width / 2, y: 204, "text-anchor": "middle" }, "training step"));
-  for (const { colour, steps, mean: middle, sd } of lines) {
-    const upper = steps.map((step, at) => point(step, middle[at] + sd[at]));
-    const lower = steps.map((step, at) => point(step, middle[at] - sd[at])).reverse();
-    drawn.append(svg("polygon", { points: [...upper, ...lower].join(" "), fill: colour, opacity: 0.15 }));
+  /** Points of a line, moved by so many standard deviations. */
+  const path = (points, sds) =>
+    points.map(({ step, middle, sd }) => `${x(step).toFixed(1)},${y(middle + sds * sd).toFixed(1)}`);
+  for (const { colour, points } of lines) {
+    const around = [...path(points, 1), ...path(points, -1).reverse()].join(" ");
+    drawn.append(svg("polygon", { points: around, fill: colour, opacity: 0.15 }));
   }
-  for (const { label, colour, dash, steps, mean: middle } of lines) {
-    const points = steps.map((step, at) => point(step, middle[at])).join(" ");
-    const style = { points, fill: "none", stroke: colour, "stroke-width": 1.8, "stroke-dasharray": dash };
-    drawn.append(svg("polyline", { ...style, "data-method": label }, svg("title", {}, label)));
+  for (const { label, colour, dash, points } of lines) {
+    const style = { fill: "none", stroke: colour, "stroke-width": 1.8, "stroke-dasharray": dash, "data-method": label };
+    drawn.append(svg("polyline", { points: path(points, 0).join(" "), ...style }, svg("title", {}, label)));
   }
   return element("figure", {}, element("figcaption", {}, title), drawn);
 }

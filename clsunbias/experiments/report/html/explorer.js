@@ -97,22 +97,16 @@ function draw() {
 
 /** A method's line in a panel, without the steps at which a loss is no number. */
 function lineOf(arm, phase, loss) {
-  const [middle, sd] = arm.curves[`${phase}/${loss}`] ?? [[], []];
-  const kept = middle.flatMap((value, at) => (value === null || sd[at] === null ? [] : [at]));
-  const pick = (values) => kept.map((at) => values[at]);
-  return {
-    label: arm.method,
-    ...lookOf(arm.method),
-    steps: pick(arm.curves.steps?.[phase] ?? []),
-    mean: pick(middle),
-    sd: pick(sd),
-  };
+  const [means, sds] = arm.curves[`${phase}/${loss}`] ?? [[], []];
+  const points = means.map((middle, at) => ({ step: arm.curves.steps[phase][at], middle, sd: sds[at] }));
+  const finite = points.filter(({ middle, sd }) => middle !== null && sd !== null);
+  return { label: arm.method, ...lookOf(arm.method), points: finite };
 }
 
 function drawCurves(now) {
   const panels = Object.entries(now.dataset.losses).map(([loss, title]) => [
     title,
-    now.arms.map((arm) => lineOf(arm, now.phase, loss)).filter((line) => line.steps.length),
+    now.arms.map((arm) => lineOf(arm, now.phase, loss)).filter((line) => line.points.length),
   ]);
   const drawn = panels.filter(([, lines]) => lines.length);
   $("curves").replaceChildren(...drawn.map(([title, lines]) => chart(title, lines)));
@@ -121,8 +115,8 @@ function drawCurves(now) {
     ? `Line: mean over ${seeds.join(" or ")} seed${String(seeds) === "1" ? "" : "s"}; band: one standard deviation on either side.`
     : now.arms.length ? "These runs logged no class losses." : "No method is ticked.";
   const rows = now.arms.map((arm) => [arm.method, ...drawn.map(([, lines]) => {
-    const line = lines.find((one) => one.label === arm.method);
-    return line ? `${short(line.mean.at(-1))} ± ${short(line.sd.at(-1))}` : "–";
+    const last = lines.find((one) => one.label === arm.method)?.points.at(-1);
+    return last ? `${short(last.middle)} ± ${short(last.sd)}` : "–";
   })]);
   $("curve-ends").replaceChildren(table(["Method", ...drawn.map(([title]) => title)], rows));
 }

@@ -1,6 +1,7 @@
 """What the page's script works on: predictions exactly as they were written, curves over seeds, pictures once each."""
 
 import base64
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,7 +37,8 @@ def pack(parts: Sequence[StudyPart]) -> tuple[dict[str, Any], list[Card]]:
             if not ours:
                 continue
             frames = {arm: read_predictions(list(found.values())) for arm, found in ours.items()}
-            one, shown = dataset(grid.columns[column].label, ours, frames, uris)
+            record = next(record for found in ours.values() for record in found.values())
+            one, shown = dataset(grid.columns[column].label, record, frames, uris)
             arms += [
                 {
                     "dataset": len(datasets),
@@ -54,13 +56,9 @@ def pack(parts: Sequence[StudyPart]) -> tuple[dict[str, Any], list[Card]]:
 
 
 def dataset(
-    label: str,
-    ours: Mapping[Arm, Mapping[int, Record]],
-    frames: Mapping[Arm, Sequence[pd.DataFrame]],
-    uris: dict[str, int],
+    label: str, record: Record, frames: Mapping[Arm, Sequence[pd.DataFrame]], uris: dict[str, int]
 ) -> tuple[dict[str, Any], Card]:
     """A data set for the script, and its card; pictures go into uris, each once."""
-    record = next(record for found in ours.values() for record in found.values())
     frame = next(iter(frames.values()))[0]
     shown, module = describe(label, record, frame)
     splits = {}
@@ -111,13 +109,11 @@ def curves(records: Sequence[Record], losses: Mapping[str, str]) -> dict[str, An
     """Class losses and their gap against the step: mean and standard deviation over seeds, three digits each."""
     frames = [logged(record) for record in records]
     packed: dict[str, Any] = {"seeds": len(frames)}
-    for phase in ("train", "val"):
-        for loss in losses:
-            name = f"{phase}/{loss}"
-            if name not in frames[0]:
-                continue
+    for phase, loss in itertools.product(("train", "val"), losses):
+        name = f"{phase}/{loss}"
+        if name in frames[0]:
             by_seed = thinned(pd.concat([frame[name] for frame in frames], axis=1)).replace([np.inf, -np.inf], np.nan)
-            packed.setdefault("steps", {})[phase] = [int(step) for step in by_seed.index]
+            packed.setdefault("steps", {})[phase] = by_seed.index.astype(int).to_list()
             packed[name] = [digits(by_seed.mean(axis=1, skipna=False)), digits(by_seed.std(axis=1).fillna(0))]
     return packed
 

@@ -14,7 +14,7 @@ function remembered() {
 }
 
 function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
+  document.documentElement.style.colorScheme = theme;
   document.getElementById("theme").textContent = `Theme: ${THEMES[theme]}`;
   try {
     localStorage.setItem("clsunbias-theme", theme);
@@ -26,7 +26,7 @@ function startTheme() {
   setTheme(theme in THEMES ? theme : "");
   document.getElementById("theme").addEventListener("click", () => {
     const names = Object.keys(THEMES);
-    setTheme(names[(names.indexOf(document.documentElement.dataset.theme) + 1) % names.length]);
+    setTheme(names[(names.indexOf(document.documentElement.style.colorScheme) + 1) % names.length]);
   });
   let closed = [];
   addEventListener("beforeprint", () => {
