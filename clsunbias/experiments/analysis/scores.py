@@ -31,11 +31,8 @@ from clsunbias.experiments.running.run import Record, read_predictions
 class SplitScores:
     """The scores of some runs on one split; what takes long, calibration and ranking, is computed if it is asked for.
 
-    Attributes:
-        prob: class probabilities ``(S, N, C)`` of S runs.
-        target: class of each unit, ``(N,)``.
-        names: of the metrics that are asked for.
-        classes: names of the classes whose own metrics go by them; none of two classes.
+    Class probabilities ``(S, N, C)`` of S runs, the class of each unit ``(N,)``, names of the metrics that are asked
+    for, and of the classes whose own metrics go by them: none of two classes.
     """
 
     prob: Floats
@@ -121,12 +118,7 @@ class Scored:
 
 
 def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scored:
-    """Reads the predictions of an arm's runs.
-
-    Args:
-        arm: whose runs.
-        records: seed → its record.
-        names: ``split/metric`` that are asked for.
+    """Reads the predictions of an arm's runs, by seed, for the ``split/metric`` that are asked for.
 
     Raises:
         InputError: a run has no such split or metric, runs of the arm were scored on other units, or a record's
@@ -176,21 +168,15 @@ def run_lines(grid: Grid, scored: Sequence[Scored]) -> pd.DataFrame:
     """A line a run: where it stands in the grid, and every metric of its record."""
     return pd.DataFrame(
         {
-            "protocol": one.arm.protocol,
-            "column": one.arm.column,
-            "row": one.arm.row,
-            "setting": one.arm.setting,
+            **{name: getattr(one.arm, name) for name in ("protocol", "column", "row", "setting")},
             "seed": seed,
-            "step": record.result["step"],
-            "selection": record.result["selection"],
-            "simulated": record.result["simulated"],
+            **{name: record.result[name] for name in ("step", "selection", "simulated")},
             **{
                 f"{split}/{name}": value
                 for split in ("val", "test")
                 for name, value in record.result.get(split, {}).items()
             },
-            "config_sha256": record.result["config_sha256"],
-            "record_sha256": record.result["record_sha256"],
+            **{name: record.result[name] for name in ("config_sha256", "record_sha256")},
         }
         for one in scored
         for seed, record in one.records.items()

@@ -24,15 +24,7 @@ PUBLISHED = "published"
 def parts(
     grid: Grid, columns: Sequence[str], absent: Sequence[str], cells: Cells, comparisons: Comparisons
 ) -> list[Section | str]:
-    """Tables and paragraphs, in order.
-
-    Args:
-        grid: the grid.
-        columns: names of the columns that were asked for.
-        absent: those of them that have no data.
-        cells: of the finished runs.
-        comparisons: between them.
-    """
+    """Tables and paragraphs of the finished runs, in order: of the columns asked for, some perhaps without data."""
     marks = {  # of differences from the first baseline
         (arm, name): one.verdict
         for (arm, baseline, name), one in comparisons.items()

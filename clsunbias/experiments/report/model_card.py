@@ -112,12 +112,9 @@ Calibration: how often the model is right, by how sure it is.
 def intervals(
     prob: Floats, target: npt.NDArray[np.integer[Any]], class_names: Sequence[str]
 ) -> dict[str, tuple[float, float, float]]:
-    """Metrics with the ends of their intervals, by name; resamples without a class are left out of its own.
+    """Metrics of class probabilities ``(N, C)`` with the ends of their intervals, by name.
 
-    Args:
-        prob: class probabilities ``(N, C)``.
-        target: class of each unit, ``(N,)``.
-        class_names: C names.
+    Resamples without a class are left out of its own.
     """
     sums, units = unit_sums(prob[np.newaxis], target), len(target)
     at_once = min(DRAWS, 1 + CELLS // units)

@@ -118,15 +118,9 @@ def terminal(section: Section, width: int) -> list[Table]:
 def write_table(
     out: Path, name: str, title: str, cells: Sequence[Cell], runs: pd.DataFrame, parts: Sequence[Section | str]
 ) -> None:
-    """Writes a report and prints it.
+    """Writes a report, tables and paragraphs (Markdown), with its cells and the runs behind them, and prints it.
 
-    Args:
-        out: folder.
-        name: of the files: ``<name>.csv`` (a line a cell), ``<name>_runs.csv`` (a line a run), ``.md`` and ``.tex``.
-        title: of the report.
-        cells: the numbers.
-        runs: the runs behind them.
-        parts: tables and paragraphs (Markdown), in order.
+    The files are ``<name>.csv`` (a line a cell), ``<name>_runs.csv`` (a line a run), ``<name>.md`` and ``<name>.tex``.
     """
     write_csv(out / f"{name}.csv", pd.DataFrame(cells, columns=Cell._fields))
     write_csv(out / f"{name}_runs.csv", runs)

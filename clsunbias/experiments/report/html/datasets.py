@@ -36,13 +36,7 @@ class Card:
 
 
 def describe(label: str, record: Record, frame: pd.DataFrame) -> tuple[Card, "DataModule | None"]:
-    """The card of a run's data set, and the data set itself if it can be had.
-
-    Args:
-        label: as tables show it.
-        record: of the run.
-        frame: its predictions.
-    """
+    """The card of a run's data set, of which its predictions are given, and the data set itself if it can be had."""
     section = load_yaml(record.folder / "config.yaml")["data"]
     # The folder is that of the machine which made the run; here it is where data lie here.
     given = {name: value for name, value in section.get("init_args", {}).items() if name != "root"}

@@ -50,11 +50,6 @@ function cost(id) {
   return Math.max(Number($(id).value) || 0, 0);
 }
 
-/** Positions of the chosen runs among an arm's. */
-function runsOf(arm, seed) {
-  return seed === ALL ? arm.seeds.map((_, at) => at) : arm.seeds.flatMap((one, at) => (String(one) === seed ? [at] : []));
-}
-
 function offerProtocols() {
   fill($("protocol"), distinct(armsOf(Number($("dataset").value)).map((arm) => arm.protocol)).map((name) => [name, name]));
   const { splits } = PAGE.datasets[Number($("dataset").value)];
@@ -87,7 +82,7 @@ function draw() {
   for (const stamped of document.querySelectorAll(".stamped")) stamped.classList.toggle("simulated", now.dataset.simulated);
   const scored = now.arms.map((arm) => ({
     arm,
-    runs: runsOf(arm, now.seed),
+    runs: [...arm.seeds.keys()].filter((at) => [ALL, String(arm.seeds[at])].includes(now.seed)),
     scores: scoresOf(arm, now.split, now.labels, now.classes.length),
   })).filter(({ runs }) => runs.length);
   drawCurves(now);
@@ -104,10 +99,8 @@ function lineOf(arm, phase, loss) {
 }
 
 function drawCurves(now) {
-  const panels = Object.entries(now.dataset.losses).map(([loss, title]) => [
-    title,
-    now.arms.map((arm) => lineOf(arm, now.phase, loss)).filter((line) => line.points.length),
-  ]);
+  const linesOf = (loss) => now.arms.map((arm) => lineOf(arm, now.phase, loss)).filter((line) => line.points.length);
+  const panels = Object.entries(now.dataset.losses).map(([loss, title]) => [title, linesOf(loss)]);
   const drawn = panels.filter(([, lines]) => lines.length);
   $("curves").replaceChildren(...drawn.map(([title, lines]) => chart(title, lines)));
   const seeds = distinct(now.arms.map((arm) => arm.curves.seeds));
@@ -154,12 +147,10 @@ function drawGallery(now, scored) {
   const { names, pictures } = now.dataset.splits[now.split];
   const items = units.slice(0, shownUnits).map(({ unit, label }) => {
     const name = names ? names[unit] : `${now.split.replace("_", " ")} ${unit}`;
-    const lines = scored.map(({ arm, runs, scores }) => {
-      const { wrong, truth, misclassified } = judged(scores, runs, unit, now.threshold);
-      const of = runs.length > 1 ? ` (${wrong}/${runs.length})` : "";
-      return { method: arm.method, text: `${truth.toFixed(3)}${of}`, wrong: misclassified };
-    });
-    return unitItem(name, now.classes[label], PAGE.pictures[pictures[unit]], lines);
+    const judgements = scored.map(({ arm, runs, scores }) => (
+      { method: arm.method, runs: runs.length, ...judged(scores, runs, unit, now.threshold) }
+    ));
+    return unitItem(name, now.classes[label], PAGE.pictures[pictures[unit]], judgements);
   });
   $("gallery").replaceChildren(...items);
   $("more").hidden = units.length <= shownUnits;

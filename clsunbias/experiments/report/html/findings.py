@@ -13,8 +13,7 @@ from clsunbias.experiments.report.study_parts import StudyPart
 def findings(part: StudyPart) -> list[tuple[str, str]]:
     """What is shown on the headline metric, what of the published order is, and how near the means come.
 
-    Returns:
-        Paragraphs: a protocol, or nothing, and sentences about it.
+    Paragraphs: a protocol, or nothing, and sentences about it.
     """
     grid = part.study.grid
     said = []

@@ -21,11 +21,7 @@ POINTS = 200
 
 
 def pack(parts: Sequence[StudyPart]) -> tuple[dict[str, Any], list[Card]]:
-    """All arms of some studies, and the card of each data set.
-
-    Returns:
-        ``datasets``, ``arms`` and ``pictures`` (data URIs, each once) for the script; the cards.
-    """
+    """All arms of some studies, their data sets and pictures (data URIs, each once), and the card of each data set."""
     datasets: list[dict[str, Any]] = []
     arms: list[dict[str, Any]] = []
     cards: list[Card] = []

@@ -19,19 +19,14 @@ function scoresOf(arm, split, labels, classes) {
 /** The class that a unit is put into; of two classes, the positive one above the threshold. */
 function predicted(scores, run, unit, threshold) {
   if (scores.classes === 2) return scores.at(run, unit, 1) > threshold ? 1 : 0;
-  let best = 0;
-  for (let label = 1; label < scores.classes; label += 1) {
-    if (scores.at(run, unit, label) > scores.at(run, unit, best)) best = label;
-  }
-  return best;
+  const all = Array.from({ length: scores.classes }, (_, label) => scores.at(run, unit, label));
+  return all.indexOf(Math.max(...all));
 }
 
 /** Units by true class (rows) and predicted class (columns) of one run. */
 function confusion(scores, run, threshold) {
   const counts = Array.from({ length: scores.classes }, () => new Array(scores.classes).fill(0));
-  scores.labels.forEach((label, unit) => {
-    counts[label][predicted(scores, run, unit, threshold)] += 1;
-  });
+  for (const [unit, label] of scores.labels.entries()) counts[label][predicted(scores, run, unit, threshold)] += 1;
   return counts;
 }
 

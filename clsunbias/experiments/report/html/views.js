@@ -47,15 +47,17 @@ function confusionTable(method, counts, classes) {
   return element("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": `Confusion matrix, ${method}` }, made);
 }
 
-/** A misclassified unit: picture or its absence, name, true class, and what each method gave it. */
-function unitItem(name, truth, picture, lines) {
+/** A misclassified unit: picture or its absence, name, true class, and how each method judged() it in so many runs. */
+function unitItem(name, label, picture, judgements) {
   const image = picture
-    ? element("img", { src: picture, alt: `${name}, ${truth}` })
+    ? element("img", { src: picture, alt: `${name}, ${label}` })
     : element("span", { class: "blank" }, "no picture");
-  const said = lines.map(({ method, text, wrong }) =>
-    element("li", wrong ? { class: "wrong" } : {}, element("span", {}, `${method} `), element("span", {}, text)),
-  );
+  const lines = judgements.map(({ method, runs, wrong, truth, misclassified }) => {
+    const text = `${truth.toFixed(3)}${runs > 1 ? ` (${wrong}/${runs})` : ""}`;
+    const attributes = misclassified ? { class: "wrong" } : {};
+    return element("li", attributes, element("span", {}, `${method} `), element("span", {}, text));
+  });
   const title = element("p", {}, element("strong", {}, name));
-  const words = element("div", {}, title, element("p", {}, `is ${truth}`), element("ul", {}, ...said));
+  const words = element("div", {}, title, element("p", {}, `is ${label}`), element("ul", {}, ...lines));
   return element("li", {}, image, words);
 }
