@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ from clsunbias.experiments.analysis.statistics import (
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.run import Record, read_predictions
+
+resampling_of = cache(Resampling)
+"""The resampling of so many units and runs, drawn once for all comparisons."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +59,7 @@ class SplitScores:
     @property
     def resampling(self) -> Resampling:
         """That of all runs on as many units."""
-        return Resampling.of(len(self.target), len(self.prob))
+        return resampling_of(len(self.target), len(self.prob))
 
     @cached_property
     def values(self) -> dict[str, Floats]:

@@ -1,7 +1,6 @@
 """Metrics as functions of sums over units, and how sure they are: intervals, a permutation test, a verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -133,12 +132,6 @@ class Resampling:
         swaps = random.integers(0, 2, (draws, units)).astype(np.float32)
         self.swaps = np.concatenate([np.zeros_like(swaps[:1]), swaps])  # first as observed
 
-    @staticmethod
-    @cache
-    def of(units: int, seeds: int) -> "Resampling":
-        """The resampling of so many units and runs, drawn once."""
-        return Resampling(units, seeds)
-
     def bootstrap(self, sums: Sums, of: Metrics = metrics) -> dict[str, Floats]:
         """The mean over runs of each metric on resampled units and runs, ``(draws,)``.
 
@@ -157,15 +150,10 @@ class Resampling:
         return {name: np.einsum("bs,bs->b", values, self.seeds) for name, values in drawn.items()}
 
     def permutation_p(self, ours: Sums, theirs: Sums, of: Metrics = metrics) -> dict[str, float]:
-        """Two-sided p-value, for each metric, of a paired permutation test over units.
+        """Two-sided p-value, for each metric, of a paired permutation test over units; see :meth:`bootstrap`.
 
         The hypothesis: for each unit it makes no difference which of the two methods scored it. The runs of a unit
         are swapped together, since they are no independent evidence about it.
-
-        Args:
-            ours: of one method, ``(N, S, …)``.
-            theirs: of the other, on the same units and as many seeds.
-            of: metrics of their sums over units.
         """
         moved = totals(self.swaps, theirs - ours)
         return p_values(of(ours.sum(0) + moved), of(theirs.sum(0) - moved))

@@ -11,11 +11,11 @@ from clsunbias.experiments.analysis.statistics import DRAWS
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.labels import metric_label
-from clsunbias.experiments.report.sections import Entry, Label, Mark, Measured, Section
+from clsunbias.experiments.report.sections import Entry, Label, Measured, Section
 
 Cells = Mapping[tuple[Arm, str], Cell]
 Comparisons = Mapping[tuple[Arm, Arm, str], Comparison]
-Marks = Mapping[tuple[Arm, str], Mark]
+AllMeasured = Mapping[tuple[Arm, str], Measured]
 
 PUBLISHED = "published"
 """Stands where a row's protocol does."""
@@ -30,7 +30,11 @@ def parts(
         for (arm, baseline, name), one in comparisons.items()
         if baseline.row == grid.baselines[0] and one.verdict != "no difference shown"
     }
-    first = table(grid, grid.title, columns, absent, grid.metrics, cells, marks)
+    measured = {
+        key: Measured(cell.value, cell.sd, cell.difference, marks.get(key), cell.simulated)
+        for key, cell in cells.items()
+    }
+    first = table(grid, grid.title, columns, absent, grid.metrics, measured)
     made: list[Section | str] = [first, legend(grid, cells)]
     if absent:
         lines = "\n".join(f"- {grid.columns[name].label}: `{grid.columns[name].get}`" for name in absent)
@@ -38,9 +42,8 @@ def parts(
     if not cells:
         return made
     present = [name for name in columns if name not in absent]
-    made += [
-        table(grid, f"{metric_label(name)} of the same runs", present, (), [name], cells, marks) for name in grid.also
-    ]
+    for name in grid.also:
+        made.append(table(grid, f"{metric_label(name)} of the same runs", present, (), [name], measured))
     for protocol in grid.protocols:
         differences = [line(one) for one in headline(grid, protocol, comparisons).values()]
         if differences:
@@ -65,13 +68,7 @@ def headline(grid: Grid, protocol: str, comparisons: Comparisons) -> Comparisons
 
 
 def table(
-    grid: Grid,
-    title: str,
-    columns: Sequence[str],
-    absent: Sequence[str],
-    names: Sequence[str],
-    cells: Cells,
-    marks: Marks,
+    grid: Grid, title: str, columns: Sequence[str], absent: Sequence[str], names: Sequence[str], measured: AllMeasured
 ) -> Section:
     """Some metrics, a column each for every data set: of each method what is published, then ours by protocol."""
     places = [(column, name) for column in columns for name in names]
@@ -86,23 +83,14 @@ def table(
             theirs = [Measured(*one) if one else "–" for one in published]
             rows.append([Label(grid.rows[row].label, PUBLISHED), *theirs])
         for protocol in grid.protocols:
-            ours = [arm for arm, name in cells if (arm.row, arm.protocol, name) == (row, protocol, names[0])]
-            for label in dict.fromkeys(row_label(grid, arm) for arm in ours) or [grid.rows[row].label]:
-                by_column = {arm.column: arm for arm in ours if row_label(grid, arm) == label}
-                entries = [
-                    "no data" if column in absent else entry(by_column.get(column), name, cells, marks)
-                    for column, name in places
-                ]
+            by_label: dict[str, dict[tuple[str, str], Measured]] = {}
+            for (arm, name), one in measured.items():
+                if (arm.row, arm.protocol) == (row, protocol):
+                    by_label.setdefault(row_label(grid, arm), {})[arm.column, name] = one
+            for label, ours in (by_label or {grid.rows[row].label: {}}).items():
+                entries = ["no data" if place[0] in absent else ours.get(place, "–") for place in places]
                 rows.append([Label(label, grid.protocols[protocol].label), *entries])
     return Section(title, header, rows)
-
-
-def entry(arm: Arm | None, name: str, cells: Cells, marks: Marks) -> Entry:
-    """An arm's metric with the difference from the published one and the mark of its verdict, if it was measured."""
-    if arm is None or (arm, name) not in cells:
-        return "–"
-    cell = cells[arm, name]
-    return Measured(cell.value, cell.sd, cell.difference, marks.get((arm, name)), cell.simulated)
 
 
 def legend(grid: Grid, cells: Cells) -> str:

@@ -58,10 +58,8 @@ def dataset(
     frame = next(iter(frames.values()))[0]
     shown, module = describe(label, record, frame)
     splits = {}
-    for split in dict.fromkeys(frame["split"]):
-        if split == "train":
-            continue
-        units, labels = (frame.loc[frame["split"] == split, name].to_list() for name in ("unit", "label"))
+    for name, rows in frame[frame["split"] != "train"].groupby("split", sort=False, observed=True):
+        split, units, labels = str(name), rows["unit"].to_list(), rows["label"].to_list()
         found: dict[int, str] = {}
         if module and split != "val":
             try:
@@ -73,16 +71,15 @@ def dataset(
             "names": None if units == list(range(len(units))) else [str(unit) for unit in units],
             "pictures": {unit: uris.setdefault(uri, len(uris)) for unit, uri in found.items()},
         }
-    losses = (
-        {"loss_pos": f"L₊ ({shown.classes[1]})", "loss_neg": f"L₋ ({shown.classes[0]})"}
-        if len(shown.classes) == 2
-        else {f"loss/{name}": f"L of {name}" for name in shown.classes}
-    )
+    losses = {f"loss/{name}": f"L of {name}" for name in shown.classes} | {"loss_gap": "Gap, largest − smallest"}
+    if len(shown.classes) == 2:
+        negative, positive = shown.classes
+        losses = {"loss_pos": f"L₊ ({positive})", "loss_neg": f"L₋ ({negative})", "loss_gap": "Gap |L₊ − L₋|"}
     return {
         "label": label,
         "simulated": shown.simulated,
         "classes": shown.classes,
-        "losses": {**losses, "loss_gap": "Gap |L₊ − L₋|" if len(shown.classes) == 2 else "Gap, largest − smallest"},
+        "losses": losses,
         "splits": splits,
     }, shown
 
