@@ -115,10 +115,7 @@ def on_common_seeds(ours: Scored, theirs: Scored) -> tuple[Scored, Scored] | Non
 
 
 class Contrast(NamedTuple):
-    """A claim about several cells at once, such as "the gain is larger under imbalance": a weighted sum of them.
-
-    The protocol goes by its key; the ends are those of the 95 % interval.
-    """
+    """A claim about several cells at once, such as "the gain is larger under imbalance": a weighted sum of them."""
 
     title: str
     protocol: str

@@ -161,8 +161,7 @@ def check_asked(record: Record, asked: Mapping[str, Sequence[str]]) -> None:
         if split not in record.result["units"]:
             splits = ", ".join(record.result["units"])
             raise InputError(f"{record.folder} has no split {split!r} to take a metric of; it has {splits}")
-        lacking = [name for name in names if name not in record.result[split]]
-        if lacking:
+        if lacking := [name for name in names if name not in record.result[split]]:
             known = ", ".join(record.result[split])
             raise InputError(f"{record.folder} has no {split} metric {lacking[0]!r}; it has {known}")
 

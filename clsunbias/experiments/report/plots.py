@@ -85,7 +85,10 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
         for (arm, metric), cell in cells.items():
             if (arm.column, metric) == (column, name):
                 at, protocol = rows.index(cell.row) + offsets, protocols.index(arm.protocol)
-                draw_dot(axes, at[protocol + published], COLOURS[protocol], cell)
+                ours, colour = at[protocol + published], COLOURS[protocol]
+                if cell.low is not None and cell.high is not None:
+                    axes.plot([cell.low, cell.high], [ours, ours], color=colour, linewidth=1.5)
+                axes.plot(cell.value, ours, "o", color=colour, markersize=5)
                 if cell.published is not None:
                     axes.plot(cell.published, at[0], "D", color="grey", markerfacecolor="none", markersize=5)
         axes.set_title(grid.columns[column].label)
@@ -106,10 +109,3 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
     if any(cell.simulated for cell in cells.values()):
         figure.text(0.5, 0.5, "SIMULATED", fontsize=48, color="grey", alpha=0.25, rotation=20, ha="center", va="center")
     save(figure, path)
-
-
-def draw_dot(axes: Axes, at: float, colour: str, cell: Cell) -> None:
-    """A mean with its interval."""
-    if cell.low is not None and cell.high is not None:
-        axes.plot([cell.low, cell.high], [at, at], color=colour, linewidth=1.5)
-    axes.plot(cell.value, at, "o", color=colour, markersize=5)

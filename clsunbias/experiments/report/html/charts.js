@@ -12,9 +12,7 @@ function ticks(highest) {
 }
 
 /** A number as a tick shows it: 0.05, 2.5, 1200. */
-function short(value) {
-  return Number(value.toPrecision(3)).toString();
-}
+const short = (value) => Number(value.toPrecision(3)).toString();
 
 /** One panel: lines are {label, colour, dash, points}, points of {step, middle, sd}. */
 function chart(title, lines) {

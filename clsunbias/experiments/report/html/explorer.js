@@ -12,9 +12,7 @@ function fill(select, options) {
   if (options.some(([value]) => String(value) === before)) select.value = before;
 }
 
-function distinct(values) {
-  return [...new Set(values)];
-}
+const distinct = (values) => [...new Set(values)];
 
 function armsOf(dataset, protocol) {
   return PAGE.arms.filter((arm) => arm.dataset === dataset && (protocol === undefined || arm.protocol === protocol));
@@ -30,6 +28,7 @@ function lookOf(method) {
 function chosen() {
   const index = Number($("dataset").value);
   const dataset = PAGE.datasets[index];
+  const cost = (id) => Math.max(Number($(id).value) || 0, 0); // what is no number from 0 up counts as 0
   const ticked = new Set([...document.querySelectorAll("#methods input:checked")].map((box) => box.value));
   return {
     dataset,
@@ -43,11 +42,6 @@ function chosen() {
     threshold: Number($("threshold").value),
     costs: { fn: cost("cost-fn"), fp: cost("cost-fp") },
   };
-}
-
-/** A cost as typed; what is no number from 0 up counts as 0. */
-function cost(id) {
-  return Math.max(Number($(id).value) || 0, 0);
 }
 
 function offerProtocols() {

@@ -11,10 +11,7 @@ from clsunbias.experiments.report.study_parts import StudyPart
 
 
 def findings(part: StudyPart) -> list[tuple[str, str]]:
-    """What is shown on the headline metric, what of the published order is, and how near the means come.
-
-    Paragraphs: a protocol, or nothing, and sentences about it.
-    """
+    """Paragraphs by protocol: what the headline metric shows, of the published order too, how near the means are."""
     grid = part.study.grid
     said = []
     if part.simulated:
@@ -55,8 +52,7 @@ def published_order(found: Comparisons, cells: Cells) -> list[str]:
         said, other = cells[ours, name].published, cells[baseline, name].published
         if said is not None and other is not None and said != other:
             expected = "better" if (said > other) != lower_is_better(name.partition("/")[2]) else "worse"
-            open_ = one.verdict == "no difference shown"
-            counts["open" if open_ else "shown" if one.verdict == expected else "contradicted"] += 1
+            counts[{expected: "shown", "no difference shown": "open"}.get(one.verdict, "contradicted")] += 1
     if not counts:
         return []
     return [

@@ -4,25 +4,19 @@
 
 const THEMES = { "": "as the system", light: "light", dark: "dark" };
 
-/** The theme that was remembered, if any. */
-function remembered() {
-  try {
-    return localStorage.getItem("clsunbias-theme");
-  } catch {
-    return null; // a browser may keep nothing for a file
-  }
-}
-
 function setTheme(theme) {
   document.documentElement.style.colorScheme = theme;
   document.getElementById("theme").textContent = `Theme: ${THEMES[theme]}`;
   try {
     localStorage.setItem("clsunbias-theme", theme);
-  } catch {} // then it is as the system says next time
+  } catch {} // a browser may keep nothing for a file
 }
 
 function startTheme() {
-  const theme = remembered();
+  let theme = "";
+  try {
+    theme = localStorage.getItem("clsunbias-theme");
+  } catch {} // nor give anything back
   setTheme(theme in THEMES ? theme : "");
   document.getElementById("theme").addEventListener("click", () => {
     const names = Object.keys(THEMES);
