@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ resampling_of = cache(Resampling)
 
 @dataclass(frozen=True, eq=False)
 class SplitScores:
-    """The scores of some runs on one split; what takes long, calibration and ranking, is computed if it is asked for.
+    """The scores of some runs on one split; only what is asked for is computed, since draws of a metric take long.
 
     Class probabilities ``(S, N, C)`` of S runs, the class of each unit ``(N,)``, names of the metrics that are asked
     for, and of the classes whose own metrics go by them: none of two classes.
@@ -46,10 +46,14 @@ class SplitScores:
     @cached_property
     def sums(self) -> list[tuple[Metrics, Sums]]:
         """Metrics as functions of sums over units, and what each unit adds to these, ``(N, S, …)``."""
-        made: list[tuple[Metrics, Sums]] = [(partial(metrics, classes=self.classes), unit_sums(self.prob, self.target))]
+        made: list[tuple[Metrics, Sums]] = [(self.asked, unit_sums(self.prob, self.target))]
         if not CALIBRATION.isdisjoint(self.names):
             made.append((calibration_metrics, calibration_sums(self.prob, self.target)))
         return made
+
+    def asked(self, sums: Sums) -> dict[str, Floats]:
+        """Those of the metrics of sums that are asked for."""
+        return {name: values for name, values in metrics(sums, self.classes).items() if name in self.names}
 
     @property
     def ranked(self) -> bool:
@@ -145,6 +149,7 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
         prob = np.stack([frame.iloc[:, 3:].to_numpy(float)[at] for frame, at in parts])
         first = next(iter(records.values())).result[split]
         classes = [name.removeprefix("f1/") for name in first if name.startswith("f1/")]
+        wanted = ["macro_f1", *wanted]  # by which records are checked
         splits[split] = SplitScores(prob, units[0][1].astype(int), wanted, classes)
         for record, f1 in zip(records.values(), splits[split].values["macro_f1"], strict=True):
             if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
