@@ -12,21 +12,8 @@ from clsunbias.experiments.plan import Arm
 class Cell(NamedTuple):
     """One number of a table; its fields are the columns of ``tableN.csv``.
 
-    Attributes:
-        table: such as ``table1``.
-        row: label of the row.
-        column: data set or split.
-        metric: what is measured.
-        value: mean over runs.
-        sd: standard deviation over runs; None for a single run.
-        n: number of runs.
-        low: lower end of the 95 % interval of the mean; None for a single run.
-        high: its upper end.
-        published: the paper's number, if it has one.
-        difference: value − published.
-        protocol: whose settings.
-        selection: which checkpoint.
-        simulated: whether the data are simulated.
+    The mean over n runs, their standard deviation and the ends of the mean's 95 % interval (None for a single run);
+    the paper's number, if it has one, and value − published; whose settings, and which checkpoint.
     """
 
     table: str

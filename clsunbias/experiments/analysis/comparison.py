@@ -10,7 +10,6 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.cells import Cell, cells, row_label
 from clsunbias.experiments.analysis.scores import Scored, score
 from clsunbias.experiments.analysis.statistics import (
-    Floats,
     Verdict,
     effect_size,
     holm,
@@ -26,21 +25,9 @@ from clsunbias.experiments.running.run import Record
 class Comparison(NamedTuple):
     """A method against a baseline on one data set; its fields are the columns of ``tableN_comparisons.csv``.
 
-    Attributes:
-        table: such as ``table2``.
-        protocol: whose settings.
-        column: data set.
-        metric: ``split/metric``.
-        row: the method.
-        baseline: what it is compared with.
-        difference: mean over seeds, method − baseline.
-        low: lower end of its 95 % interval, over test units and seeds.
-        high: its upper end.
-        p: of the paired permutation test over test units.
-        p_corrected: for all comparisons of this metric and protocol in the table (Holm).
-        effect: mean over standard deviation of the differences of the seeds (Cohen's d_z).
-        n: seeds.
-        verdict: what may be said.
+    The mean over n seeds of method − baseline with its 95 % interval over test units and seeds; the p-value of the
+    paired permutation test over test units, as it is and corrected for all comparisons of this metric and protocol in
+    the table (Holm); mean over standard deviation of the seeds' differences (Cohen's d_z); what may be said.
     """
 
     table: str
@@ -70,31 +57,35 @@ def results(
 
 def compare(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, Arm, str], Comparison]:
     """Each method against each baseline: by the two arms and the metric."""
-    names = compared(grid)
     made = {}
     for protocol in grid.protocols:
         pairs = [
             pair
             for ours, theirs in itertools.product(scored, scored)
             if ours.arm.protocol == theirs.arm.protocol == protocol and comparable(grid, ours.arm, theirs.arm)
-            if (pair := judge(ours, theirs, names))
+            if (pair := on_common_seeds(ours, theirs))
         ]
-        for name in names:
-            for pair, p_corrected in zip(pairs, holm([pair.p[name] for pair in pairs]), strict=True):
-                made[pair.ours, pair.theirs, name] = Comparison(
+        by_pair = [ours.permutation_p(theirs) for ours, theirs in pairs]
+        for name in compared(grid):
+            p_values = [found[name] for found in by_pair]
+            for (ours, theirs), p, p_corrected in zip(pairs, p_values, holm(p_values), strict=True):
+                gains = ours.values[name] - theirs.values[name]
+                low, high = interval(ours.draws[name] - theirs.draws[name])
+                made[ours.arm, theirs.arm, name] = Comparison(
                     table,
                     grid.protocols[protocol].label,
-                    grid.columns[pair.ours.column].label,
+                    grid.columns[ours.arm.column].label,
                     name,
-                    row_label(grid, pair.ours),
-                    row_label(grid, pair.theirs),
-                    float(pair.gains[name].mean()),
-                    *pair.interval[name],
-                    pair.p[name],
+                    row_label(grid, ours.arm),
+                    row_label(grid, theirs.arm),
+                    float(gains.mean()),
+                    low,
+                    high,
+                    p,
                     p_corrected,
-                    effect_size(pair.gains[name]),
-                    len(pair.gains[name]),
-                    verdict(*pair.interval[name], p_corrected, lower_is_better(name.partition("/")[2])),
+                    effect_size(gains),
+                    len(gains),
+                    verdict(low, high, p_corrected, lower_is_better(name.partition("/")[2])),
                 )
     return made
 
@@ -108,18 +99,8 @@ def comparable(grid: Grid, ours: Arm, theirs: Arm) -> bool:
     return ours.row not in grid.baselines or grid.baselines.index(ours.row) > grid.baselines.index(theirs.row)
 
 
-class Pair(NamedTuple):
-    """Two arms compared, each metric by its name: the seeds' differences, the interval of their mean, the p-value."""
-
-    ours: Arm
-    theirs: Arm
-    gains: Mapping[str, Floats]
-    interval: Mapping[str, tuple[float, float]]
-    p: Mapping[str, float]
-
-
-def judge(ours: Scored, theirs: Scored, names: Sequence[str]) -> Pair | None:
-    """Compares two arms on their common seeds; None if those are fewer than two.
+def on_common_seeds(ours: Scored, theirs: Scored) -> tuple[Scored, Scored] | None:
+    """Two arms on the seeds that both have; None if those are fewer than two.
 
     Raises:
         InputError: they were scored on other units.
@@ -127,29 +108,14 @@ def judge(ours: Scored, theirs: Scored, names: Sequence[str]) -> Pair | None:
     seeds = [seed for seed in ours.records if seed in theirs.records]
     if len(seeds) < 2:
         return None
-    ours, theirs = ours.of_seeds(seeds), theirs.of_seeds(seeds)
-    p_values: dict[str, float] = {}
     for split, part in ours.splits.items():
-        other = theirs.splits[split]
-        if not np.array_equal(part.target, other.target):
+        if not np.array_equal(part.target, theirs.splits[split].target):
             raise InputError(f"{ours.arm.run.out} and {theirs.arm.run.out} were scored on different {split} data")
-        p_values |= {f"{split}/{name}": p for name, p in part.permutation_p(other).items()}
-    gains = {name: ours.values[name] - theirs.values[name] for name in names}
-    intervals = {name: interval(ours.draws[name] - theirs.draws[name]) for name in names}
-    return Pair(ours.arm, theirs.arm, gains, intervals, p_values)
+    return ours.of_seeds(seeds), theirs.of_seeds(seeds)
 
 
 class Contrast(NamedTuple):
-    """A claim about several cells at once, such as "the gain is larger under imbalance": a weighted sum of them.
-
-    Attributes:
-        title: what is claimed.
-        protocol: key of the protocol whose cells they are.
-        metric: ``split/metric``.
-        estimate: of the sum.
-        low: lower end of its 95 % interval.
-        high: its upper end.
-    """
+    """A claim about several cells at once, such as "the gain is larger under imbalance": a weighted sum of them."""
 
     title: str
     protocol: str
@@ -163,10 +129,6 @@ def contrasts(grid: Grid, scored: Sequence[Scored]) -> list[Contrast]:
     """Every contrast of the grid under every protocol that has its cells, by each metric that methods are compared by.
 
     Cells that were tested on the same units with as many seeds share their resamples: they are paired.
-
-    Args:
-        grid: the grid.
-        scored: the finished arms, one for each cell of a protocol.
     """
     made = []
     for protocol in grid.protocols:

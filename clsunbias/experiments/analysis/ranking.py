@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clsunbias.experiments.analysis.statistics import Floats, Resampling, p_value
+from clsunbias.experiments.analysis.statistics import Floats, Resampling, p_values
 
 Labels = npt.NDArray[np.integer[Any]]
 
@@ -69,17 +69,11 @@ def ranking_bootstrap(resampling: Resampling, prob: Floats, target: Labels) -> d
 
 
 def ranking_p(resampling: Resampling, ours: Floats, theirs: Floats, target: Labels) -> dict[str, float]:
-    """As :meth:`Resampling.permutation_p`: a method after swaps ranks the units of both, half of which do not count.
+    """As :meth:`Resampling.permutation_p`, of class probabilities ``(S, N, C)`` of both methods on the same units.
 
-    Args:
-        resampling: whose swaps.
-        ours: class probabilities of one method, ``(S, N, C)``.
-        theirs: of the other, on the same units and as many seeds.
-        target: class of each unit, ``(N,)``.
+    A method after swaps ranks the units of both, half of which do not count.
     """
     both, twice = np.concatenate([ours, theirs], axis=1), np.tile(target, 2)
-    swaps = np.concatenate([np.zeros_like(resampling.swaps[:1]), resampling.swaps])  # first as observed
-    one = ranking_metrics(both, twice, np.concatenate([1 - swaps, swaps], axis=1))
-    other = ranking_metrics(both, twice, np.concatenate([swaps, 1 - swaps], axis=1))
-    differences = {name: one[name] - other[name] for name in one}
-    return {name: p_value(values[0], values[1:]) for name, values in differences.items()}
+    kept, moved = 1 - resampling.swaps, resampling.swaps
+    one = ranking_metrics(both, twice, np.concatenate([kept, moved], axis=1))
+    return p_values(one, ranking_metrics(both, twice, np.concatenate([moved, kept], axis=1)))

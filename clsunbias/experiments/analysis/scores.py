@@ -1,9 +1,9 @@
 """Finished runs of an arm, scored on the same units: what cells, comparisons and contrasts are made of."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from clsunbias.experiments.analysis.statistics import (
     CALIBRATION,
     RANKING,
     Floats,
+    Metrics,
     Resampling,
     Sums,
     calibration_metrics,
@@ -25,16 +26,16 @@ from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.run import Record, read_predictions
 
+resampling_of = cache(Resampling)
+"""The resampling of so many units and runs, drawn once for all comparisons."""
+
 
 @dataclass(frozen=True, eq=False)
 class SplitScores:
-    """The scores of some runs on one split, and what is asked about them; nothing else is computed.
+    """The scores of some runs on one split; only what is asked for is computed, since draws of a metric take long.
 
-    Attributes:
-        prob: class probabilities ``(S, N, C)`` of S runs.
-        target: class of each unit, ``(N,)``.
-        names: of the metrics that are asked for.
-        classes: names of the classes whose own metrics go by them; none of two classes.
+    Class probabilities ``(S, N, C)`` of S runs, the class of each unit ``(N,)``, names of the metrics that are asked
+    for, and of the classes whose own metrics go by them: none of two classes.
     """
 
     prob: Floats
@@ -43,66 +44,54 @@ class SplitScores:
     classes: Sequence[str] = ()
 
     @cached_property
-    def sums(self) -> Sums:
-        """What each unit adds, ``(N, S, 4, C)``."""
-        return unit_sums(self.prob, self.target)
-
-    @cached_property
-    def calibration(self) -> Floats:
-        """What each unit adds to the sums of calibration."""
-        return calibration_sums(self.prob, self.target)
-
-    @property
-    def resampling(self) -> Resampling:
-        """That of all runs on as many units."""
-        return Resampling.of(len(self.target), len(self.prob))
-
-    def values(self) -> dict[str, Floats]:
-        """Each metric of each run, ``(S,)``."""
-        found = self.asked(self.sums.sum(0))
-        if self.asks(CALIBRATION):
-            found |= calibration_metrics(self.calibration.sum(0))
-        if self.asks(RANKING):
-            once = ranking_metrics(self.prob, self.target, np.ones((1, len(self.target))))
-            found |= {name: values[0] for name, values in once.items()}
-        return found
-
-    def draws(self) -> dict[str, Floats]:
-        """The bootstrap of each metric, ``(draws,)``."""
-        found = self.resampling.bootstrap(self.sums, self.asked)
-        if self.asks(CALIBRATION):
-            found |= self.resampling.bootstrap(self.calibration, calibration_metrics)
-        if self.asks(RANKING):
-            found |= ranking_bootstrap(self.resampling, self.prob, self.target)
-        return found
-
-    def permutation_p(self, other: "SplitScores") -> dict[str, float]:
-        """The p-value of the difference from another method in each metric."""
-        found = self.resampling.permutation_p(self.sums, other.sums, self.asked)
-        if self.asks(CALIBRATION):
-            found |= self.resampling.permutation_p(self.calibration, other.calibration, calibration_metrics)
-        if self.asks(RANKING):
-            found |= ranking_p(self.resampling, self.prob, other.prob, self.target)
-        return found
+    def sums(self) -> list[tuple[Metrics, Sums]]:
+        """Metrics as functions of sums over units, and what each unit adds to these, ``(N, S, …)``."""
+        made: list[tuple[Metrics, Sums]] = [(self.asked, unit_sums(self.prob, self.target))]
+        if not CALIBRATION.isdisjoint(self.names):
+            made.append((calibration_metrics, calibration_sums(self.prob, self.target)))
+        return made
 
     def asked(self, sums: Sums) -> dict[str, Floats]:
         """Those of the metrics of sums that are asked for."""
         return {name: values for name, values in metrics(sums, self.classes).items() if name in self.names}
 
-    def asks(self, family: Iterable[str]) -> bool:
-        """Whether one of some metrics is asked for."""
-        return any(name in self.names for name in family)
+    @property
+    def ranked(self) -> bool:
+        """Whether a metric of ranking is asked for."""
+        return not RANKING.isdisjoint(self.names)
+
+    @property
+    def resampling(self) -> Resampling:
+        """That of all runs on as many units."""
+        return resampling_of(len(self.target), len(self.prob))
+
+    @cached_property
+    def values(self) -> dict[str, Floats]:
+        """Each metric of each run, ``(S,)``."""
+        found = {name: one for of, sums in self.sums for name, one in of(sums.sum(0)).items()}
+        if self.ranked:
+            once = ranking_metrics(self.prob, self.target, np.ones((1, len(self.target))))
+            found |= {name: one[0] for name, one in once.items()}
+        return found
+
+    def draws(self) -> dict[str, Floats]:
+        """The bootstrap of each metric, ``(draws,)``."""
+        found = ranking_bootstrap(self.resampling, self.prob, self.target) if self.ranked else {}
+        for of, sums in self.sums:
+            found |= self.resampling.bootstrap(sums, of)
+        return found
+
+    def permutation_p(self, other: "SplitScores") -> dict[str, float]:
+        """The p-value of the difference from another method in each metric."""
+        found = ranking_p(self.resampling, self.prob, other.prob, self.target) if self.ranked else {}
+        for (of, ours), (_, theirs) in zip(self.sums, other.sums, strict=True):
+            found |= self.resampling.permutation_p(ours, theirs, of)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """The finished runs of an arm, scored.
-
-    Attributes:
-        arm: whose runs.
-        records: seed → its record.
-        splits: split → its scores, seeds in the order of records.
-    """
+    """The finished runs of an arm by seed, and their scores on each split, runs in the same order."""
 
     arm: Arm
     records: Mapping[int, Record]
@@ -111,12 +100,20 @@ class Scored:
     @cached_property
     def values(self) -> dict[str, Floats]:
         """``split/metric`` → the metric of each seed, ``(S,)``."""
-        return {f"{split}/{name}": one for split, part in self.splits.items() for name, one in part.values().items()}
+        return {f"{split}/{name}": one for split, part in self.splits.items() for name, one in part.values.items()}
 
     @cached_property
     def draws(self) -> dict[str, Floats]:
         """``split/metric`` → its bootstrap ``(draws,)``, which cells and comparisons share."""
         return {f"{split}/{name}": one for split, part in self.splits.items() for name, one in part.draws().items()}
+
+    def permutation_p(self, other: "Scored") -> dict[str, float]:
+        """``split/metric`` → the p-value of the difference from another method on the same units."""
+        return {
+            f"{split}/{name}": p
+            for split, part in self.splits.items()
+            for name, p in part.permutation_p(other.splits[split]).items()
+        }
 
     def of_seeds(self, seeds: Sequence[int]) -> "Scored":
         """The runs of some of the seeds."""
@@ -128,12 +125,7 @@ class Scored:
 
 
 def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scored:
-    """Reads the predictions of an arm's runs.
-
-    Args:
-        arm: whose runs.
-        records: seed → its record.
-        names: ``split/metric`` that are asked for.
+    """Reads the predictions of an arm's runs, by seed, for the ``split/metric`` that are asked for.
 
     Raises:
         InputError: a run has no such split or metric, runs of the arm were scored on other units, or a record's
@@ -157,8 +149,9 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
         prob = np.stack([frame.iloc[:, 3:].to_numpy(float)[at] for frame, at in parts])
         first = next(iter(records.values())).result[split]
         classes = [name.removeprefix("f1/") for name in first if name.startswith("f1/")]
+        wanted = ["macro_f1", *wanted]  # by which records are checked
         splits[split] = SplitScores(prob, units[0][1].astype(int), wanted, classes)
-        for record, f1 in zip(records.values(), metrics(splits[split].sums.sum(0))["macro_f1"], strict=True):
+        for record, f1 in zip(records.values(), splits[split].values["macro_f1"], strict=True):
             if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
                 raise InputError(
                     f"{record.folder}: result.json says {split} macro-F1 {record.result[split]['macro_f1']:.4f}, its "
@@ -173,8 +166,7 @@ def check_asked(record: Record, asked: Mapping[str, Sequence[str]]) -> None:
         if split not in record.result["units"]:
             splits = ", ".join(record.result["units"])
             raise InputError(f"{record.folder} has no split {split!r} to take a metric of; it has {splits}")
-        lacking = [name for name in names if name not in record.result[split]]
-        if lacking:
+        if lacking := [name for name in names if name not in record.result[split]]:
             known = ", ".join(record.result[split])
             raise InputError(f"{record.folder} has no {split} metric {lacking[0]!r}; it has {known}")
 
@@ -183,21 +175,15 @@ def run_lines(grid: Grid, scored: Sequence[Scored]) -> pd.DataFrame:
     """A line a run: where it stands in the grid, and every metric of its record."""
     return pd.DataFrame(
         {
-            "protocol": one.arm.protocol,
-            "column": one.arm.column,
-            "row": one.arm.row,
-            "setting": one.arm.setting,
+            **{name: getattr(one.arm, name) for name in ("protocol", "column", "row", "setting")},
             "seed": seed,
-            "step": record.result["step"],
-            "selection": record.result["selection"],
-            "simulated": record.result["simulated"],
+            **{name: record.result[name] for name in ("step", "selection", "simulated")},
             **{
                 f"{split}/{name}": value
                 for split in ("val", "test")
                 for name, value in record.result.get(split, {}).items()
             },
-            "config_sha256": record.result["config_sha256"],
-            "record_sha256": record.result["record_sha256"],
+            **{name: record.result[name] for name in ("config_sha256", "record_sha256")},
         }
         for one in scored
         for seed, record in one.records.items()

@@ -1,7 +1,6 @@
 """Metrics as functions of sums over units, and how sure they are: intervals, a permutation test, a verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -76,11 +75,7 @@ def metrics(sums: Sums, classes: Sequence[str] = ()) -> dict[str, Floats]:
 
 
 def calibration_sums(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
-    """What each unit adds to the sums that Brier score and calibration error are functions of.
-
-    Args:
-        prob: class probabilities ``(S, N, C)``.
-        target: class of each unit, ``(N,)``.
+    """What each unit adds to the sums that Brier score and calibration error are functions of; see :func:`unit_sums`.
 
     Returns:
         float32 ``(N, S, 2 + BINS)``: 1, the squared error, and in its bin the confidence less 1 where it is right.
@@ -121,7 +116,8 @@ class Resampling:
     Args:
         units: number of units N.
         seeds: number of runs S; of one there is nothing to resample.
-        draws: how many.
+        draws: B resamples of units and runs, ``(B, N)`` and ``(B, S)``, and B swaps of units behind none,
+            ``(1 + B, N)``.
         seed: of the draws.
     """
 
@@ -133,13 +129,8 @@ class Resampling:
         # With five runs that differ much, equal methods would be told apart in 15 % of studies instead of 5 %.
         wider = stdtrit(seeds - 1, 0.975) / ndtri(0.975) * (seeds / (seeds - 1)) ** 0.5 if seeds > 1 else 1.0
         self.seeds = 1 / seeds + wider * (shares - 1 / seeds)
-        self.swaps = random.integers(0, 2, (draws, units)).astype(np.float32)
-
-    @staticmethod
-    @cache
-    def of(units: int, seeds: int) -> "Resampling":
-        """The resampling of so many units and runs, drawn once."""
-        return Resampling(units, seeds)
+        swaps = random.integers(0, 2, (draws, units)).astype(np.float32)
+        self.swaps = np.concatenate([np.zeros_like(swaps[:1]), swaps])  # first as observed
 
     def bootstrap(self, sums: Sums, of: Metrics = metrics) -> dict[str, Floats]:
         """The mean over runs of each metric on resampled units and runs, ``(draws,)``.
@@ -159,30 +150,20 @@ class Resampling:
         return {name: np.einsum("bs,bs->b", values, self.seeds) for name, values in drawn.items()}
 
     def permutation_p(self, ours: Sums, theirs: Sums, of: Metrics = metrics) -> dict[str, float]:
-        """Two-sided p-value, for each metric, of a paired permutation test over units.
+        """Two-sided p-value, for each metric, of a paired permutation test over units; see :meth:`bootstrap`.
 
         The hypothesis: for each unit it makes no difference which of the two methods scored it. The runs of a unit
         are swapped together, since they are no independent evidence about it.
-
-        Args:
-            ours: of one method, ``(N, S, …)``.
-            theirs: of the other, on the same units and as many seeds.
-            of: metrics of their sums over units.
         """
         moved = totals(self.swaps, theirs - ours)
-        swapped = of(ours.sum(0) + moved), of(theirs.sum(0) - moved)
-        observed = of(ours.sum(0)), of(theirs.sum(0))
-        return {
-            name: p_value(observed[0][name] - observed[1][name], swapped[0][name] - swapped[1][name])
-            for name in observed[0]
-        }
+        return p_values(of(ours.sum(0) + moved), of(theirs.sum(0) - moved))
 
 
-def p_value(observed: Floats, swapped: Floats) -> float:
-    """Two-sided p-value of the mean over runs of a difference ``(S,)`` beside those after swaps ``(B, S)``."""
-    limit = abs(observed.mean()) - 1e-6  # sums are in float32
-    # NaN, of a class that is not there, is no evidence: p = 1.
-    return float((1 + (~(np.abs(swapped.mean(1)) < limit)).sum()) / (1 + len(swapped)))
+def p_values(ours: Mapping[str, Floats], theirs: Mapping[str, Floats]) -> dict[str, float]:
+    """Two-sided p-values of differences, means over runs: metrics ``(1 + B, S)`` as observed and after B swaps."""
+    sizes = {name: np.abs((ours[name] - theirs[name]).mean(1)) for name in ours}
+    # Sums are in float32. NaN, of a class that is not there, is no evidence: p = 1.
+    return {name: float((~(size < size[0] - 1e-6)).mean()) for name, size in sizes.items()}
 
 
 def totals(weights: npt.NDArray[np.float32], sums: Sums) -> Floats:
@@ -225,17 +206,11 @@ def effect_size(gains: Floats) -> float:
 
 
 def verdict(low: float, high: float, p_corrected: float, less_is_better: bool = False) -> Verdict:
-    """What may be said of a difference.
+    """What may be said of a difference, by its interval and the corrected p-value of the permutation test.
 
     Both must say so: the interval over units and runs leaves out 0, and the corrected p-value is below 0.05. The
     interval alone knows that another training run comes out differently; the test alone is corrected for the number
     of comparisons.
-
-    Args:
-        low: lower end of the interval of the difference.
-        high: its upper end.
-        p_corrected: of the permutation test.
-        less_is_better: for losses and the like.
     """
     if not (low > 0 or high < 0) or p_corrected >= 0.05:  # nor does an interval of NaN show one
         return "no difference shown"

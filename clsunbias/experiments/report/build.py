@@ -1,5 +1,6 @@
 """A grid's results as they are read: the paper's table with ours beside it, differences, what a search chose."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +11,11 @@ from clsunbias.experiments.analysis.statistics import DRAWS
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.labels import metric_label
-from clsunbias.experiments.report.sections import Entry, Label, Mark, Measured, Section
+from clsunbias.experiments.report.sections import Entry, Label, Measured, Section
 
 Cells = Mapping[tuple[Arm, str], Cell]
 Comparisons = Mapping[tuple[Arm, Arm, str], Comparison]
-Marks = Mapping[tuple[Arm, str], Mark]
+AllMeasured = Mapping[tuple[Arm, str], Measured]
 
 PUBLISHED = "published"
 """Stands where a row's protocol does."""
@@ -23,36 +24,32 @@ PUBLISHED = "published"
 def parts(
     grid: Grid, columns: Sequence[str], absent: Sequence[str], cells: Cells, comparisons: Comparisons
 ) -> list[Section | str]:
-    """Tables and paragraphs, in order.
-
-    Args:
-        grid: the grid.
-        columns: names of the columns that were asked for.
-        absent: those of them that have no data.
-        cells: of the finished runs, by arm and metric.
-        comparisons: between them, by arm, baseline and metric.
-    """
-    marks = marks_of(grid, comparisons)
-    headline = table(grid, grid.title, columns, absent, grid.metrics, cells, marks)
-    made: list[Section | str] = [headline, legend(grid, cells)]
+    """Tables and paragraphs of the finished runs, in order: of the columns asked for, some perhaps without data."""
+    marks = {  # of differences from the first baseline
+        (arm, name): one.verdict
+        for (arm, baseline, name), one in comparisons.items()
+        if baseline.row == grid.baselines[0] and one.verdict != "no difference shown"
+    }
+    measured = {
+        key: Measured(cell.value, cell.sd, cell.difference, marks.get(key), cell.simulated)
+        for key, cell in cells.items()
+    }
+    first = table(grid, grid.title, columns, absent, grid.metrics, measured)
+    made: list[Section | str] = [first, legend(grid, cells)]
     if absent:
         lines = "\n".join(f"- {grid.columns[name].label}: `{grid.columns[name].get}`" for name in absent)
         made.append(f"**No data**, and the command that brings them (DATA is the data root):\n\n{lines}")
     if not cells:
         return made
     present = [name for name in columns if name not in absent]
-    made += [
-        table(grid, f"{metric_label(name)} of the same runs", present, (), [name], cells, marks) for name in grid.also
-    ]
+    for name in grid.also:
+        made.append(table(grid, f"{metric_label(name)} of the same runs", present, (), [name], measured))
     for protocol in grid.protocols:
-        lines_of = [
-            line(one)
-            for (arm, _, name), one in comparisons.items()
-            if (arm.protocol, name) == (protocol, grid.metrics[0])
-        ]
-        if lines_of:
+        differences = [line(one) for one in headline(grid, protocol, comparisons).values()]
+        if differences:
             title = f"Differences in {metric_label(grid.metrics[0])}: {grid.protocols[protocol].label}"
-            made.append(Section(title, ["", "verdict", "difference", "95 % interval", "p, corrected", "d"], lines_of))
+            header = ["", "verdict", "difference", "95 % interval", "p, corrected", "d"]
+            made.append(Section(title, header, differences))
     if comparisons:
         made.append(
             f"Paired on the same test units and seeds. Interval: {DRAWS} bootstrap resamples of units and seeds, "
@@ -64,23 +61,14 @@ def parts(
     return made
 
 
-def marks_of(grid: Grid, comparisons: Comparisons) -> Marks:
-    """The verdicts that tables mark: of differences from the first baseline."""
-    found: dict[tuple[Arm, str], Mark] = {}
-    for (arm, baseline, name), one in comparisons.items():
-        if baseline.row == grid.baselines[0] and one.verdict != "no difference shown":
-            found[arm, name] = one.verdict
-    return found
+def headline(grid: Grid, protocol: str, comparisons: Comparisons) -> Comparisons:
+    """The comparisons by the first metric under a protocol."""
+    wanted = protocol, grid.metrics[0]
+    return {key: one for key, one in comparisons.items() if (key[0].protocol, key[2]) == wanted}
 
 
 def table(
-    grid: Grid,
-    title: str,
-    columns: Sequence[str],
-    absent: Sequence[str],
-    names: Sequence[str],
-    cells: Cells,
-    marks: Marks,
+    grid: Grid, title: str, columns: Sequence[str], absent: Sequence[str], names: Sequence[str], measured: AllMeasured
 ) -> Section:
     """Some metrics, a column each for every data set: of each method what is published, then ours by protocol."""
     places = [(column, name) for column in columns for name in names]
@@ -95,23 +83,14 @@ def table(
             theirs = [Measured(*one) if one else "–" for one in published]
             rows.append([Label(grid.rows[row].label, PUBLISHED), *theirs])
         for protocol in grid.protocols:
-            ours = [arm for arm, name in cells if (arm.row, arm.protocol, name) == (row, protocol, names[0])]
-            for label in dict.fromkeys(row_label(grid, arm) for arm in ours) or [grid.rows[row].label]:
-                by_column = {arm.column: arm for arm in ours if row_label(grid, arm) == label}
-                entries = [
-                    "no data" if column in absent else entry(by_column.get(column), name, cells, marks)
-                    for column, name in places
-                ]
+            by_label: dict[str, dict[tuple[str, str], Measured]] = {}
+            for (arm, name), one in measured.items():
+                if (arm.row, arm.protocol) == (row, protocol):
+                    by_label.setdefault(row_label(grid, arm), {})[arm.column, name] = one
+            for label, ours in (by_label or {grid.rows[row].label: {}}).items():
+                entries = ["no data" if place[0] in absent else ours.get(place, "–") for place in places]
                 rows.append([Label(label, grid.protocols[protocol].label), *entries])
     return Section(title, header, rows)
-
-
-def entry(arm: Arm | None, name: str, cells: Cells, marks: Marks) -> Entry:
-    """An arm's metric with the difference from the published one and the mark of its verdict, if it was measured."""
-    if arm is None or (arm, name) not in cells:
-        return "–"
-    cell = cells[arm, name]
-    return Measured(cell.value, cell.sd, cell.difference, marks.get((arm, name)), cell.simulated)
 
 
 def legend(grid: Grid, cells: Cells) -> str:
@@ -143,12 +122,7 @@ def line(one: Comparison) -> list[str]:
 
 
 def contrast_section(grid: Grid, scored: Sequence[Scored]) -> list[Section]:
-    """Every contrast of the grid under every protocol that has its cells: one table, or none.
-
-    Args:
-        grid: the grid.
-        scored: the finished arms, one for each cell of a protocol.
-    """
+    """Every contrast of the grid under every protocol that has its cells, of the finished arms: one table, or none."""
     rows: dict[Entry, list[Entry]] = {}
     for one in contrasts(grid, scored):
         label = one.title if len(grid.protocols) == 1 else Label(one.title, grid.protocols[one.protocol].label)
@@ -161,33 +135,19 @@ def contrast_section(grid: Grid, scored: Sequence[Scored]) -> list[Section]:
 
 
 def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> list[Section]:
-    """What each protocol's search saw and chose; see :func:`search_section`."""
-    searched = dict.fromkeys(arm.protocol for arm in scores)
-    return [
-        search_section(grid, name, {arm: score for arm, score in scores.items() if arm.protocol == name}, chosen)
-        for name in grid.protocols
-        if name in searched
-    ]
-
-
-def search_section(grid: Grid, protocol: str, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> Section:
-    """What a search saw and chose.
-
-    Args:
-        grid: the grid.
-        protocol: name of the protocol that searches.
-        scores: mean of the search's metric of each arm over the search's seeds.
-        chosen: the arms that went on.
-    """
-    names = list(dict.fromkeys(arm.setting for arm in scores))
-    rows: list[list[Entry]] = []
-    for column in grid.columns:
-        for row in grid.rows:
-            tried = [arm for arm in scores if (arm.column, arm.row) == (column, row)]
-            if tried:
-                shown = [Measured(scores[arm], mark="chosen" if arm in chosen else None) for arm in tried]
+    """What each protocol's search saw, each arm's score by :func:`search_scores`, and what it chose."""
+    sections = []
+    for name, protocol in grid.protocols.items():
+        tried = [arm for arm in scores if arm.protocol == name]
+        if not tried or protocol.search is None:
+            continue
+        rows: list[list[Entry]] = []
+        for column, row in itertools.product(grid.columns, grid.rows):
+            arms = [arm for arm in tried if (arm.column, arm.row) == (column, row)]
+            if arms:
+                shown = [Measured(scores[arm], mark="chosen" if arm in chosen else None) for arm in arms]
                 rows.append([f"{grid.columns[column].label}, {grid.rows[row].label}", *shown])
-    label, search = grid.protocols[protocol].label, grid.protocols[protocol].search
-    metric = metric_label(search.metric.replace("val/", "test/")) if search else ""  # the split is said in words
-    title = f"The search ({label}): mean validation {metric} of each setting, the chosen one marked"
-    return Section(title, ["", *names], rows)
+        metric = metric_label(protocol.search.metric.replace("val/", "test/"))  # the split is said in words
+        title = f"The search ({protocol.label}): mean validation {metric} of each setting, the chosen one marked"
+        sections.append(Section(title, ["", *dict.fromkeys(arm.setting for arm in tried)], rows))
+    return sections

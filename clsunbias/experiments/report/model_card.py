@@ -54,13 +54,7 @@ is known, not how far another seed would come out differently: for that, compare
 
 
 def model_card(result: Mapping[str, Any], frame: pd.DataFrame, class_names: Sequence[str]) -> str:
-    """The card, in Markdown, from a run's own records.
-
-    Args:
-        result: content of ``result.json``; of a run whose tests were withheld there are no test metrics here either.
-        frame: predictions, as ``predictions.csv`` has them.
-        class_names: C names.
-    """
+    """The card, in Markdown, from a run's ``result.json`` and predictions; of validation if its tests were withheld."""
     simulated = bool(result["simulated"])
     splits = {str(name): part for name, part in frame.groupby("split", sort=False)}
     shown = {name: part for name, part in splits.items() if name not in {"train", "val"}} or {"val": splits["val"]}
@@ -112,12 +106,9 @@ Calibration: how often the model is right, by how sure it is.
 def intervals(
     prob: Floats, target: npt.NDArray[np.integer[Any]], class_names: Sequence[str]
 ) -> dict[str, tuple[float, float, float]]:
-    """Metrics with the ends of their intervals, by name; resamples without a class are left out of its own.
+    """Metrics of class probabilities ``(N, C)`` with the ends of their intervals, by name.
 
-    Args:
-        prob: class probabilities ``(N, C)``.
-        target: class of each unit, ``(N,)``.
-        class_names: C names.
+    Resamples without a class are left out of its own.
     """
     sums, units = unit_sums(prob[np.newaxis], target), len(target)
     at_once = min(DRAWS, 1 + CELLS // units)

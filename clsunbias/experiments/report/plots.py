@@ -36,12 +36,9 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def draw_curves(path: Path, title: str, runs: Mapping[str, Sequence[Record]]) -> None:
-    """Curves against the training step: mean over seeds, and a band of one standard deviation on either side.
+    """Curves of each method's runs against the training step: mean over seeds, and a standard deviation on either side.
 
-    Args:
-        path: without suffix; PNG and SVG are written.
-        title: above the plot.
-        runs: finished runs of each method, by its label; their ``metrics.csv`` is drawn.
+    The path has no suffix; PNG and SVG are written.
     """
     figure = Figure(figsize=(11, 7), layout="constrained")
     panels = figure.subplots(2, 2).ravel()
@@ -73,13 +70,9 @@ def draw_band(axes: Axes, by_seed: pd.DataFrame, label: str, colour: str, style:
 
 
 def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str], Cell]) -> None:
-    """The table as dots: a panel for each data set with results, a line for each method, a colour for each protocol.
+    """A metric as dots: a panel for each data set with results, a line for each method, a colour for each protocol.
 
-    Args:
-        path: without suffix; PNG and SVG are written.
-        grid: the grid.
-        name: ``split/metric`` to draw.
-        cells: of the finished runs.
+    The path has no suffix; PNG and SVG are written.
     """
     shown = [column for column in grid.columns if any(arm.column == column for arm, _ in cells)]
     rows = list(dict.fromkeys(cell.row for row in grid.rows for (arm, _), cell in cells.items() if arm.row == row))
@@ -92,7 +85,10 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
         for (arm, metric), cell in cells.items():
             if (arm.column, metric) == (column, name):
                 at, protocol = rows.index(cell.row) + offsets, protocols.index(arm.protocol)
-                draw_dot(axes, at[protocol + published], COLOURS[protocol], cell)
+                ours, colour = at[protocol + published], COLOURS[protocol]
+                if cell.low is not None and cell.high is not None:
+                    axes.plot([cell.low, cell.high], [ours, ours], color=colour, linewidth=1.5)
+                axes.plot(cell.value, ours, "o", color=colour, markersize=5)
                 if cell.published is not None:
                     axes.plot(cell.published, at[0], "D", color="grey", markerfacecolor="none", markersize=5)
         axes.set_title(grid.columns[column].label)
@@ -113,10 +109,3 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
     if any(cell.simulated for cell in cells.values()):
         figure.text(0.5, 0.5, "SIMULATED", fontsize=48, color="grey", alpha=0.25, rotation=20, ha="center", va="center")
     save(figure, path)
-
-
-def draw_dot(axes: Axes, at: float, colour: str, cell: Cell) -> None:
-    """A mean with its interval."""
-    if cell.low is not None and cell.high is not None:
-        axes.plot([cell.low, cell.high], [at, at], color=colour, linewidth=1.5)
-    axes.plot(cell.value, at, "o", color=colour, markersize=5)

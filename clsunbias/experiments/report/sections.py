@@ -31,14 +31,9 @@ class Label(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A metric as a table shows it.
+    """A metric as a table shows it, its standard deviation and its difference from the published mean if there are any.
 
-    Attributes:
-        value: mean over runs.
-        sd: standard deviation over runs; None for a single run.
-        difference: from the published mean; None if none is published.
-        mark: what was found of it; None for nothing.
-        simulated: whether the data are simulated.
+    The mark says what was found of it, if anything.
     """
 
     value: float
@@ -64,13 +59,7 @@ Entry = str | Label | Measured
 
 @dataclass(frozen=True)
 class Section:
-    """A titled table of a report; its first column labels the rows.
-
-    Attributes:
-        title: above it.
-        header: of the columns.
-        rows: entries, a label first.
-    """
+    """A titled table of a report; its first column labels the rows."""
 
     title: str
     header: Sequence[str]
@@ -105,12 +94,7 @@ def latex(section: Section) -> str:
 
 
 def terminal(section: Section, width: int) -> list[Table]:
-    """The section for the terminal: as many tables as its columns need to be shown whole, the labels in each.
-
-    Args:
-        section: what to show.
-        width: characters of a line.
-    """
+    """The section for a terminal of a width: as many tables as its columns need to be whole, the labels in each."""
     lengths = [max(map(cell_len, column)) + 1 for column in zip(section.header, *section.lines, strict=True)]
     label = min(lengths[0], width // 2) + 1  # the labels alone may wrap
     groups: list[list[int]] = [[]]
@@ -134,15 +118,9 @@ def terminal(section: Section, width: int) -> list[Table]:
 def write_table(
     out: Path, name: str, title: str, cells: Sequence[Cell], runs: pd.DataFrame, parts: Sequence[Section | str]
 ) -> None:
-    """Writes a report and prints it.
+    """Writes a report, tables and paragraphs (Markdown), with its cells and the runs behind them, and prints it.
 
-    Args:
-        out: folder.
-        name: of the files: ``<name>.csv`` (a line a cell), ``<name>_runs.csv`` (a line a run), ``.md`` and ``.tex``.
-        title: of the report.
-        cells: the numbers.
-        runs: the runs behind them.
-        parts: tables and paragraphs (Markdown), in order.
+    The files are ``<name>.csv`` (a line a cell), ``<name>_runs.csv`` (a line a run), ``<name>.md`` and ``<name>.tex``.
     """
     write_csv(out / f"{name}.csv", pd.DataFrame(cells, columns=Cell._fields))
     write_csv(out / f"{name}_runs.csv", runs)

@@ -1,35 +1,22 @@
 """A study's tables, those of ``clsunbias reproduce``, apart for real and for simulated data."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from clsunbias.experiments.analysis.cells import Cell
-from clsunbias.experiments.analysis.comparison import Comparison, results
-from clsunbias.experiments.analysis.scores import Scored
-from clsunbias.experiments.plan import Arm, choose
-from clsunbias.experiments.report.build import contrast_section, parts, search_sections
+from clsunbias.experiments.analysis.comparison import results
+from clsunbias.experiments.plan import choose
+from clsunbias.experiments.report.build import Cells, Comparisons, contrast_section, parts, search_sections
 from clsunbias.experiments.report.sections import Section
 from clsunbias.experiments.study import Study, shown
 
 
-@dataclass(frozen=True)
-class StudyPart:
-    """A part of a study, real or simulated, with its results.
-
-    Attributes:
-        study: the part.
-        simulated: which.
-        scored: its finished arms.
-        cells: of these.
-        comparisons: between them.
-        parts: tables and paragraphs, the headline first.
-    """
+class StudyPart(NamedTuple):
+    """A part of a study, its data real or simulated: its results, and its tables and paragraphs, the headline first."""
 
     study: Study
     simulated: bool
-    scored: Sequence[Scored]
-    cells: Mapping[tuple[Arm, str], Cell]
-    comparisons: Mapping[tuple[Arm, Arm, str], Comparison]
+    cells: Cells
+    comparisons: Comparisons
     parts: Sequence[Section | str]
 
     @property
@@ -41,21 +28,20 @@ class StudyPart:
 
 def study_parts(study: Study) -> list[StudyPart]:
     """The real and the simulated part of a study, each if it is there; p-values are corrected for the whole."""
-    scored, cells, comparisons = results(study.name, study.grid, study.finished)
+    scored, all_cells, all_comparisons = results(study.name, study.grid, study.finished)
     made = []
     for simulated in (False, True):
         part = shown(study, simulated)
         if not part.finished:
             continue
-        ours = [one for one in scored if one.arm in part.finished]
-        of_cells = {key: cell for key, cell in cells.items() if key[0] in part.finished}
-        of_comparisons = {key: one for key, one in comparisons.items() if key[0] in part.finished}
+        cells = {key: cell for key, cell in all_cells.items() if key[0] in part.finished}
+        comparisons = {key: one for key, one in all_comparisons.items() if key[0] in part.finished}
         said = [
-            *parts(part.grid, part.columns, part.absent, of_cells, of_comparisons),
-            *contrast_section(part.grid, ours),
+            *parts(part.grid, part.columns, part.absent, cells, comparisons),
+            *contrast_section(part.grid, [one for one in scored if one.arm in part.finished]),
             *search_sections(part.grid, part.scores, choose(part.grid, part.scores)),
         ]
-        made.append(StudyPart(part, simulated, ours, of_cells, of_comparisons, said))
+        made.append(StudyPart(part, simulated, cells, comparisons, said))
     return made
 
 

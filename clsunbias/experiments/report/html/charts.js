@@ -3,13 +3,6 @@
 const DASHES = ["", "6 3", "2 3", "9 3 2 3", "14 3", "4 2"];
 const BOX = { left: 38, top: 8, width: 314, height: 166 };
 
-function svg(name, attributes, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
 /** Round numbers from 0 up to at least a value, about four of them. */
 function ticks(highest) {
   const rough = highest / 4 || 1;
@@ -19,18 +12,17 @@ function ticks(highest) {
 }
 
 /** A number as a tick shows it: 0.05, 2.5, 1200. */
-function short(value) {
-  return Number(value.toPrecision(3)).toString();
-}
+const short = (value) => Number(value.toPrecision(3)).toString();
 
-/** One panel: lines are {label, colour, dash, steps, mean, sd}. */
+/** One panel: lines are {label, colour, dash, points}, points of {step, middle, sd}. */
 function chart(title, lines) {
-  const top = Math.max(...lines.flatMap((line) => line.mean.map((value, at) => value + line.sd[at])), 1e-6);
-  const last = Math.max(...lines.flatMap((line) => line.steps), 1);
+  const all = lines.flatMap((line) => line.points);
+  const top = Math.max(...all.map(({ middle, sd }) => middle + sd), 1e-6);
+  const last = Math.max(...all.map(({ step }) => step), 1);
   const x = (step) => BOX.left + (step / last) * BOX.width;
   const y = (value) => BOX.top + BOX.height * (1 - Math.max(value, 0) / top);
-  const point = (step, value) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`;
-  const drawn = svg("svg", { viewBox: "0 0 360 208", role: "img", "aria-label": described(title, lines) });
+  const ends = lines.map(({ label, points }) => `${label} ends at ${short(points.at(-1).middle)}`);
+  const drawn = svg("svg", { viewBox: "0 0 360 208", role: "img", "aria-label": `${title}: ${ends.join(", ")}` });
   for (const value of ticks(top)) {
     drawn.append(
       svg("line", { class: "axis", x1: BOX.left, x2: BOX.left + BOX.width, y1: y(value), y2: y(value) }),
@@ -42,31 +34,22 @@ function chart(title, lines) {
     drawn.append(svg("text", { x: x(step), y: BOX.top + BOX.height + 14, "text-anchor": anchor }, short(step)));
   }
   drawn.append(svg("text", { x: BOX.left + BOX.width / 2, y: 204, "text-anchor": "middle" }, "training step"));
-  for (const { colour, steps, mean: middle, sd } of lines) {
-    const upper = steps.map((step, at) => point(step, middle[at] + sd[at]));
-    const lower = steps.map((step, at) => point(step, middle[at] - sd[at])).reverse();
-    drawn.append(svg("polygon", { points: [...upper, ...lower].join(" "), fill: colour, opacity: 0.15 }));
+  /** Points of a line, moved by so many standard deviations. */
+  const path = (points, sds) =>
+    points.map(({ step, middle, sd }) => `${x(step).toFixed(1)},${y(middle + sds * sd).toFixed(1)}`);
+  for (const { colour, points } of lines) {
+    const around = [...path(points, 1), ...path(points, -1).reverse()].join(" ");
+    drawn.append(svg("polygon", { points: around, fill: colour, opacity: 0.15 }));
   }
-  for (const { label, colour, dash, steps, mean: middle } of lines) {
-    const points = steps.map((step, at) => point(step, middle[at])).join(" ");
-    const style = { points, fill: "none", stroke: colour, "stroke-width": 1.8, "stroke-dasharray": dash };
-    drawn.append(svg("polyline", { ...style, "data-method": label }, svg("title", {}, label)));
+  for (const { label, colour, dash, points } of lines) {
+    const style = { fill: "none", stroke: colour, "stroke-width": 1.8, "stroke-dasharray": dash, "data-method": label };
+    drawn.append(svg("polyline", { points: path(points, 0).join(" "), ...style }, svg("title", {}, label)));
   }
-  const figure = document.createElement("figure");
-  const caption = document.createElement("figcaption");
-  caption.textContent = title;
-  figure.append(caption, drawn);
-  return figure;
-}
-
-/** A panel in words. */
-function described(title, lines) {
-  const ends = lines.map((line) => `${line.label} ends at ${short(line.mean.at(-1))}`);
-  return `${title}: ${ends.join(", ")}`;
+  return element("figure", {}, element("figcaption", {}, title), drawn);
 }
 
 /** What a method looks like in the panels, for its checkbox. */
-function key(colour, dash) {
+function key({ colour, dash }) {
   const line = svg("line", { x1: 0, x2: 35, y1: 6, y2: 6, stroke: colour, "stroke-width": 3, "stroke-dasharray": dash });
   return svg("svg", { class: "key", viewBox: "0 0 35 12", "aria-hidden": "true" }, line);
 }

@@ -22,19 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Card:
-    """A data set as a report describes it.
-
-    Attributes:
-        label: as tables show it.
-        name: the data set's own.
-        simulated: whether it is made up.
-        about: what its class says of it.
-        licence: under which it may be used.
-        parameters: that it was loaded with.
-        classes: name of each class, the negative one first.
-        counts: split → units of each class.
-        notes: what could not be found out, and why.
-    """
+    """A data set as a report describes it, the negative class first; notes say what could not be found out, and why."""
 
     label: str
     name: str
@@ -47,8 +35,38 @@ class Card:
     notes: list[str]
 
 
-def module_of(record: Record) -> "DataModule":
-    """The data set of a run, as its config says; its rows are not loaded.
+def describe(label: str, record: Record, frame: pd.DataFrame) -> tuple[Card, "DataModule | None"]:
+    """The card of a run's data set, of which its predictions are given, and the data set itself if it can be had."""
+    section = load_yaml(record.folder / "config.yaml")["data"]
+    # The folder is that of the machine which made the run; here it is where data lie here.
+    given = {name: value for name, value in section.get("init_args", {}).items() if name != "root"}
+    module, notes = None, []
+    try:
+        module = module_of({**section, "init_args": given})
+    except InputError as error:
+        notes.append(str(error))
+    classes = frame.filter(like="prob_").shape[1]
+    names = ["negative", "positive"] if classes == 2 else [f"class {index}" for index in range(classes)]
+    if module and len(module.class_names) == classes:
+        names = list(module.class_names)
+    elif module:
+        notes.append(f"{module.name} has {len(module.class_names)} classes here, the runs scored {classes}")
+    counts = pd.crosstab(frame["split"], frame["label"]).reindex(index=frame["split"].unique(), columns=range(classes))
+    return Card(
+        label,
+        record.result["dataset"],
+        bool(record.result["simulated"]),
+        inspect.cleandoc(type(module).__doc__ or "").partition("\n\nArgs:")[0] if module else "",
+        module.licence if module else "",
+        {name: value for name, value in given.items() if value is not None},
+        names,
+        {str(split): [int(count) for count in row] for split, row in counts.fillna(0).iterrows()},
+        notes,
+    ), module
+
+
+def module_of(section: Mapping[str, Any]) -> "DataModule":
+    """A data set from its section of a config; its rows are not loaded.
 
     Raises:
         InputError: its class cannot be imported, does not take the parameters, or needs data that are not here.
@@ -57,10 +75,6 @@ def module_of(record: Record) -> "DataModule":
 
     parser = Parser()
     parser.add_subclass_arguments(DataModule, "data")
-    section = load_yaml(record.folder / "config.yaml")["data"]
-    given = section.get("init_args", {})
-    # The folder is that of the machine which made the run; here it is where data lie here.
-    section = {**section, "init_args": {name: value for name, value in given.items() if name != "root"}}
     try:
         made = parser.instantiate_classes(parser.parse_object({"data": section})).data
         assert isinstance(made, DataModule)
@@ -69,37 +83,6 @@ def module_of(record: Record) -> "DataModule":
         reason = str(error).strip().splitlines()[-1]
         raise InputError(f"{section.get('class_path')} cannot say more: {reason}") from error
     return made
-
-
-def card(label: str, record: Record, frame: pd.DataFrame, module: "DataModule | None", notes: list[str]) -> Card:
-    """The data card of a run's data set.
-
-    Args:
-        label: as tables show it.
-        record: of the run.
-        frame: its predictions.
-        module: the data set; None if it cannot be had.
-        notes: why not.
-    """
-    classes = frame.filter(like="prob_").shape[1]
-    names = list(module.class_names) if module else []
-    if module and len(names) != classes:
-        notes = [*notes, f"{module.name} has {len(names)} classes here, the runs scored {classes}"]
-    if len(names) != classes:
-        names = ["negative", "positive"] if classes == 2 else [f"class {index}" for index in range(classes)]
-    counts = pd.crosstab(frame["split"], frame["label"]).reindex(index=frame["split"].unique(), columns=range(classes))
-    given = load_yaml(record.folder / "config.yaml")["data"].get("init_args", {})
-    return Card(
-        label,
-        record.result["dataset"],
-        bool(record.result["simulated"]),
-        inspect.cleandoc(type(module).__doc__ or "").partition("\n\nArgs:")[0] if module else "",
-        module.licence if module else "",
-        {name: value for name, value in given.items() if value is not None and name != "root"},
-        names,
-        {str(split): [int(count) for count in row] for split, row in counts.fillna(0).iterrows()},
-        notes,
-    )
 
 
 def pictures(module: "DataModule", split: str, units: Iterable[int], count: int) -> dict[int, str]:
@@ -117,11 +100,7 @@ def pictures(module: "DataModule", split: str, units: Iterable[int], count: int)
 
 
 def data_uri(pixels: Any) -> str:
-    """An image as the data URI of a PNG.
-
-    Args:
-        pixels: uint8 ``(H, W)`` or ``(H, W, 3)``.
-    """
+    """An image, uint8 ``(H, W)`` or ``(H, W, 3)``, as the data URI of a PNG."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

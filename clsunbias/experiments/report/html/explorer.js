@@ -8,31 +8,27 @@ let shownUnits = AT_ONCE;
 
 function fill(select, options) {
   const before = select.value;
-  select.replaceChildren(...options.map(([value, text]) => element("option", text, { value })));
+  select.replaceChildren(...options.map(([value, text]) => element("option", { value }, text)));
   if (options.some(([value]) => String(value) === before)) select.value = before;
 }
 
-function distinct(values) {
-  return [...new Set(values)];
-}
+const distinct = (values) => [...new Set(values)];
 
 function armsOf(dataset, protocol) {
   return PAGE.arms.filter((arm) => arm.dataset === dataset && (protocol === undefined || arm.protocol === protocol));
 }
 
-function colourOf(method) {
+function lookOf(method) {
   const colours = ["currentColor", ...PAGE.colours.slice(1)]; // black is white in the dark
-  return colours[PAGE.methods.indexOf(method) % colours.length];
-}
-
-function dashOf(method) {
-  return DASHES[PAGE.methods.indexOf(method) % DASHES.length];
+  const at = PAGE.methods.indexOf(method);
+  return { colour: colours[at % colours.length], dash: DASHES[at % DASHES.length] };
 }
 
 /** Everything that is chosen. */
 function chosen() {
   const index = Number($("dataset").value);
   const dataset = PAGE.datasets[index];
+  const cost = (id) => Math.max(Number($(id).value) || 0, 0); // what is no number from 0 up counts as 0
   const ticked = new Set([...document.querySelectorAll("#methods input:checked")].map((box) => box.value));
   return {
     dataset,
@@ -48,16 +44,6 @@ function chosen() {
   };
 }
 
-/** A cost as typed; what is no number from 0 up counts as 0. */
-function cost(id) {
-  return Math.max(Number($(id).value) || 0, 0);
-}
-
-/** Positions of the chosen runs among an arm's. */
-function runsOf(arm, seed) {
-  return seed === ALL ? arm.seeds.map((_, at) => at) : arm.seeds.flatMap((one, at) => (String(one) === seed ? [at] : []));
-}
-
 function offerProtocols() {
   fill($("protocol"), distinct(armsOf(Number($("dataset").value)).map((arm) => arm.protocol)).map((name) => [name, name]));
   const { splits } = PAGE.datasets[Number($("dataset").value)];
@@ -70,10 +56,9 @@ function offerMethods() {
   const arms = armsOf(Number($("dataset").value), $("protocol").value);
   const off = new Set([...document.querySelectorAll("#methods input:not(:checked)")].map((box) => box.value));
   const labels = arms.map(({ method }) => {
-    const box = element("input", "", { type: "checkbox", value: method });
+    const box = element("input", { type: "checkbox", value: method });
     box.checked = !off.has(method);
-    box.addEventListener("change", update);
-    return element("label", [box, key(colourOf(method), dashOf(method)), method]);
+    return element("label", {}, box, key(lookOf(method)), method);
   });
   $("methods").replaceChildren($("methods").firstElementChild, ...labels);
   const seeds = distinct(arms.flatMap((arm) => arm.seeds)).sort((one, other) => one - other);
@@ -91,7 +76,7 @@ function draw() {
   for (const stamped of document.querySelectorAll(".stamped")) stamped.classList.toggle("simulated", now.dataset.simulated);
   const scored = now.arms.map((arm) => ({
     arm,
-    runs: runsOf(arm, now.seed),
+    runs: [...arm.seeds.keys()].filter((at) => [ALL, String(arm.seeds[at])].includes(now.seed)),
     scores: scoresOf(arm, now.split, now.labels, now.classes.length),
   })).filter(({ runs }) => runs.length);
   drawCurves(now);
@@ -101,24 +86,15 @@ function draw() {
 
 /** A method's line in a panel, without the steps at which a loss is no number. */
 function lineOf(arm, phase, loss) {
-  const [middle, sd] = arm.curves[`${phase}/${loss}`] ?? [[], []];
-  const kept = middle.flatMap((value, at) => (value === null || sd[at] === null ? [] : [at]));
-  const pick = (values) => kept.map((at) => values[at]);
-  return {
-    label: arm.method,
-    colour: colourOf(arm.method),
-    dash: dashOf(arm.method),
-    steps: pick(arm.curves.steps?.[phase] ?? []),
-    mean: pick(middle),
-    sd: pick(sd),
-  };
+  const [means, sds] = arm.curves[`${phase}/${loss}`] ?? [[], []];
+  const points = means.map((middle, at) => ({ step: arm.curves.steps[phase][at], middle, sd: sds[at] }));
+  const finite = points.filter(({ middle, sd }) => middle !== null && sd !== null);
+  return { label: arm.method, ...lookOf(arm.method), points: finite };
 }
 
 function drawCurves(now) {
-  const panels = Object.entries(now.dataset.losses).map(([loss, title]) => [
-    title,
-    now.arms.map((arm) => lineOf(arm, now.phase, loss)).filter((line) => line.steps.length),
-  ]);
+  const linesOf = (loss) => now.arms.map((arm) => lineOf(arm, now.phase, loss)).filter((line) => line.points.length);
+  const panels = Object.entries(now.dataset.losses).map(([loss, title]) => [title, linesOf(loss)]);
   const drawn = panels.filter(([, lines]) => lines.length);
   $("curves").replaceChildren(...drawn.map(([title, lines]) => chart(title, lines)));
   const seeds = distinct(now.arms.map((arm) => arm.curves.seeds));
@@ -126,8 +102,8 @@ function drawCurves(now) {
     ? `Line: mean over ${seeds.join(" or ")} seed${String(seeds) === "1" ? "" : "s"}; band: one standard deviation on either side.`
     : now.arms.length ? "These runs logged no class losses." : "No method is ticked.";
   const rows = now.arms.map((arm) => [arm.method, ...drawn.map(([, lines]) => {
-    const line = lines.find((one) => one.label === arm.method);
-    return line ? `${short(line.mean.at(-1))} ± ${short(line.sd.at(-1))}` : "–";
+    const last = lines.find((one) => one.label === arm.method)?.points.at(-1);
+    return last ? `${short(last.middle)} ± ${short(last.sd)}` : "–";
   })]);
   $("curve-ends").replaceChildren(table(["Method", ...drawn.map(([title]) => title)], rows));
 }
@@ -141,13 +117,12 @@ function drawFigures(now, scored) {
   $("threshold-said").textContent = now.binary
     ? `Positive is “${positive}”. ${now.split === "val" ? "A threshold may be chosen here, then read on the test split." : "Choose a threshold on the validation split: one that is chosen here flatters."} Cost: of all ${now.labels.length} units of the split.`
     : "More than two classes: each unit goes to its most probable class, there is no threshold.";
-  const counted = scored.map(({ arm, runs, scores }) => ({
-    method: arm.method,
-    counts: runs.map((run) => confusion(scores, run, now.threshold)),
-  }));
-  const rows = counted.map(({ method, counts }) => ({ method, found: counts.map((one) => figures(one, now.costs)) }));
-  $("figures").replaceChildren(rows.length ? figuresTable(rows, now.classes) : element("p", "No run is chosen."));
-  $("confusions").replaceChildren(...counted.map(({ method, counts }) => confusionTable(method, counts, now.classes)));
+  const rows = scored.map(({ arm, runs, scores }) => {
+    const counts = runs.map((run) => confusion(scores, run, now.threshold));
+    return { method: arm.method, counts, found: counts.map((one) => figures(one, now.classes, now.costs)) };
+  });
+  $("figures").replaceChildren(rows.length ? figuresTable(rows) : element("p", {}, "No run is chosen."));
+  $("confusions").replaceChildren(...rows.map(({ method, counts }) => confusionTable(method, counts, now.classes)));
   $("confusion-said").textContent =
     `Units of the split${now.seed === ALL ? ", mean over seeds" : ""}; the darker, the larger the share of the true class.`;
 }
@@ -157,21 +132,19 @@ function drawGallery(now, scored) {
   const blamed = scored.filter(({ arm }) => [arm.method, ""].includes($("wrong-by").value));
   const worst = new Map();
   for (const { runs, scores } of blamed) {
-    for (const one of misclassified(scores, runs, now.threshold)) {
-      if (!(worst.get(one.unit)?.truth <= one.truth)) worst.set(one.unit, one);
-    }
+    now.labels.forEach((_, unit) => {
+      const one = judged(scores, runs, unit, now.threshold);
+      if (one.misclassified && !(worst.get(unit)?.truth <= one.truth)) worst.set(unit, one);
+    });
   }
   const units = [...worst.values()].sort((one, other) => one.truth - other.truth || one.unit - other.unit);
   const { names, pictures } = now.dataset.splits[now.split];
   const items = units.slice(0, shownUnits).map(({ unit, label }) => {
     const name = names ? names[unit] : `${now.split.replace("_", " ")} ${unit}`;
-    const lines = scored.map(({ arm, runs, scores }) => {
-      const wrong = runs.filter((run) => predicted(scores, run, unit, now.threshold) !== label).length;
-      const truth = mean(runs.map((run) => scores.at(run, unit, label)));
-      const of = runs.length > 1 ? ` (${wrong}/${runs.length})` : "";
-      return { method: arm.method, text: `${truth.toFixed(3)}${of}`, wrong: 2 * wrong >= runs.length && wrong > 0 };
-    });
-    return unitItem(name, now.classes[label], PAGE.pictures[pictures[unit]], lines);
+    const judgements = scored.map(({ arm, runs, scores }) => (
+      { method: arm.method, runs: runs.length, ...judged(scores, runs, unit, now.threshold) }
+    ));
+    return unitItem(name, now.classes[label], PAGE.pictures[pictures[unit]], judgements);
   });
   $("gallery").replaceChildren(...items);
   $("more").hidden = units.length <= shownUnits;
@@ -186,7 +159,7 @@ function start() {
   fill($("dataset"), PAGE.datasets.map((one, at) => [at, one.simulated ? `${one.label} (simulated)` : one.label]));
   $("dataset").addEventListener("change", offerProtocols);
   $("protocol").addEventListener("change", offerMethods);
-  for (const id of ["split", "seed", "phase", "wrong-by"]) $(id).addEventListener("change", update);
+  for (const id of ["split", "seed", "phase", "wrong-by", "methods"]) $(id).addEventListener("change", update);
   for (const id of ["threshold", "cost-fn", "cost-fp"]) $(id).addEventListener("input", update);
   $("reset").addEventListener("click", () => {
     $("threshold").value = "0.5";

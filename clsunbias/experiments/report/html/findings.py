@@ -1,32 +1,27 @@
 """What a table's verdicts come to, in plain sentences."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from clsunbias.experiments.analysis.comparison import Comparison
 from clsunbias.experiments.analysis.statistics import lower_is_better
+from clsunbias.experiments.report.build import Cells, Comparisons, headline
 from clsunbias.experiments.report.labels import metric_label
 from clsunbias.experiments.report.study_parts import StudyPart
 
 
 def findings(part: StudyPart) -> list[tuple[str, str]]:
-    """What is shown on the headline metric, what of the published order is, and how near the means come.
-
-    Returns:
-        Paragraphs: a protocol, or nothing, and sentences about it.
-    """
+    """Paragraphs by protocol: what the headline metric shows, of the published order too, how near the means are."""
     grid = part.study.grid
     said = []
     if part.simulated:
         said.append(("", "The data are simulated: the figures say how the methods do on them, nothing about patients."))
     for name, protocol in grid.protocols.items():
-        found = [
-            one
-            for (arm, _, metric), one in part.comparisons.items()
-            if (arm.protocol, metric) == (name, grid.metrics[0])
-        ]
+        found = headline(grid, name, part.comparisons)
         if found:
-            sentences = [differences(found, metric_label(grid.metrics[0]))]
-            said.append((protocol.label, " ".join([*sentences, *published_order(part, name), *nearness(part, name)])))
+            sentences = [differences(list(found.values()), metric_label(grid.metrics[0]))]
+            sentences += [*published_order(found, part.cells), *nearness(part, name)]
+            said.append((protocol.label, " ".join(sentences)))
     if not part.comparisons:
         said.append(("", "No two methods here have two runs in common: nothing is compared."))
     return said
@@ -50,23 +45,19 @@ def differences(found: Sequence[Comparison], metric: str) -> str:
     return f"{listed}.{rest if left else ''}"
 
 
-def published_order(part: StudyPart, protocol: str) -> list[str]:
-    """How many of the differences between published means are shown by our runs under a protocol."""
-    grid, name = part.study.grid, part.study.grid.metrics[0]
-    less = lower_is_better(name.partition("/")[2])
-    counts = {"better": 0, "no difference shown": 0, "worse": 0}
-    for (ours, baseline, metric), one in part.comparisons.items():
-        published = grid.columns[ours.column].published
-        pair = published.get(ours.row, {}).get(name), published.get(baseline.row, {}).get(name)
-        if (ours.protocol, metric) == (protocol, name) and pair[0] and pair[1] and pair[0][0] != pair[1][0]:
-            opposite = {"better": "worse", "worse": "better"}.get(one.verdict, one.verdict)
-            counts[one.verdict if (pair[0][0] > pair[1][0]) != less else opposite] += 1
-    total = sum(counts.values())
-    if not total:
+def published_order(found: Comparisons, cells: Cells) -> list[str]:
+    """How many of the differences between published means are shown by our runs."""
+    counts: Counter[str] = Counter()
+    for (ours, baseline, name), one in found.items():
+        said, other = cells[ours, name].published, cells[baseline, name].published
+        if said is not None and other is not None and said != other:
+            expected = "better" if (said > other) != lower_is_better(name.partition("/")[2]) else "worse"
+            counts[{expected: "shown", "no difference shown": "open"}.get(one.verdict, "contradicted")] += 1
+    if not counts:
         return []
     return [
-        f"Differences between published means: {total}, of which our runs show {counts['better']}, "
-        f"contradict {counts['worse']}, and leave {counts['no difference shown']} open."
+        f"Differences between published means: {counts.total()}, of which our runs show {counts['shown']}, "
+        f"contradict {counts['contradicted']}, and leave {counts['open']} open."
     ]
 
 

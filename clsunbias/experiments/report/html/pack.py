@@ -1,9 +1,10 @@
 """What the page's script works on: predictions exactly as they were written, curves over seeds, pictures once each."""
 
 import base64
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,23 +12,16 @@ import pandas as pd
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.html.datasets import Card, card, module_of, pictures
+from clsunbias.experiments.report.html.datasets import Card, describe, pictures
 from clsunbias.experiments.report.study_parts import StudyPart
 from clsunbias.experiments.running.run import Record, read_predictions, remedy
-
-if TYPE_CHECKING:
-    from clsunbias.data.base import DataModule
 
 POINTS = 200
 """Points of a curve at most: as many as can be told apart on a page."""
 
 
 def pack(parts: Sequence[StudyPart]) -> tuple[dict[str, Any], list[Card]]:
-    """All arms of some studies, and the card of each data set.
-
-    Returns:
-        ``datasets``, ``arms`` and ``pictures`` (data URIs, each once) for the script; the cards.
-    """
+    """All arms of some studies, their data sets and pictures (data URIs, each once), and the card of each data set."""
     datasets: list[dict[str, Any]] = []
     arms: list[dict[str, Any]] = []
     cards: list[Card] = []
@@ -39,7 +33,8 @@ def pack(parts: Sequence[StudyPart]) -> tuple[dict[str, Any], list[Card]]:
             if not ours:
                 continue
             frames = {arm: read_predictions(list(found.values())) for arm, found in ours.items()}
-            one, shown = dataset(grid.columns[column].label, ours, frames, uris)
+            record = next(record for found in ours.values() for record in found.values())
+            one, shown = dataset(grid.columns[column].label, record, frames, uris)
             arms += [
                 {
                     "dataset": len(datasets),
@@ -57,58 +52,43 @@ def pack(parts: Sequence[StudyPart]) -> tuple[dict[str, Any], list[Card]]:
 
 
 def dataset(
-    label: str,
-    ours: Mapping[Arm, Mapping[int, Record]],
-    frames: Mapping[Arm, Sequence[pd.DataFrame]],
-    uris: dict[str, int],
+    label: str, record: Record, frames: Mapping[Arm, Sequence[pd.DataFrame]], uris: dict[str, int]
 ) -> tuple[dict[str, Any], Card]:
     """A data set for the script, and its card; pictures go into uris, each once."""
-    record = next(record for found in ours.values() for record in found.values())
     frame = next(iter(frames.values()))[0]
-    module: DataModule | None = None
-    notes: list[str] = []
-    try:
-        module = module_of(record)
-    except InputError as error:
-        notes.append(str(error))
-    shown = card(label, record, frame, module, notes)
+    shown, module = describe(label, record, frame)
     splits = {}
-    for split in dict.fromkeys(frame["split"]):
-        if split == "train":
-            continue
-        units, labels = (frame.loc[frame["split"] == split, name].to_list() for name in ("unit", "label"))
-        names = None if units == list(range(len(units))) else [str(unit) for unit in units]
+    for name, rows in frame[frame["split"] != "train"].groupby("split", sort=False, observed=True):
+        split, units, labels = str(name), rows["unit"].to_list(), rows["label"].to_list()
         found: dict[int, str] = {}
         if module and split != "val":
-            wrong = misclassified([one for several in frames.values() for one in several], split)
             try:
-                found = pictures(module, split, wrong, len(labels))
+                found = pictures(module, split, misclassified(frames, split), len(labels))
             except InputError as error:
                 shown.notes.append(str(error))
-        at = {unit: uris.setdefault(uri, len(uris)) for unit, uri in found.items()}
-        splits[split] = {"labels": labels, "names": names, "pictures": at}
-    losses = (
-        {"loss_pos": f"L₊ ({shown.classes[1]})", "loss_neg": f"L₋ ({shown.classes[0]})"}
-        if len(shown.classes) == 2
-        else {f"loss/{name}": f"L of {name}" for name in shown.classes}
-    )
+        splits[split] = {
+            "labels": labels,
+            "names": None if units == list(range(len(units))) else [str(unit) for unit in units],
+            "pictures": {unit: uris.setdefault(uri, len(uris)) for unit, uri in found.items()},
+        }
+    losses = {f"loss/{name}": f"L of {name}" for name in shown.classes} | {"loss_gap": "Gap, largest − smallest"}
+    if len(shown.classes) == 2:
+        negative, positive = shown.classes
+        losses = {"loss_pos": f"L₊ ({positive})", "loss_neg": f"L₋ ({negative})", "loss_gap": "Gap |L₊ − L₋|"}
     return {
         "label": label,
         "simulated": shown.simulated,
         "classes": shown.classes,
-        "losses": {**losses, "loss_gap": "Gap |L₊ − L₋|" if len(shown.classes) == 2 else "Gap, largest − smallest"},
+        "losses": losses,
         "splits": splits,
     }, shown
 
 
-def misclassified(frames: Sequence[pd.DataFrame], split: str) -> list[int]:
+def misclassified(frames: Mapping[Arm, Sequence[pd.DataFrame]], split: str) -> list[int]:
     """Units that some run puts into another class than theirs."""
-    units: set[int] = set()
-    for frame in frames:
-        rows = frame[frame["split"] == split]
-        wrong = rows.filter(like="prob_").to_numpy().argmax(1) != rows["label"].to_numpy()
-        units.update(int(unit) for unit in wrong.nonzero()[0])
-    return sorted(units)
+    parts = [frame[frame["split"] == split] for of_arm in frames.values() for frame in of_arm]
+    wrong = [rows.filter(like="prob_").to_numpy().argmax(1) != rows["label"].to_numpy() for rows in parts]
+    return sorted({int(unit) for one in wrong for unit in one.nonzero()[0]})
 
 
 def scores(frames: Sequence[pd.DataFrame], split: str) -> str:
@@ -122,13 +102,11 @@ def curves(records: Sequence[Record], losses: Mapping[str, str]) -> dict[str, An
     """Class losses and their gap against the step: mean and standard deviation over seeds, three digits each."""
     frames = [logged(record) for record in records]
     packed: dict[str, Any] = {"seeds": len(frames)}
-    for phase in ("train", "val"):
-        for loss in losses:
-            name = f"{phase}/{loss}"
-            if name not in frames[0]:
-                continue
+    for phase, loss in itertools.product(("train", "val"), losses):
+        name = f"{phase}/{loss}"
+        if name in frames[0]:
             by_seed = thinned(pd.concat([frame[name] for frame in frames], axis=1)).replace([np.inf, -np.inf], np.nan)
-            packed.setdefault("steps", {})[phase] = [int(step) for step in by_seed.index]
+            packed.setdefault("steps", {})[phase] = by_seed.index.astype(int).to_list()
             packed[name] = [digits(by_seed.mean(axis=1, skipna=False)), digits(by_seed.std(axis=1).fillna(0))]
     return packed
 

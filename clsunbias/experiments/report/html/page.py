@@ -1,10 +1,8 @@
 """The page: template, style and script in one file that asks the network for nothing."""
 
 import itertools
-import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
@@ -23,12 +21,7 @@ SCRIPTS = ("theme.js", "scores.js", "charts.js", "views.js", "explorer.js")
 
 
 def page(studies: Sequence[Study], name: str) -> str:
-    """The whole page.
-
-    Args:
-        studies: to show.
-        name: of the page's file.
-    """
+    """The whole page that shows some studies, given the name of its file."""
     parts = [part for study in studies for part in study_parts(study)]
     data, cards = pack(parts)
     methods = list(dict.fromkeys(arm["method"] for arm in data["arms"]))
@@ -41,6 +34,7 @@ def page(studies: Sequence[Study], name: str) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters |= {"prose": prose, "cell": cell, "methods": methods_of}
     return environment.get_template("report.html.j2").render(
         title=" · ".join(dict.fromkeys(study.grid.title for study in studies)),
@@ -58,21 +52,16 @@ def page(studies: Sequence[Study], name: str) -> str:
         version=__version__,
         style=Markup((assets / "report.css").read_text()),
         script=Markup("\n".join((assets / script).read_text() for script in SCRIPTS)),
-        records=inline_json({**data, "methods": methods, "colours": COLOURS}),
+        records={**data, "methods": methods, "colours": COLOURS},
     )
 
 
 def distinct(parts: Sequence[StudyPart], field: str) -> list[str]:
     """What the records say in a field, each once; a mapping as ``name value, …``."""
-    found = [record.result[field] for part in parts for one in part.scored for record in one.records.values()]
+    arms = [by_seed for part in parts for by_seed in part.study.finished.values()]
+    found = [record.result[field] for by_seed in arms for record in by_seed.values()]
     shown = [", ".join(f"{name} {v}" for name, v in one.items()) if isinstance(one, Mapping) else one for one in found]
     return list(dict.fromkeys(shown))
-
-
-def inline_json(content: Mapping[str, Any]) -> Markup:
-    """JSON that may stand in a script element: nothing in it can end that element."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))
 
 
 def prose(text: str) -> Markup:

@@ -4,34 +4,24 @@
 
 const THEMES = { "": "as the system", light: "light", dark: "dark" };
 
-function remembered() {
-  try {
-    return localStorage.getItem("clsunbias-theme") ?? "";
-  } catch {
-    return ""; // a browser may keep nothing for a file
-  }
-}
-
 function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
+  document.documentElement.style.colorScheme = theme;
   document.getElementById("theme").textContent = `Theme: ${THEMES[theme]}`;
   try {
     localStorage.setItem("clsunbias-theme", theme);
-  } catch {
-    return;
-  }
-}
-
-function nextTheme() {
-  const names = Object.keys(THEMES);
-  const at = names.indexOf(document.documentElement.dataset.theme ?? "");
-  setTheme(names[(at + 1) % names.length]);
+  } catch {} // a browser may keep nothing for a file
 }
 
 function startTheme() {
-  const theme = remembered();
+  let theme = "";
+  try {
+    theme = localStorage.getItem("clsunbias-theme");
+  } catch {} // nor give anything back
   setTheme(theme in THEMES ? theme : "");
-  document.getElementById("theme").addEventListener("click", nextTheme);
+  document.getElementById("theme").addEventListener("click", () => {
+    const names = Object.keys(THEMES);
+    setTheme(names[(names.indexOf(document.documentElement.style.colorScheme) + 1) % names.length]);
+  });
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
