@@ -4,8 +4,10 @@ Shared by tables and speech corpora. It stands outside :mod:`clsunbias.data` bec
 preparing a corpus does not.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -100,10 +102,16 @@ class SplitPlan:
         return held_out
 
 
-def sort_labels(labels: Iterable[str]) -> list[str]:
-    """The different labels, by size if all are numbers, else by the alphabet."""
-    different = sorted(set(labels))
-    try:
-        return sorted(different, key=float)
-    except ValueError:
-        return different
+def order_classes(labels: Iterable[str], classes: Sequence[str], path: Path) -> tuple[str, ...]:
+    """Classes as given, else the different labels of a file, by size if all are numbers, else by the alphabet.
+
+    Raises:
+        InputError: fewer than two classes, or one of them given twice.
+    """
+    names = tuple(classes or sorted(set(labels)))
+    if not classes:
+        with suppress(ValueError):  # of labels that are no numbers
+            names = tuple(sorted(names, key=float))
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise InputError(f"{path}: there must be two classes or more, each once; they are: {', '.join(names)}")
+    return names

@@ -14,7 +14,7 @@ from clsunbias.data.table import cells, fit_scaler, numbers, read_table, refuse_
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
-from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, sort_labels
+from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
 
 SHARES = (0.2, 0.2)
 """Of validation and test, where neither the table nor the plan says otherwise."""
@@ -111,10 +111,7 @@ class Tabular(DataModule):
     def roles(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Of each row: ``group`` (its own, or its number), ``label`` (number of the class) and ``split``."""
         labels = cells(frame, self.label, self.path)
-        names = self.classes or sort_labels(list(labels))
-        if len(names) < 2 or len(set(names)) < len(names):
-            raise InputError(f"{self.path}: there must be two classes or more, each once; they are: {', '.join(names)}")
-        self.class_names = tuple(names)
+        self.class_names = names = order_classes(labels, self.classes, self.path)
         unknown = sorted(set(labels) - set(names))
         if unknown:
             raise InputError(

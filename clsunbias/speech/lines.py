@@ -19,12 +19,7 @@ Stretch = tuple[str, int, str, str, float, float]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a table.
-
-    Attributes:
-        where: file and line, for messages.
-        cells: text of each column, without surrounding blanks; column names in lower case.
-    """
+    """One line of a table: file and line, for messages, and the stripped text of each column, named in lower case."""
 
     where: str
     cells: dict[str, str]
@@ -51,6 +46,13 @@ class Line:
         if self.cells[column] not in {"0", "1"}:
             raise InputError(f"{self.where}: {column} must be 0 or 1; it is {self.cells[column]!r}")
         return int(self.cells[column])
+
+    def file(self, column: str, raw: Path) -> Path:
+        """A cell that must name a file, by its path relative to raw or an absolute one."""
+        path = raw / self.text(column)
+        if not path.is_file():
+            raise InputError(f"{self.where}: {path} is missing")
+        return path
 
 
 def check_order(start: float, end: float, where: str) -> None:
@@ -109,6 +111,10 @@ class Speaker:
     label: int
     split: str
     where: str
+
+    def stretch(self, path: Path, start: float = 0.0, end: float = math.nan) -> Stretch:
+        """Seconds of a recording in which the speaker speaks, by default all of it."""
+        return self.name, self.label, self.split, str(path), start, end
 
 
 def check_once(speakers: Iterable[Speaker]) -> None:

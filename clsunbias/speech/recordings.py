@@ -15,13 +15,7 @@ SILENCE = 1e-4
 
 @dataclass(frozen=True)
 class Recording:
-    """What a check found.
-
-    Attributes:
-        sample_rate: samples, or rows of features, per second.
-        length: their number.
-        channels: 1, or more before mixing down.
-    """
+    """What a check found: samples (or rows of features) per second, their number, channels before mixing down."""
 
     sample_rate: float
     length: int
@@ -45,11 +39,8 @@ def inspect(path: Path, frame_rate: float) -> Recording:
     """
     if not path.is_file():
         raise InputError(f"{path} is missing")
-    return inspect_features(path, frame_rate) if path.suffix == ".npy" else inspect_audio(path)
-
-
-def inspect_features(path: Path, frame_rate: float) -> Recording:
-    """:func:`inspect` for ready features."""
+    if path.suffix != ".npy":
+        return inspect_audio(path)
     frames = open_features(path)
     if not all(np.isfinite(part).all() for part in np.array_split(frames, 1 + len(frames) // 65536)):
         raise InputError(f"{path} holds NaN or infinite numbers")
@@ -73,13 +64,12 @@ def inspect_audio(path: Path) -> Recording:
     """:func:`inspect` for audio."""
     import soundfile
 
-    peak, finite, there = 0.0, True, 0
+    peak, there = 0.0, 0
     try:
         with soundfile.SoundFile(path) as file:
             # Not file.blocks, which goes on to the promised length with what happens to lie in memory.
             while len(block := file.read(1 << 18, dtype="float32")):
-                finite &= bool(np.isfinite(block).all())
-                peak = max(peak, float(np.abs(block).max()))
+                peak = np.maximum(peak, np.abs(block).max())  # once NaN, it stays so
                 there += len(block)
             rate, length, channels = file.samplerate, file.frames, file.channels
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -89,7 +79,7 @@ def inspect_audio(path: Path) -> Recording:
     for promised, found, what in ((length, there, "samples"), (*(promised_bytes(path) or (0, 0)), "bytes")):
         if promised > found:
             raise InputError(f"{path} is truncated: its header promises {promised} {what} of audio, {found} are there")
-    if not finite:
+    if not np.isfinite(peak):
         raise InputError(f"{path} holds NaN or infinite samples")
     if peak < SILENCE:
         raise InputError(f"{path} is silent: no sample exceeds {SILENCE} of full scale")

@@ -19,19 +19,13 @@ def files_of(rows: pd.DataFrame) -> Iterator[tuple[Path, list[tuple[float, float
 
 
 def segment_count(rows: pd.DataFrame, rate: float, seconds: float) -> int:
-    """Segments of one speaker: the whole ones; at least one, padded, so that nobody goes unscored.
-
-    Args:
-        rows: the speaker's rows of a manifest.
-        rate: samples (or rows of features) per second at which segments are cut.
-        seconds: length of a segment.
-    """
+    """How many segments :func:`cut` makes of a speaker, whose rows need no sample."""
     length = sum(joined_length(stretches, rate) for _, stretches in files_of(rows))
     return max(1, length // round(seconds * rate))
 
 
 def cut(rows: pd.DataFrame, rate: float, seconds: float) -> list[npt.NDArray[np.floating]]:
-    """One speaker's segments, float ``(N, ...)`` each; a single, shorter one if the speech does not fill one.
+    """One speaker's segments, float ``(N, ...)`` each: the whole ones or, so that nobody goes unscored, a shorter one.
 
     Args:
         rows: the speaker's rows of a manifest, paths absolute.
