@@ -38,11 +38,7 @@ class Probabilities(nn.Module):
 
 
 def main(options: list[str]) -> int:
-    """Runs ``clsunbias export`` with its options; returns the exit status.
-
-    Raises:
-        InputError: a package is missing, the folder holds no finished run, or the model cannot be exported as it is.
-    """
+    """Runs ``clsunbias export`` with its options; returns the exit status."""
     parser = Parser(prog="clsunbias export", description="The selected model of a run, as class probabilities in ONNX.")
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("--onnx", type=Path, required=True, help="the file to write")
@@ -96,15 +92,7 @@ def metadata(result: Mapping[str, Any], data: DataModule) -> dict[str, str]:
 
 
 def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str, str], path: Path) -> None:
-    """Writes a model with a batch of any size, and properties of it.
-
-    Args:
-        onnx: the package.
-        model: from inputs ``(B, …)`` to probabilities.
-        rows: inputs of the right shape, at least two.
-        properties: for the file's metadata.
-        path: the file.
-    """
+    """Writes a model that takes a batch of any size, traced with two rows or more, and metadata for its user."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -129,10 +117,9 @@ def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str
 def largest_difference(runtime: ModuleType, model: nn.Module, data: DataModule, path: Path) -> float:
     """The largest difference of a probability in a file from the model's, over all test splits."""
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    largest = 0.0
+    differences = []
     with torch.inference_mode():
         for rows in test_batches(data):
             (prob,) = session.run(None, {"x": rows.numpy()})
-            difference = (torch.from_numpy(prob) - model(rows)).abs().max()
-            largest = max(largest, float(difference)) if difference == difference else float("nan")
-    return largest
+            differences.append((torch.from_numpy(prob) - model(rows)).abs().max())
+    return float(torch.stack(differences).max())  # NaN if one is

@@ -80,8 +80,5 @@ def summary(result: Mapping[str, Any]) -> dict[str, Any]:
     """A result as figures with plain names, ``test/macro_f1`` of ``{"test": {"macro_f1": …}}``."""
     flat: dict[str, Any] = {}
     for name, value in result.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}/{inner}": one for inner, one in value.items()}
-        else:
-            flat[name] = value
+        flat |= {f"{name}/{inner}": one for inner, one in value.items()} if isinstance(value, dict) else {name: value}
     return flat

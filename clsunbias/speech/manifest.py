@@ -69,14 +69,7 @@ def check_classes(rows: pd.DataFrame, class_names: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A prepared corpus: ``manifest.csv`` and, beside it, ``summary.json``.
-
-    Attributes:
-        rows: the columns of COLUMNS, paths absolute.
-        class_names: name of each class, the negative one first.
-        simulated: whether the recordings are made up.
-        path: of manifest.csv.
-    """
+    """A prepared corpus: rows of ``manifest.csv`` (columns COLUMNS, paths absolute), and what its summary says."""
 
     rows: pd.DataFrame
     class_names: tuple[str, ...]
