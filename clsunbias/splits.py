@@ -73,16 +73,7 @@ class SplitPlan:
         return rows["split"].where(rows["split"] != "", rows["group"].map(split_of).fillna("train"))
 
     def draw(self, labels: "pd.Series[int]", shares: tuple[float, float], has_test: bool) -> dict[str, list[object]]:
-        """The groups that are held out: those of ``val`` and, unless there are test groups already, of ``test``.
-
-        Args:
-            labels: class of each undecided group, by name, sorted.
-            shares: as in :meth:`assign`.
-            has_test: whether there are test groups already.
-
-        Raises:
-            ValueError: of scikit-learn, too few groups of a class.
-        """
+        """Of undecided groups those held out for ``val`` and, unless there are test groups already, for ``test``."""
         from sklearn.model_selection import StratifiedKFold, train_test_split
 
         names = labels.index.to_numpy()

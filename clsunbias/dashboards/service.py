@@ -13,7 +13,7 @@ from urllib.request import getproxies
 
 from rich.console import Console
 
-from clsunbias.dashboards.transaction_logs import last_step, mend
+from clsunbias.dashboards.transaction_logs import mend, rows
 from clsunbias.files import write_json
 
 if TYPE_CHECKING:
@@ -57,13 +57,12 @@ def open_run(out: Path, shown: "Wandb", config: Mapping[str, Any], config_sha256
     earlier = list(folder.glob(f"*run-*-{run_id}/run-{run_id}.wandb"))
     mode = os.environ.get("WANDB_MODE") or settings.mode
     if mode in {"online", "run"}:
-        run = open_online(about, settings.base_url)
-        if run:
+        if run := open_online(about, settings.base_url):
             for log in earlier:  # the service gets these rows now; sent another time they would be there twice
                 log.with_name(f"{log.name}.synced").touch()
             return run, run.starting_step - 1
         mode = "offline"
-    logged = max((last_step(log) for log in earlier if mend(log)), default=-1)
+    logged = max((int(row["_step"]) for log in earlier if mend(log) for row in rows(log)), default=-1)
     return init(mode, about), logged
 
 
@@ -95,8 +94,7 @@ def open_online(about: Mapping[str, Any], url: str) -> "wandb.Run | None":
     """A run of the service at a URL; where that is not possible it says why, and there is none."""
     import wandb
 
-    problem = offline_because(url)
-    if not problem:
+    if not (problem := offline_because(url)):
         try:
             return init("online", about)
         except Exception as error:  # of the service or the network, of which wandb has many kinds

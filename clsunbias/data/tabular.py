@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from clsunbias.data.base import DataModule, Split
-from clsunbias.data.table import cells, fit_scaler, numbers, read_table, refuse_missing
+from clsunbias.data.table import cells, fit_scaler, numbers, read_table
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
@@ -75,7 +75,7 @@ class Tabular(DataModule):
         """
         frame = read_table(self.path)
         self.features = self.feature_columns(frame)
-        values = self.values(frame, self.path)
+        values = numbers(frame[self.features], self.path, self.missing == "refuse")
         rows = self.roles(frame)
         self.scaler = fit_scaler(values[rows["split"] == "train"], self.path)
         x = self.standardise(values)
@@ -96,13 +96,6 @@ class Tabular(DataModule):
         if not features:
             raise InputError(f"{self.path} has no column of features beside {', '.join(map(repr, named))}")
         return features
-
-    def values(self, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-        """Features as float64; none is missing unless the median is to take its place."""
-        values = numbers(frame[self.features], path)
-        if self.missing == "refuse":
-            refuse_missing(values, path)
-        return values
 
     def standardise(self, values: pd.DataFrame) -> torch.Tensor:
         """Features as float32 ``(N, D)``, filled in and scaled as the training rows say."""
@@ -142,9 +135,9 @@ class Tabular(DataModule):
             raise InputError(f"{self.path}: {self.split} {unknown[0]!r} is none of {', '.join(SPLIT_NAMES)}")
         return found.map({"": "", **SPLIT_NAMES})
 
-    def units(self, group: pd.Series, target: torch.Tensor, numbers_of: npt.NDArray[np.int64]) -> list[Units]:
+    def units(self, group: pd.Series, target: torch.Tensor, row: npt.NDArray[np.int64]) -> list[Units]:
         """What is scored: groups if there are any, and rows, by their number in the file from 1 below the header."""
-        rows = Units(target, None, "row", [str(number) for number in numbers_of])
+        rows = Units(target, None, "row", [*map(str, row)])
         if self.group is None:
             return [rows]
         names = list(dict.fromkeys(group))
@@ -163,8 +156,8 @@ class Tabular(DataModule):
         absent = [name for name in self.features if name not in frame]
         if absent:
             raise InputError(f"{path} lacks {', '.join(map(repr, absent))}, with which the model was trained")
-        x = self.standardise(self.values(frame, path))
+        x = self.standardise(numbers(frame[self.features], path, self.missing == "refuse"))
         target = torch.zeros(len(frame), dtype=torch.int64)
-        grouped = self.group is not None and self.group in frame
-        group = cells(frame, str(self.group), path) if grouped else pd.Series(map(str, range(1, len(frame) + 1)))
-        return Split(x, target, self.units(group, target, np.arange(1, len(frame) + 1)))
+        row = np.arange(1, len(frame) + 1)
+        group = cells(frame, self.group, path) if self.group and self.group in frame else pd.Series(row.astype(str))
+        return Split(x, target, self.units(group, target, row))

@@ -22,7 +22,7 @@ from rich.progress import track
 from clsunbias.errors import InputError
 from clsunbias.files import write_json
 from clsunbias.speech.frontends import FrontEnd
-from clsunbias.speech.manifest import Manifest
+from clsunbias.speech.manifest import Manifest, relative
 from clsunbias.speech.segments import cut, segment_count
 
 
@@ -67,16 +67,11 @@ def pad(frames: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.floatin
 
 
 def features(manifest: Manifest, front_end: FrontEnd, seconds: float) -> Features:
-    """The features of all segments of a corpus, extracted if they are not there.
+    """The features of all segments of a corpus, of a length in seconds, extracted if they are not there.
 
     They lie beside the manifest in ``features/KEY``, where the key is a hash of all that they depend on: recordings
     and times of the manifest, settings of the front end, length of a segment. Interrupted, it goes on with the speakers
     that are not done; started twice at once, the second waits for the first.
-
-    Args:
-        manifest: the corpus.
-        front_end: what makes frames.
-        seconds: length of a segment.
 
     Raises:
         InputError: a segment of fewer than two frames, a recording that the front end cannot take, or a file of
@@ -136,11 +131,11 @@ def check_rates(manifest: Manifest, front_end: FrontEnd) -> None:
 
 def recordings_hash(manifest: Manifest) -> str:
     """Hash of what features take from a manifest: speakers, times, files and their sizes; not labels or splits."""
-    home, about = manifest.path.parent, {}
+    about = {}
     for name in manifest.rows["path"].unique():
         path = Path(name)
         if not path.is_file():
             raise InputError(f"{path}, of {manifest.path}, is missing; put it back or prepare the corpus again")
-        about[name] = f"{path.relative_to(home) if path.is_relative_to(home) else path} {path.stat().st_size}"
+        about[name] = f"{relative(path, manifest.path.parent)} {path.stat().st_size}"
     rows: Any = manifest.rows[["speaker", "start", "end", "sample_rate"]].assign(path=manifest.rows["path"].map(about))
     return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()

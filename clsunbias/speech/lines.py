@@ -77,8 +77,7 @@ def read_lines(path: Path, separator: str, columns: Sequence[str], quoted: bool 
         raise InputError(f"{path} is missing")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            plain = csv.reader(file, delimiter=separator, quoting=csv.QUOTE_NONE)
-            reader = csv.reader(file, delimiter=separator) if quoted else plain
+            reader = csv.reader(file, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
             table = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is no table of text in UTF-8: {error}") from error
@@ -98,14 +97,7 @@ def read_lines(path: Path, separator: str, columns: Sequence[str], quoted: bool 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A speaker as the labels list it.
-
-    Attributes:
-        name: of the speaker.
-        label: index of the class.
-        split: ``train``, ``val``, ``test``, or empty where the corpus leaves it open.
-        where: file and line that say so, for messages.
-    """
+    """A speaker as the labels list it: index of the class, split (empty where it is left open), and file and line."""
 
     name: str
     label: int

@@ -67,6 +67,11 @@ def check_classes(rows: pd.DataFrame, class_names: Sequence[str]) -> None:
                 raise InputError(f"the {split} split has no speaker of class {name!r}; change the split or its shares")
 
 
+def relative(path: Path, home: Path) -> Path:
+    """A path below home as it is from there, so that it moves with it; any other as it is."""
+    return path.relative_to(home) if path.is_relative_to(home) else path
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A prepared corpus: rows of ``manifest.csv`` (columns COLUMNS, paths absolute), and what its summary says."""

@@ -78,8 +78,8 @@ def read_workbook(path: Path) -> list[Speaker]:
         if column not in sheet:
             raise InputError(f"{path} has no column {column!r}; its header is: {', '.join(sheet.columns)}")
     speakers = []
-    cells = sheet[["subject id", "type"]].fillna("").apply(lambda column: column.str.strip())
-    for row, (identity, kind) in enumerate(cells.itertuples(index=False, name=None), start=2):  # row 1 is the header
+    identities, kinds = (sheet[column].fillna("").str.strip() for column in ("subject id", "type"))
+    for row, (identity, kind) in enumerate(zip(identities, kinds, strict=True), start=2):  # row 1 is the header
         if not identity and not kind:
             continue
         where = f"{path}, row {row}"

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from clsunbias.errors import InputError
 from clsunbias.files import atomic, sha256_of, write_json
-from clsunbias.speech.manifest import COLUMNS, Corpus, check_classes, check_speakers
+from clsunbias.speech.manifest import COLUMNS, Corpus, check_classes, check_speakers, relative
 from clsunbias.speech.recordings import Recording, inspect
 from clsunbias.speech.segments import segment_count
 from clsunbias.splits import SPLITS, SplitPlan
@@ -130,9 +130,7 @@ def prepare(
     rows = rows.assign(split=plan.assign(groups, corpus.shares, of="speakers"))
     check_classes(rows, corpus.class_names)
     counts = count(rows, corpus)
-    home = out.resolve()
-    paths = [Path(path).resolve() for path in rows["path"]]
-    rows = rows.assign(path=[str(path.relative_to(home) if path.is_relative_to(home) else path) for path in paths])
+    rows = rows.assign(path=[str(relative(Path(path).resolve(), out.resolve())) for path in rows["path"]])
     summary = {
         "class_names": list(corpus.class_names),
         "simulated": corpus.simulated,
