@@ -49,7 +49,9 @@ class SplitPlan:
         if self.folds and shares:
             raise InputError("give shares for val and test, or folds, not both")
 
-    def assign(self, rows: pd.DataFrame, shares: tuple[float, float], of: str = "groups") -> "pd.Series[str]":
+    def assign(
+        self, rows: pd.DataFrame, shares: tuple[float, float] = (0.2, 0.2), of: str = "groups"
+    ) -> "pd.Series[str]":
         """The split of each row: its own, or else the one drawn for its group.
 
         Args:

@@ -18,12 +18,7 @@ Curve = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 
 
 def figures(frame: "pd.DataFrame", class_names: Sequence[str]) -> dict[str, Any]:
-    """Confusion matrix, PR and ROC curves and histograms of scores of each split but training, and the predictions.
-
-    Args:
-        frame: predictions, as ``predictions.csv`` has them.
-        class_names: C names.
-    """
+    """Of predictions: themselves, and confusion matrix, PR and ROC curves and histograms of scores of each split."""
     import wandb
 
     frame = frame[frame["split"] != "train"]  # whose rows tell little, and are the most

@@ -10,8 +10,6 @@ from typing import Any
 from clsunbias.dashboards.service import STEP
 from clsunbias.errors import InputError
 
-METHODS = ("erm", "cls_unbias")
-
 
 @dataclass(frozen=True)
 class Group:
@@ -70,13 +68,7 @@ def panels(group: Group, reports: Any) -> list[Any]:
 
 
 def build(found: Sequence[Group], tables: Mapping[str, str], project: str, entity: str) -> tuple[Any, Any]:
-    """The report and the workspace.
-
-    Args:
-        found: the groups, a section each.
-        tables: name → Markdown of ``clsunbias reproduce``, with its intervals.
-        project: where the runs are.
-        entity: whose that is.
+    """The report, with a section for each group and each table (name → Markdown), and the workspace.
 
     Raises:
         InputError: wandb-workspaces is not installed.
@@ -87,12 +79,11 @@ def build(found: Sequence[Group], tables: Mapping[str, str], project: str, entit
     except ImportError as error:
         raise InputError("a dashboard needs the extra 'wandb-report': pip install 'clsunbias[wandb-report]'") from error
     blocks, sections = [], []
-    methods = ", ".join(f"'{name}'" for name in METHODS)
     for group in found:
         title = f"{group.name}{', SIMULATED data' if group.simulated else ''}"
         runs = reports.Runset(  # of the report's own project
             name="ERM and Cls-unbias",
-            filters=f"Config('group') = '{group.name}' and Config('objective') in [{methods}]",
+            filters=f"Config('group') = '{group.name}' and Config('objective') in ['erm', 'cls_unbias']",
             groupby=["config.objective"],
         )
         blocks += [reports.H2(text=title), reports.PanelGrid(runsets=[runs], panels=panels(group, reports))]

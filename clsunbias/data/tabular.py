@@ -16,9 +16,6 @@ from clsunbias.errors import InputError
 from clsunbias.files import data_root
 from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
 
-SHARES = (0.2, 0.2)
-"""Of validation and test, where neither the table nor the plan says otherwise."""
-
 
 class Tabular(DataModule):
     """A table of one's own: a CSV file with a header, a row for each measurement, and a column of labels.
@@ -117,7 +114,7 @@ class Tabular(DataModule):
             torn = rows.groupby("group")[what].nunique()
             if (torn > 1).any():
                 raise InputError(f"{self.path}: {self.group} {torn.idxmax()!r} has rows with more than one {what}")
-        rows["split"] = self.plan.assign(rows, SHARES, of=f"{'groups' if self.group else 'rows'} of {self.path}")
+        rows["split"] = self.plan.assign(rows, of=f"{'groups' if self.group else 'rows'} of {self.path}")
         for name in SPLITS:
             if name not in set(rows["split"]):
                 raise InputError(

@@ -57,17 +57,9 @@ class ScriptedTurn(NamedTuple):
 def interview(
     person: Person, rate: int, random: np.random.Generator, lead_in: float = 0.0, preamble: bool = False
 ) -> tuple[Samples, list[ScriptedTurn]]:
-    """A recording of a participant and an agent who speak in turn, the participant last.
+    """A recording, in [−1, 1], of a participant and an agent who speak in turn, the participant last, and the turns.
 
-    Args:
-        person: the participant.
-        rate: samples per second.
-        random: the person's generator.
-        lead_in: seconds before anybody speaks.
-        preamble: whether the participant speaks first, and a marker follows before the agent's first turn.
-
-    Returns:
-        float32 samples in [−1, 1], and the turns.
+    Before them are seconds of silence (``lead_in``) and, in a ``preamble``, a turn of the participant and a marker.
     """
     voice = draw_voice(random, person.shared, person.cue)
     agent = replace(draw_voice(random, True, False), pitch=205.0, pauses=0.1)

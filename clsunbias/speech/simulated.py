@@ -4,7 +4,7 @@ The real corpora may not be passed on. These let every step from the raw tree to
 and show what a method does about a cue that informs about one class only, since here it is known who has it.
 """
 
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Literal
 
@@ -89,16 +89,12 @@ def simulate(
 
 def plan(corpus: str, speakers: int, hours: float, seed: int, test_cue: str) -> list[Person]:
     """Who speaks how long, with which cues; by name."""
-    whole = STRATA[corpus]
-
-    def every_split_has_its_classes(speakers: int) -> bool:
-        # An open stratum needs four, for each split to have one when a fifth goes to validation, a fifth to the test.
-        return all(size >= (1 if split else 4) for (split, _), size in proportional(whole, speakers).items())
-
-    if not every_split_has_its_classes(speakers):
-        enough = next(filter(every_split_has_its_classes, range(speakers + 1, sum(whole.values()) + 1)))
+    sizes = proportional(STRATA[corpus], speakers)
+    # An open stratum needs four, for each split to have one when a fifth goes to validation, a fifth to the test.
+    tries = ((number, proportional(STRATA[corpus], number)) for number in count(speakers))
+    enough = next(number for number, of in tries if all(of[cell] >= (1 if cell[0] else 4) for cell in of))
+    if enough > speakers:
         raise InputError(f"{speakers} speakers leave a split of {corpus} without a class; {enough} are enough")
-    sizes = proportional(whole, speakers)
     random = np.random.default_rng(seed)
     names = iter(name_speakers(corpus, sizes, random))
     weights = random.lognormal(0.0, 0.5, speakers)
