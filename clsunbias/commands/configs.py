@@ -26,11 +26,7 @@ def main(options: list[str]) -> int:
 
 
 def copy(configs: Collection[Path], folder: Path) -> None:
-    """Copies shipped configs into a folder, in the same subfolders.
-
-    Raises:
-        InputError: a file there differs; then nothing is copied.
-    """
+    """Copies shipped configs into a folder, in the same subfolders; raises InputError if a file there differs."""
     copies = {path: folder / path.relative_to(CONFIGS) for path in configs}
     differing = [
         str(there)

@@ -137,10 +137,10 @@ class Tabular(DataModule):
         rows = Units(target, None, "row", [*map(str, row)])
         if self.group is None:
             return [rows]
-        names = list(dict.fromkeys(group))
-        of_row = torch.from_numpy(pd.Categorical(group, names).codes.astype(np.int64))
+        codes, names = pd.factorize(group)
+        of_row = torch.from_numpy(codes.astype(np.int64))
         unit_target = torch.zeros(len(names), dtype=torch.int64).index_copy_(0, of_row, target)
-        return [Units(unit_target, of_row, self.group, names), rows]
+        return [Units(unit_target, of_row, self.group, list(names)), rows]
 
     def read(self, path: Path) -> Split:
         """New rows with the features of the table, which must still be there for their scale; other columns may be too.

@@ -214,9 +214,8 @@ def load(path: Path, layer: Layer = "context") -> Wav2VecNetwork:
     architecture, weights = read_checkpoint(path)
     with torch.device("meta"):  # no random numbers are drawn for weights that are replaced
         model = Wav2VecNetwork(architecture, layer)
-    expected, found = (
-        {name: tuple(value.shape) for name, value in tensors.items()} for tensors in (model.state_dict(), weights)
-    )
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(expected | found):
         if expected.get(name) != found.get(name):
             raise InputError(

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from clsunbias.errors import InputError
 from clsunbias.speech.lines import Line, Speaker, check_once, check_order, is_simulated, read_lines, to_rows
@@ -35,8 +35,7 @@ TOTALS = {
 """Of the release, before any correction; segments of 3.84 s as counted by one of the authors (enmwmak/Teaching)."""
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """A turn of an interview: who speaks, from when to when (in seconds), and the words."""
 
     speaker: str

@@ -156,11 +156,11 @@ class Wav2Vec(FrontEnd):
         with torch.inference_mode():
             parts = [model(part.float()) for part in torch.split(torch.from_numpy(segments), 8)]
             frames = torch.cat(parts).numpy()
-        if frames.shape[1:] != (self.frames(segments.shape[1]), self.dimensions):
+        (_, count, size), samples = frames.shape, segments.shape[1]
+        if (count, size) != (self.frames(samples), self.dimensions):
             raise InputError(
-                f"{self.checkpoint} makes {frames.shape[1]} frames of {frames.shape[2]} numbers from "
-                f"{segments.shape[1]} samples, the published wav2vec_large.pt would make "
-                f"{self.frames(segments.shape[1])} of {self.dimensions}"
+                f"{self.checkpoint} makes {count} frames of {size} numbers from {samples} samples, the published "
+                f"wav2vec_large.pt would make {self.frames(samples)} of {self.dimensions}"
             )
         return frames
 

@@ -83,11 +83,7 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path, prepare: str) -> "Manifest":
-        """Reads and checks a manifest.
-
-        Args:
-            path: of manifest.csv.
-            prepare: the command that would write it, for the error message.
+        """Reads and checks a ``manifest.csv``; the command that would write it is for the error message.
 
         Raises:
             InputError: it or its summary is absent, or is not what ``prepare`` wrote.

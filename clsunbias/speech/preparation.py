@@ -75,15 +75,14 @@ def count(rows: pd.DataFrame, corpus: Corpus) -> dict[str, dict[str, Any]]:
     counts = {}
     for split in (*SPLITS, "all"):
         part = rows if split == "all" else rows[rows["split"] == split]
-        classes = np.bincount(part.drop_duplicates("speaker")["label"], minlength=len(corpus.class_names))
+        speakers = part.groupby("speaker")
+        classes = np.bincount(speakers["label"].first(), minlength=len(corpus.class_names))
+        segments = [segment_count(own, float(own["sample_rate"].iloc[0]), corpus.seconds) for _, own in speakers]
         counts[split] = {
-            "speakers": int(classes.sum()),
+            "speakers": len(segments),
             **dict(zip(corpus.class_names, classes.tolist(), strict=True)),
             "recordings": int(part["path"].nunique()),
-            "segments": sum(
-                segment_count(speaker, float(speaker["sample_rate"].iloc[0]), corpus.seconds)
-                for _, speaker in part.groupby("speaker")
-            ),
+            "segments": sum(segments),
             "hours": round(float((part["end"] - part["start"]).sum()) / 3600, 3),
         }
     return counts

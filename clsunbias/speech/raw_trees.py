@@ -23,15 +23,10 @@ NO_ELLIE = ("451", "458", "480")
 
 @dataclass(frozen=True)
 class Person:
-    """A made-up speaker.
+    """A made-up speaker, whose split is empty where the corpus leaves it open, with seconds of speech.
 
-    Attributes:
-        name: in the corpus's manner.
-        split: empty where the corpus leaves it open.
-        label: 0 or 1.
-        shared: whether the cue that informs about both classes is high.
-        cue: whether the class-specific cue is there.
-        seconds: of the participant's speech.
+    ``shared`` says whether the cue that informs about both classes is high, ``cue`` whether the class-specific one is
+    there.
     """
 
     name: str
@@ -82,11 +77,9 @@ def interview(
         add("participant", int(lengths[place]))
     speech = np.zeros(round((turns[-1].end + 500) * rate / 1000), np.float32)
     for who, speaker in (("participant", voice), ("agent", agent)):
-        spans = [slice(*(round(time * rate / 1000) for time in (t.start, t.end))) for t in turns if t.who == who]
-        source = speak(speaker, (sum(span.stop - span.start for span in spans) + 1) / rate, rate, random)
-        for span in spans:
-            length = span.stop - span.start
-            speech[span], source = source[:length], source[length:]
+        spans = [(round(t.start * rate / 1000), round(t.end * rate / 1000)) for t in turns if t.who == who]
+        at = np.concatenate([np.arange(*span) for span in spans])
+        speech[at] = speak(speaker, (len(at) + 1) / rate, rate, random)[:-1]
     samples = add_room(speech, voice, rate, random)
     return samples * np.float32(random.uniform(0.3, 0.9) / np.abs(samples).max()), turns
 

@@ -92,7 +92,7 @@ def plan(corpus: str, speakers: int, hours: float, seed: int, test_cue: str) -> 
     sizes = proportional(STRATA[corpus], speakers)
     # An open stratum needs four, for each split to have one when a fifth goes to validation, a fifth to the test.
     tries = ((number, proportional(STRATA[corpus], number)) for number in count(speakers))
-    enough = next(number for number, of in tries if all(of[cell] >= (1 if cell[0] else 4) for cell in of))
+    enough = next(n for n, parts in tries if all(size >= (1 if split else 4) for (split, _), size in parts.items()))
     if enough > speakers:
         raise InputError(f"{speakers} speakers leave a split of {corpus} without a class; {enough} are enough")
     random = np.random.default_rng(seed)
