@@ -54,12 +54,11 @@ def panels(group: Group, reports: Any) -> list[Any]:
         "F1 of each class on validation": [f"val/{name}" for name in group.class_f1s],
         "λ, τ and learning rate": ["lam", "tau", "lr"],
     }
-    bars = (*group.class_f1s, "macro_f1", "loss_gap")
     made = [
         *(reports.LinePlot(title=title, x=STEP, y=names, **seeds) for title, names in curves.items()),
         *(
             reports.BarPlot(title=f"{group.test} {name} over seeds", metrics=[f"{group.test}/{name}"], **seeds)
-            for name in bars
+            for name in (*group.class_f1s, "macro_f1", "loss_gap")
         ),
     ]
     for at, panel in enumerate(made):  # three in a row

@@ -67,7 +67,7 @@ def pad(frames: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.floatin
 
 
 def features(manifest: Manifest, front_end: FrontEnd, seconds: float) -> Features:
-    """The features of all segments of a corpus, of a length in seconds, extracted if they are not there.
+    """The features of all segments of a corpus, each so many seconds long, extracted if they are not there.
 
     They lie beside the manifest in ``features/KEY``, where the key is a hash of all that they depend on: recordings
     and times of the manifest, settings of the front end, length of a segment. Interrupted, it goes on with the speakers

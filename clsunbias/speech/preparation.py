@@ -129,7 +129,8 @@ def prepare(
     rows = rows.assign(split=plan.assign(groups, corpus.shares, of="speakers"))
     check_classes(rows, corpus.class_names)
     counts = count(rows, corpus)
-    rows = rows.assign(path=[str(relative(Path(path).resolve(), out.resolve())) for path in rows["path"]])
+    home = out.resolve()
+    rows = rows.assign(path=[str(relative(Path(path).resolve(), home)) for path in rows["path"]])
     summary = {
         "class_names": list(corpus.class_names),
         "simulated": corpus.simulated,

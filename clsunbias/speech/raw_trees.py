@@ -25,8 +25,7 @@ NO_ELLIE = ("451", "458", "480")
 class Person:
     """A made-up speaker, whose split is empty where the corpus leaves it open, with seconds of speech.
 
-    ``shared`` says whether the cue that informs about both classes is high, ``cue`` whether the class-specific one is
-    there.
+    ``shared``: the cue that informs about both classes is high; ``cue``: the class-specific one is there.
     """
 
     name: str
