@@ -26,13 +26,5 @@ class Parser(RaisesInputError, ArgumentParser):
         return super().add_argument(*names, **settings)
 
     def add_options_of(self, function: Callable[..., Any], skip: set[str | int]) -> list[str]:
-        """Adds an option for each argument of a function, as its signature and docstring say.
-
-        Args:
-            function: whose arguments.
-            skip: names of arguments that get no option.
-
-        Returns:
-            Names of the other arguments, under which the parsed options are found.
-        """
+        """Adds an option for each argument of a function but those to skip; returns the names of the options."""
         return self.add_function_arguments(function, as_group=False, skip=skip)  # options of a group keep underscores

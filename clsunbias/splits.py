@@ -4,8 +4,10 @@ Shared by tables and speech corpora. It stands outside :mod:`clsunbias.data` bec
 preparing a corpus does not.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -47,7 +49,9 @@ class SplitPlan:
         if self.folds and shares:
             raise InputError("give shares for val and test, or folds, not both")
 
-    def assign(self, rows: pd.DataFrame, shares: tuple[float, float], of: str = "groups") -> "pd.Series[str]":
+    def assign(
+        self, rows: pd.DataFrame, shares: tuple[float, float] = (0.2, 0.2), of: str = "groups"
+    ) -> "pd.Series[str]":
         """The split of each row: its own, or else the one drawn for its group.
 
         Args:
@@ -71,16 +75,7 @@ class SplitPlan:
         return rows["split"].where(rows["split"] != "", rows["group"].map(split_of).fillna("train"))
 
     def draw(self, labels: "pd.Series[int]", shares: tuple[float, float], has_test: bool) -> dict[str, list[object]]:
-        """The groups that are held out: those of ``val`` and, unless there are test groups already, of ``test``.
-
-        Args:
-            labels: class of each undecided group, by name, sorted.
-            shares: as in :meth:`assign`.
-            has_test: whether there are test groups already.
-
-        Raises:
-            ValueError: of scikit-learn, too few groups of a class.
-        """
+        """Of undecided groups those held out for ``val`` and, unless there are test groups already, for ``test``."""
         from sklearn.model_selection import StratifiedKFold, train_test_split
 
         names = labels.index.to_numpy()
@@ -100,10 +95,16 @@ class SplitPlan:
         return held_out
 
 
-def sort_labels(labels: Iterable[str]) -> list[str]:
-    """The different labels, by size if all are numbers, else by the alphabet."""
-    different = sorted(set(labels))
-    try:
-        return sorted(different, key=float)
-    except ValueError:
-        return different
+def order_classes(labels: Iterable[str], classes: Sequence[str], path: Path) -> tuple[str, ...]:
+    """Classes as given, else the different labels of a file, by size if all are numbers, else by the alphabet.
+
+    Raises:
+        InputError: fewer than two classes, or one of them given twice.
+    """
+    names = tuple(classes or sorted(set(labels)))
+    if not classes:
+        with suppress(ValueError):  # of labels that are no numbers
+            names = tuple(sorted(names, key=float))
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise InputError(f"{path}: there must be two classes or more, each once; they are: {', '.join(names)}")
+    return names

@@ -20,21 +20,13 @@ def main(options: list[str]) -> int:
         print(f"{len(configs)} configs in {folder}")
         return 0
     width = max(map(len, configs))
-    print("\n".join(f"{name:{width}}  {about(path)}" for name, path in configs.items()))
+    for name, path in configs.items():  # whose first line is a comment that says what it is
+        print(f"{name:{width}}  {path.read_text().splitlines()[0].removeprefix('# ')}")
     return 0
 
 
-def about(config: Path) -> str:
-    """The first line of a config, which is a comment that says what it is."""
-    return config.read_text().splitlines()[0].removeprefix("# ")
-
-
 def copy(configs: Collection[Path], folder: Path) -> None:
-    """Copies shipped configs into a folder, in the same subfolders.
-
-    Raises:
-        InputError: a file there differs; then nothing is copied.
-    """
+    """Copies shipped configs into a folder, in the same subfolders; raises InputError if a file there differs."""
     copies = {path: folder / path.relative_to(CONFIGS) for path in configs}
     differing = [
         str(there)

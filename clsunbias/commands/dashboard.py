@@ -11,11 +11,7 @@ from clsunbias.parser import Parser
 
 
 def main(options: list[str]) -> int:
-    """Runs ``clsunbias dashboard`` with its options; returns the exit status.
-
-    Raises:
-        InputError: no run that is on W&B, wandb-workspaces is not installed, or the service does not take the report.
-    """
+    """Runs ``clsunbias dashboard`` with its options; returns the exit status."""
     parser = Parser(
         prog="clsunbias dashboard", description="A report and a workspace of W&B: ERM against Cls-unbias, by data set."
     )
@@ -26,7 +22,8 @@ def main(options: list[str]) -> int:
     parser.add_argument("--publish", type=bool, nargs="?", const=True, default=False, help="put both on W&B")
     chosen = parser.parse_args(options)
     tables = {path.stem: path.read_text() for path in sorted(chosen.runs.glob("*.md"))}
-    report, workspace = build(groups(chosen.runs), tables, chosen.project, chosen.entity)
+    found = groups(chosen.runs)
+    report, workspace = build(found, tables, chosen.project, chosen.entity)
     path = chosen.out or chosen.runs / "dashboard.json"
     write_json(path, specification(report, workspace))
     console = Console()
@@ -37,8 +34,7 @@ def main(options: list[str]) -> int:
         if not chosen.entity:
             import wandb
 
-            entity = wandb.Api().default_entity or ""
-            report, workspace = build(groups(chosen.runs), tables, chosen.project, entity)
+            report, workspace = build(found, tables, chosen.project, wandb.Api().default_entity or "")
         report.save()
         workspace.save()
     except Exception as error:  # of the service, the login or the network, of which wandb has many kinds

@@ -22,8 +22,6 @@ from clsunbias.runs import load_run
 TOLERANCE = 1e-4
 """Largest difference of a probability from torch's with which a file is left."""
 
-PACKAGES = ("onnx", "onnxruntime", "onnxscript")
-
 
 class Probabilities(nn.Module):
     """Class probabilities float32 ``(B, C)`` of a classifier's inputs ``(B, …)``."""
@@ -38,16 +36,15 @@ class Probabilities(nn.Module):
 
 
 def main(options: list[str]) -> int:
-    """Runs ``clsunbias export`` with its options; returns the exit status.
-
-    Raises:
-        InputError: a package is missing, the folder holds no finished run, or the model cannot be exported as it is.
-    """
+    """Runs ``clsunbias export`` with its options; returns the exit status."""
     parser = Parser(prog="clsunbias export", description="The selected model of a run, as class probabilities in ONNX.")
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("--onnx", type=Path, required=True, help="the file to write")
     chosen = parser.parse_args(options)
-    onnx, runtime, _ = (required(name) for name in PACKAGES)
+    try:
+        onnx, runtime, _ = (import_module(name) for name in ("onnx", "onnxruntime", "onnxscript"))
+    except ImportError as error:
+        raise InputError(f"export needs {error.name}, of the extra 'onnx': pip install 'clsunbias[onnx]'") from error
     run = load_run(chosen.run)
     model, data = Probabilities(run.model).eval(), run.data
     data.prepare_data()
@@ -64,14 +61,6 @@ def main(options: list[str]) -> int:
     return 0
 
 
-def required(name: str) -> ModuleType:
-    """A package of the extra; raises InputError with the command that brings it."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise InputError(f"export needs {name}, of the extra 'onnx': pip install 'clsunbias[onnx]'") from error
-
-
 def test_batches(data: DataModule) -> Iterator[Tensor]:
     """Inputs of every test split."""
     for split, loader in zip(data.splits, data.test_dataloader(), strict=True):
@@ -82,7 +71,7 @@ def test_batches(data: DataModule) -> Iterator[Tensor]:
 
 def metadata(result: Mapping[str, Any], data: DataModule) -> dict[str, str]:
     """What a user of the file must know."""
-    found = {
+    properties = {
         "class_names": json.dumps(data.class_names, ensure_ascii=False),
         "decision": "most probable class" if len(data.class_names) > 2 else "second class above the threshold",
         "input_shape": json.dumps(["batch", *next(test_batches(data)).shape[1:]]),
@@ -92,19 +81,11 @@ def metadata(result: Mapping[str, Any], data: DataModule) -> dict[str, str]:
         "config_sha256": result["config_sha256"],
         "use": "research only, not for clinical use",
     }
-    return found | ({"threshold": "0.5"} if len(data.class_names) == 2 else {})
+    return properties | ({"threshold": "0.5"} if len(data.class_names) == 2 else {})
 
 
 def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str, str], path: Path) -> None:
-    """Writes a model with a batch of any size, and properties of it.
-
-    Args:
-        onnx: the package.
-        model: from inputs ``(B, …)`` to probabilities.
-        rows: inputs of the right shape, at least two.
-        properties: for the file's metadata.
-        path: the file.
-    """
+    """Writes a model that takes a batch of any size, traced with two rows or more, and metadata for its user."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -129,10 +110,9 @@ def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str
 def largest_difference(runtime: ModuleType, model: nn.Module, data: DataModule, path: Path) -> float:
     """The largest difference of a probability in a file from the model's, over all test splits."""
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    largest = 0.0
+    differences = []
     with torch.inference_mode():
         for rows in test_batches(data):
             (prob,) = session.run(None, {"x": rows.numpy()})
-            difference = (torch.from_numpy(prob) - model(rows)).abs().max()
-            largest = max(largest, float(difference)) if difference == difference else float("nan")
-    return largest
+            differences.append((torch.from_numpy(prob) - model(rows)).abs().max())
+    return float(torch.stack(differences).max())  # NaN if one is

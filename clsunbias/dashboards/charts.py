@@ -18,12 +18,7 @@ Curve = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 
 
 def figures(frame: "pd.DataFrame", class_names: Sequence[str]) -> dict[str, Any]:
-    """Confusion matrix, PR and ROC curves and histograms of scores of each split but training, and the predictions.
-
-    Args:
-        frame: predictions, as ``predictions.csv`` has them.
-        class_names: C names.
-    """
+    """Of predictions: themselves, and confusion matrix, PR and ROC curves and histograms of scores of each split."""
     import wandb
 
     frame = frame[frame["split"] != "train"]  # whose rows tell little, and are the most
@@ -80,8 +75,5 @@ def summary(result: Mapping[str, Any]) -> dict[str, Any]:
     """A result as figures with plain names, ``test/macro_f1`` of ``{"test": {"macro_f1": …}}``."""
     flat: dict[str, Any] = {}
     for name, value in result.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}/{inner}": one for inner, one in value.items()}
-        else:
-            flat[name] = value
+        flat |= {f"{name}/{inner}": one for inner, one in value.items()} if isinstance(value, dict) else {name: value}
     return flat

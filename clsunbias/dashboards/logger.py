@@ -70,12 +70,9 @@ class WandbLogger(Logger):
         self._log(step, lambda: {**metrics, STEP: step})
 
     def log_result(self, step: int, figures: Callable[[], Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-        """Logs what a finished run has found.
+        """Logs what a finished run has found: its figures and, in a row after its last step, charts and tables.
 
-        Args:
-            step: optimiser steps done; charts and tables get a row of their own after it.
-            figures: makes charts and tables; called where W&B is at hand.
-            summary: the result's figures, which are those of the selected checkpoint.
+        The latter are made by a function, which is called where W&B is at hand.
         """
         self._tasks.put(lambda run, logged: run.summary.update(dict(summary)))
         self._log(step + 1, figures)  # last, for tables need the service at once, and fail without it
@@ -99,9 +96,8 @@ class WandbLogger(Logger):
         self._tasks.put(task)
 
     def _work(self) -> None:
-        shown = self._shown
         with self._said():
-            run, logged = open_run(self._out, shown.project, shown.group, shown.tags, self._config, self._sha256)
+            run, logged = open_run(self._out, self._shown, self._config, self._sha256)
             while not isinstance(task := self._tasks.get(), int):
                 with self._said():
                     task(run, logged)

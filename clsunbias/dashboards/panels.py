@@ -10,20 +10,10 @@ from typing import Any
 from clsunbias.dashboards.service import STEP
 from clsunbias.errors import InputError
 
-METHODS = ("erm", "cls_unbias")
-
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that are compared.
-
-    Attributes:
-        name: as W&B has it.
-        simulated: whether the data are made up.
-        class_losses: names of the losses of the classes, without the split.
-        class_f1s: names of their F1.
-        test: name of the split that is tested, ``val`` where none was.
-    """
+    """Runs that are compared: their name on W&B, names of the classes' losses and F1s, and the split that is tested."""
 
     name: str
     simulated: bool
@@ -44,9 +34,9 @@ def groups(folder: Path) -> list[Group]:
         if not record.exists():
             continue
         name, result = json.loads(path.read_text())["group"], json.loads(record.read_text())
-        losses = tuple(one for one in result["val"] if one.startswith("loss") and one not in {"loss", "loss_gap"})
-        f1s = tuple(one for one in result["val"] if one.endswith("_f1") or one.startswith("f1/"))
-        f1s = tuple(one for one in f1s if one != "macro_f1")
+        names = [name for name in result["val"] if name not in {"loss", "loss_gap", "macro_f1"}]
+        losses = tuple(one for one in names if one.startswith("loss"))
+        f1s = tuple(one for one in names if one.endswith("_f1") or one.startswith("f1/"))
         if name not in found or "test" in result:  # a search's runs have no test
             found[name] = Group(name, result["simulated"], losses, f1s, "test" if "test" in result else "val")
     if not found:
@@ -54,55 +44,30 @@ def groups(folder: Path) -> list[Group]:
     return list(found.values())
 
 
-def panels(group: Group, workspaces: Any) -> list[Any]:
-    """What is shown of a group, runs of a method taken together.
-
-    Args:
-        group: whose.
-        workspaces: ``wandb_workspaces.reports.v2``.
-    """
-    objective = workspaces.Config("objective")
-
-    def curves(title: str, names: Sequence[str]) -> Any:
-        return workspaces.LinePlot(
-            title=title,
-            x=STEP,
-            y=list(names),
-            groupby=objective,
-            groupby_aggfunc="mean",
-            groupby_rangefunc="stddev",
-        )
-
+def panels(group: Group, reports: Any) -> list[Any]:
+    """What is shown of a group by the package's module of reports, runs of a method taken together."""
+    seeds = {"groupby": reports.Config("objective"), "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
+    curves = {
+        "Class losses in training": [f"train/{name}" for name in group.class_losses],
+        "Class losses on validation": [f"val/{name}" for name in group.class_losses],
+        "Gap of the class losses": ["train/loss_gap", "val/loss_gap"],
+        "F1 of each class on validation": [f"val/{name}" for name in group.class_f1s],
+        "λ, τ and learning rate": ["lam", "tau", "lr"],
+    }
     made = [
-        curves("Class losses in training", [f"train/{name}" for name in group.class_losses]),
-        curves("Class losses on validation", [f"val/{name}" for name in group.class_losses]),
-        curves("Gap of the class losses", ["train/loss_gap", "val/loss_gap"]),
-        curves("F1 of each class on validation", [f"val/{name}" for name in group.class_f1s]),
-        curves("λ, τ and learning rate", ["lam", "tau", "lr"]),
-    ]
-    made += [
-        workspaces.BarPlot(
-            title=f"{group.test} {name} over seeds",
-            metrics=[f"{group.test}/{name}"],
-            groupby=objective,
-            groupby_aggfunc="mean",
-            groupby_rangefunc="stddev",
-        )
-        for name in (*group.class_f1s, "macro_f1", "loss_gap")
+        *(reports.LinePlot(title=title, x=STEP, y=names, **seeds) for title, names in curves.items()),
+        *(
+            reports.BarPlot(title=f"{group.test} {name} over seeds", metrics=[f"{group.test}/{name}"], **seeds)
+            for name in (*group.class_f1s, "macro_f1", "loss_gap")
+        ),
     ]
     for at, panel in enumerate(made):  # three in a row
-        panel.layout = workspaces.Layout(x=8 * (at % 3), y=6 * (at // 3), w=8, h=6)
+        panel.layout = reports.Layout(x=8 * (at % 3), y=6 * (at // 3), w=8, h=6)
     return made
 
 
 def build(found: Sequence[Group], tables: Mapping[str, str], project: str, entity: str) -> tuple[Any, Any]:
-    """The report and the workspace.
-
-    Args:
-        found: the groups, a section each.
-        tables: name → Markdown of ``clsunbias reproduce``, with its intervals.
-        project: where the runs are.
-        entity: whose that is.
+    """The report, with a section for each group and each table (name → Markdown), and the workspace.
 
     Raises:
         InputError: wandb-workspaces is not installed.
@@ -112,38 +77,33 @@ def build(found: Sequence[Group], tables: Mapping[str, str], project: str, entit
         workspaces: Any = import_module("wandb_workspaces.workspaces")
     except ImportError as error:
         raise InputError("a dashboard needs the extra 'wandb-report': pip install 'clsunbias[wandb-report]'") from error
-    blocks: list[Any] = []
-    sections = []
-    methods = ", ".join(f"'{name}'" for name in METHODS)
+    blocks, sections = [], []
     for group in found:
         title = f"{group.name}{', SIMULATED data' if group.simulated else ''}"
         runs = reports.Runset(  # of the report's own project
             name="ERM and Cls-unbias",
-            filters=f"Config('group') = '{group.name}' and Config('objective') in [{methods}]",
+            filters=f"Config('group') = '{group.name}' and Config('objective') in ['erm', 'cls_unbias']",
             groupby=["config.objective"],
         )
-        shown = panels(group, reports)
-        blocks += [reports.H2(text=title), reports.PanelGrid(runsets=[runs], panels=shown)]
+        blocks += [reports.H2(text=title), reports.PanelGrid(runsets=[runs], panels=panels(group, reports))]
         sections.append(workspaces.Section(name=title, panels=panels(group, reports), is_open=True))
     for name, text in tables.items():
         blocks += [reports.H2(text=name), reports.MarkdownBlock(text=text)]
+    about = {"entity": entity, "project": project}
     report = reports.Report(
-        project=project,
-        entity=entity,
+        **about,
         title="ERM against Cls-unbias",
         description="Curves: mean and standard deviation over seeds. Intervals and verdicts are in the tables.",
         blocks=blocks,
         width="fluid",
     )
     settings = workspaces.WorkspaceSettings(x_axis=STEP)
-    return report, workspaces.Workspace(
-        entity=entity, project=project, name="Class losses", sections=sections, settings=settings
-    )
+    return report, workspaces.Workspace(**about, name="Class losses", sections=sections, settings=settings)
 
 
 def specification(report: Any, workspace: Any) -> dict[str, Any]:
     """Both as the service takes them."""
+    both = {"report": report, "workspace": workspace}
     return {
-        "report": json.loads(report._to_model().model_dump_json(by_alias=True, exclude_none=True)),
-        "workspace": json.loads(workspace._to_model().model_dump_json(by_alias=True, exclude_none=True)),
+        name: one._to_model().model_dump(mode="json", by_alias=True, exclude_none=True) for name, one in both.items()
     }

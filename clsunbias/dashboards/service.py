@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,11 +13,13 @@ from urllib.request import getproxies
 
 from rich.console import Console
 
-from clsunbias.dashboards.transaction_logs import last_step, mend
+from clsunbias.dashboards.transaction_logs import mend, rows
 from clsunbias.files import write_json
 
 if TYPE_CHECKING:
     import wandb
+
+    from clsunbias.dashboards.logger import Wandb
 
 TIMEOUT = 10.0
 """Seconds that the service may take to accept a run, and again to take its last figures, before a run ends without."""
@@ -26,23 +28,8 @@ STEP = "trainer/global_step"
 """The axis of all curves: optimiser steps done."""
 
 
-def open_run(
-    out: Path,
-    project: str | None,
-    group: str | None,
-    tags: Sequence[str],
-    config: Mapping[str, Any],
-    config_sha256: str,
-) -> "tuple[wandb.Run, int]":
+def open_run(out: Path, shown: "Wandb", config: Mapping[str, Any], config_sha256: str) -> "tuple[wandb.Run, int]":
     """Opens a run, or the one that an interrupted process has begun; offline where online is not possible.
-
-    Args:
-        out: the run's folder.
-        project: default $WANDB_PROJECT, else ``clsunbias``.
-        group: of runs.
-        tags: to find it by.
-        config: shown with it.
-        config_sha256: of the config.
 
     Returns:
         The run, and the last step that it has from before, −1 if none: logged again, a step would be there twice.
@@ -56,37 +43,31 @@ def open_run(
     folder = out / "wandb"
     folder.mkdir(parents=True, exist_ok=True)
     in_sweep = "WANDB_SWEEP_ID" in os.environ  # whose agent says which run this is, and of what project
-    run_id = (in_sweep and os.environ.get("WANDB_RUN_ID")) or stored_id(folder / "run.json", config_sha256, group)
+    run_id = (in_sweep and os.environ.get("WANDB_RUN_ID")) or stored_id(folder / "run.json", config_sha256, shown.group)
     about: dict[str, Any] = {
         "dir": out,
-        "group": group,
-        "tags": [tag[:64] for tag in dict.fromkeys(tags)],  # the service takes no longer ones
+        "group": shown.group,
+        "tags": [tag[:64] for tag in dict.fromkeys(shown.tags)],  # the service takes no longer ones
         "name": "/".join(out.parts[-2:]),
         "job_type": "search" if config.get("withhold_test") else "run",
         "config": dict(config),
     }
     if not in_sweep:
-        about |= {"id": run_id, "project": project or os.environ.get("WANDB_PROJECT") or "clsunbias"}
+        about |= {"id": run_id, "project": shown.project or os.environ.get("WANDB_PROJECT") or "clsunbias"}
     earlier = list(folder.glob(f"*run-*-{run_id}/run-{run_id}.wandb"))
     mode = os.environ.get("WANDB_MODE") or settings.mode
     if mode in {"online", "run"}:
-        run = open_online(about, settings.base_url)
-        if run:
+        if run := open_online(about, settings.base_url):
             for log in earlier:  # the service gets these rows now; sent another time they would be there twice
                 log.with_name(f"{log.name}.synced").touch()
             return run, run.starting_step - 1
         mode = "offline"
-    logged = max((last_step(log) for log in earlier if mend(log)), default=-1)
+    logged = max((int(row["_step"]) for log in earlier if mend(log) for row in rows(log)), default=-1)
     return init(mode, about), logged
 
 
 def init(mode: Any, about: Mapping[str, Any]) -> "wandb.Run":
-    """A run whose curves are over optimiser steps, and which gets what we log and nothing else.
-
-    Args:
-        mode: ``online`` or ``offline``.
-        about: other arguments of ``wandb.init``: whose run it is, and what it is found by.
-    """
+    """A run whose curves are over optimiser steps, and which gets what we log and nothing else."""
     import wandb
 
     settings = wandb.Settings(
@@ -113,8 +94,7 @@ def open_online(about: Mapping[str, Any], url: str) -> "wandb.Run | None":
     """A run of the service at a URL; where that is not possible it says why, and there is none."""
     import wandb
 
-    problem = offline_because(url)
-    if not problem:
+    if not (problem := offline_because(url)):
         try:
             return init("online", about)
         except Exception as error:  # of the service or the network, of which wandb has many kinds

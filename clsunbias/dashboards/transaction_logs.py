@@ -68,8 +68,3 @@ def values(items: Iterable[Any]) -> dict[str, Any]:
             into = into.setdefault(key, {})
         into[name] = json.loads(item.value_json)
     return found
-
-
-def last_step(path: Path) -> int:
-    """The last step of a log; −1 if it has none."""
-    return max((int(row["_step"]) for row in rows(path)), default=-1)

@@ -33,17 +33,16 @@ def read_images(path: Path, size: int, channels: int) -> tuple[list[str], Pixels
         return [file.name for file in files], np.stack([read_image(file, size, channels) for file in files])
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a folder of images or an .npz file")
-    if path.suffix != ".npz":
-        return [path.name], read_image(path, size, channels)[np.newaxis]
-    return read_npz(path, size, channels)
+    if path.suffix == ".npz":
+        return read_npz(path, size, channels)
+    return [path.name], read_image(path, size, channels)[np.newaxis]
 
 
 def read_image(file: Path, size: int, channels: int) -> Pixels:
     """One image file as uint8 ``(H, W, channels)``; raises InputError as :func:`read_images`."""
     try:
         with Image.open(file) as image:
-            pixels = np.asarray(image)
-            mode = image.mode
+            pixels, mode = np.asarray(image), image.mode
     except Exception as error:  # a damaged file makes a decoder fail in any way at all
         raise InputError(f"{file} is not an image that can be read: {error}") from error
     expected = {1: "L", 3: "RGB"}[channels]

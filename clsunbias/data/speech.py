@@ -17,7 +17,7 @@ from clsunbias.data.samplers import BatchSampler
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
-from clsunbias.speech.features import Features, features
+from clsunbias.speech.features import Features, features, pad
 from clsunbias.speech.frontends import FrontEnd, LogMel, Wav2Vec
 from clsunbias.speech.manifest import Manifest
 from clsunbias.speech.recordings import inspect
@@ -27,12 +27,7 @@ from clsunbias.splits import SPLITS
 
 @dataclass(frozen=True)
 class MappedRows:
-    """Segments in a file, fetched by row.
-
-    Attributes:
-        features: of the corpus.
-        at: which of its segments these are, in order.
-    """
+    """Segments in the file of a corpus's features, fetched by row; ``at`` says which of them these are, in order."""
 
     features: Features
     at: npt.NDArray[np.int64]
@@ -95,8 +90,7 @@ class Speech(DataModule):
 
     def manifest(self) -> Manifest:
         """The corpus's manifest; what it says of classes and of simulation becomes this data set's."""
-        command = f"clsunbias prepare {self.name} --raw DIR --out {self.folder}"
-        manifest = Manifest.read(self.source, command)
+        manifest = Manifest.read(self.source, f"clsunbias prepare {self.name} --raw DIR --out {self.folder}")
         self.class_names, self.simulated = manifest.class_names, manifest.simulated
         return manifest
 
@@ -138,23 +132,15 @@ class Speech(DataModule):
         if not files:
             raise InputError(f"{path} holds no files; give a recording or a folder of them")
         frames, of_row = [], []
+        size = self.front_end.frames(round(self.seconds * self.front_end.rate))
         for index, file in enumerate(files):
             if file.suffix == ".npy" and isinstance(self.front_end, LogMel | Wav2Vec):
                 raise InputError(f"{file} holds features; {type(self.front_end).__name__} takes audio")
             end = inspect(file, self.front_end.rate).seconds
             rows = pd.DataFrame({"path": [str(file)], "start": [0.0], "end": [end]})
-            segments = cut(rows, self.front_end.rate, self.seconds)
-            size = self.front_end.frames(round(self.seconds * self.front_end.rate))
-            made = torch.from_numpy(self.front_end(segments))
-            padded = made.new_full((len(made), size, made.shape[2]), torch.nan)
-            padded[:, : made.shape[1]] = made
-            frames.append(padded)
-            of_row += [index] * len(padded)
-        units = Units(
-            torch.zeros(len(files), dtype=torch.int64),
-            torch.tensor(of_row),
-            "recording",
-            [file.name for file in files],
-            self.vote,
-        )
-        return Split(torch.cat(frames), torch.zeros(len(of_row), dtype=torch.int64), [units])
+            made = self.front_end(cut(rows, self.front_end.rate, self.seconds))
+            frames.append(torch.from_numpy(pad(made, size)))
+            of_row += [index] * len(made)
+        target = torch.zeros(len(files), dtype=torch.int64)
+        units = Units(target, torch.tensor(of_row), "recording", [file.name for file in files], self.vote)
+        return Split(torch.cat(frames), target[of_row], [units])

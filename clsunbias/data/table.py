@@ -12,8 +12,6 @@ from clsunbias.errors import InputError
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-REMEDY = "fill them in, leave the columns out with data.ignore, or set data.missing to median"
-
 
 def read_table(path: Path) -> pd.DataFrame:
     """All cells as text, missing ones as NaN.
@@ -49,11 +47,11 @@ def cells(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
     return found
 
 
-def numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFrame:
     """Features as float64, missing ones as NaN.
 
     Raises:
-        InputError: cells that are neither missing nor a finite number, with their columns.
+        InputError: cells that are no finite number, or missing and refused, with their columns.
     """
     values: pd.DataFrame = frame.apply(pd.to_numeric, errors="coerce").astype(float)
     wrong = frame.notna() & ~np.isfinite(values)
@@ -65,23 +63,18 @@ def numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"{path} has cells that are no numbers in {', '.join(shown)}; make categories columns of 0 and 1 "
             "(pandas.get_dummies does), or leave the columns out with data.ignore"
         )
+    missing = values.isna().sum()
+    if refuse_missing and missing.any():
+        which = ", ".join(f"{name!r} ({count} of {len(values)} rows)" for name, count in missing.items() if count)
+        raise InputError(
+            f"{path} has missing cells in {which}; fill them in, leave the columns out with data.ignore, or set "
+            "data.missing to median"
+        )
     return values
 
 
-def refuse_missing(values: pd.DataFrame, path: Path) -> None:
-    """Raises InputError for missing features, with their columns."""
-    missing = values.isna().sum()
-    if missing.any():
-        shown = ", ".join(f"{name!r} ({count} of {len(values)} rows)" for name, count in missing.items() if count)
-        raise InputError(f"{path} has missing cells in {shown}; {REMEDY}")
-
-
 def fit_scaler(train: pd.DataFrame, path: Path) -> "Pipeline":
-    """What fills in and standardises features: missing ones become the median, and one that does not vary becomes 0.
-
-    Args:
-        train: features of the training rows, which alone say what median, mean and standard deviation are.
-        path: of the table, for errors.
+    """What fills in and standardises features, by median, mean and deviation of the training rows alone.
 
     Raises:
         InputError: a feature that no training row has.

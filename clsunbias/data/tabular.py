@@ -10,14 +10,11 @@ import pandas as pd
 import torch
 
 from clsunbias.data.base import DataModule, Split
-from clsunbias.data.table import cells, fit_scaler, numbers, read_table, refuse_missing
+from clsunbias.data.table import cells, fit_scaler, numbers, read_table
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
-from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, sort_labels
-
-SHARES = (0.2, 0.2)
-"""Of validation and test, where neither the table nor the plan says otherwise."""
+from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
 
 
 class Tabular(DataModule):
@@ -75,7 +72,7 @@ class Tabular(DataModule):
         """
         frame = read_table(self.path)
         self.features = self.feature_columns(frame)
-        values = self.values(frame, self.path)
+        values = numbers(frame[self.features], self.path, self.missing == "refuse")
         rows = self.roles(frame)
         self.scaler = fit_scaler(values[rows["split"] == "train"], self.path)
         x = self.standardise(values)
@@ -97,13 +94,6 @@ class Tabular(DataModule):
             raise InputError(f"{self.path} has no column of features beside {', '.join(map(repr, named))}")
         return features
 
-    def values(self, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-        """Features as float64; none is missing unless the median is to take its place."""
-        values = numbers(frame[self.features], path)
-        if self.missing == "refuse":
-            refuse_missing(values, path)
-        return values
-
     def standardise(self, values: pd.DataFrame) -> torch.Tensor:
         """Features as float32 ``(N, D)``, filled in and scaled as the training rows say."""
         return torch.from_numpy(self.scaler.transform(values)).float()
@@ -111,10 +101,7 @@ class Tabular(DataModule):
     def roles(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Of each row: ``group`` (its own, or its number), ``label`` (number of the class) and ``split``."""
         labels = cells(frame, self.label, self.path)
-        names = self.classes or sort_labels(list(labels))
-        if len(names) < 2 or len(set(names)) < len(names):
-            raise InputError(f"{self.path}: there must be two classes or more, each once; they are: {', '.join(names)}")
-        self.class_names = tuple(names)
+        self.class_names = names = order_classes(labels, self.classes, self.path)
         unknown = sorted(set(labels) - set(names))
         if unknown:
             raise InputError(
@@ -127,7 +114,7 @@ class Tabular(DataModule):
             torn = rows.groupby("group")[what].nunique()
             if (torn > 1).any():
                 raise InputError(f"{self.path}: {self.group} {torn.idxmax()!r} has rows with more than one {what}")
-        rows["split"] = self.plan.assign(rows, SHARES, of=f"{'groups' if self.group else 'rows'} of {self.path}")
+        rows["split"] = self.plan.assign(rows, of=f"{'groups' if self.group else 'rows'} of {self.path}")
         for name in SPLITS:
             if name not in set(rows["split"]):
                 raise InputError(
@@ -145,15 +132,15 @@ class Tabular(DataModule):
             raise InputError(f"{self.path}: {self.split} {unknown[0]!r} is none of {', '.join(SPLIT_NAMES)}")
         return found.map({"": "", **SPLIT_NAMES})
 
-    def units(self, group: pd.Series, target: torch.Tensor, numbers_of: npt.NDArray[np.int64]) -> list[Units]:
+    def units(self, group: pd.Series, target: torch.Tensor, row: npt.NDArray[np.int64]) -> list[Units]:
         """What is scored: groups if there are any, and rows, by their number in the file from 1 below the header."""
-        rows = Units(target, None, "row", [str(number) for number in numbers_of])
+        rows = Units(target, None, "row", [*map(str, row)])
         if self.group is None:
             return [rows]
-        names = list(dict.fromkeys(group))
-        of_row = torch.from_numpy(pd.Categorical(group, names).codes.astype(np.int64))
+        codes, names = pd.factorize(group)
+        of_row = torch.from_numpy(codes.astype(np.int64))
         unit_target = torch.zeros(len(names), dtype=torch.int64).index_copy_(0, of_row, target)
-        return [Units(unit_target, of_row, self.group, names), rows]
+        return [Units(unit_target, of_row, self.group, list(names)), rows]
 
     def read(self, path: Path) -> Split:
         """New rows with the features of the table, which must still be there for their scale; other columns may be too.
@@ -166,8 +153,8 @@ class Tabular(DataModule):
         absent = [name for name in self.features if name not in frame]
         if absent:
             raise InputError(f"{path} lacks {', '.join(map(repr, absent))}, with which the model was trained")
-        x = self.standardise(self.values(frame, path))
+        x = self.standardise(numbers(frame[self.features], path, self.missing == "refuse"))
         target = torch.zeros(len(frame), dtype=torch.int64)
-        grouped = self.group is not None and self.group in frame
-        group = cells(frame, str(self.group), path) if grouped else pd.Series(map(str, range(1, len(frame) + 1)))
-        return Split(x, target, self.units(group, target, np.arange(1, len(frame) + 1)))
+        row = np.arange(1, len(frame) + 1)
+        group = cells(frame, self.group, path) if self.group and self.group in frame else pd.Series(row.astype(str))
+        return Split(x, target, self.units(group, target, row))

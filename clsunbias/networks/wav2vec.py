@@ -16,8 +16,6 @@ from torch import Tensor, nn
 
 from clsunbias.errors import InputError
 
-SAMPLE_RATE = 16_000  # Hz, of the speech it was trained on
-
 Layer = Literal["encoder", "context"]
 
 
@@ -53,6 +51,12 @@ def frame_count(samples: int, encoder: tuple[tuple[int, int], ...] = Architectur
     return samples
 
 
+def normalised(*convolution: nn.Module, channels: int) -> nn.Sequential:
+    """A layer: its convolution, normalised over all channels and the whole length of a row, then ReLU."""
+    # The identity has the place of the published model's dropout, so that weights keep their names.
+    return nn.Sequential(*convolution, nn.Identity(), nn.GroupNorm(1, channels), nn.ReLU(inplace=True))
+
+
 class Encoder(nn.Module):
     """z: strided convolutions from samples to frames."""
 
@@ -60,17 +64,11 @@ class Encoder(nn.Module):
         super().__init__()
         channels = architecture.channels
         self.log_compression = architecture.log_compression
-        # One group: each row is normalised over its channels and its whole length. The identity has the place of the
-        # published model's dropout, so that weights keep their names.
-        self.conv_layers = nn.Sequential(
-            *(
-                nn.Sequential(
-                    nn.Conv1d(channels if index else 1, channels, kernel, stride, bias=False),
-                    *(nn.Identity(), nn.GroupNorm(1, channels), nn.ReLU(inplace=True)),
-                )
-                for index, (kernel, stride) in enumerate(architecture.encoder)
-            )
-        )
+        self.conv_layers = nn.Sequential()
+        for kernel, stride in architecture.encoder:
+            inputs = channels if self.conv_layers else 1
+            convolution = nn.Conv1d(inputs, channels, kernel, stride, bias=False)
+            self.conv_layers.append(normalised(convolution, channels=channels))
 
     def forward(self, samples: Tensor) -> Tensor:
         """Frames ``(B, channels, T)`` of samples ``(B, N)``."""
@@ -86,15 +84,10 @@ class Aggregator(nn.Module):
         channels = architecture.channels
         self.scale = math.sqrt(architecture.residual_scale) if architecture.skip_connections else None
         pad = nn.ZeroPad1d if architecture.zero_padding else nn.ReplicationPad1d
-        self.conv_layers = nn.Sequential(
-            *(
-                nn.Sequential(
-                    *(pad((kernel - 1, 0)), nn.Conv1d(channels, channels, kernel, bias=architecture.bias)),
-                    *(nn.Identity(), nn.GroupNorm(1, channels), nn.ReLU(inplace=True)),
-                )
-                for kernel in architecture.aggregator
-            )
-        )
+        self.conv_layers = nn.Sequential()
+        for kernel in architecture.aggregator:
+            convolution = nn.Conv1d(channels, channels, kernel, bias=architecture.bias)
+            self.conv_layers.append(normalised(pad((kernel - 1, 0)), convolution, channels=channels))
 
     def forward(self, frames: Tensor) -> Tensor:
         """Context ``(B, channels, T)`` of frames ``(B, channels, T)``."""
@@ -120,8 +113,8 @@ class Wav2VecNetwork(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.layer = layer
-        self.feature_extractor = Encoder(self.architecture)
-        self.feature_aggregator = Aggregator(self.architecture)
+        self.feature_extractor = Encoder(architecture)
+        self.feature_aggregator = Aggregator(architecture)
 
     def forward(self, samples: Tensor) -> Tensor:
         """Features float32 ``(B, frame_count(N), 512)`` of samples float32 ``(B, N)`` in [−1, 1] at 16 kHz.
@@ -144,9 +137,9 @@ def parse_layers(text: str) -> list[tuple[int, int, int]]:
 
     def value(node: ast.expr) -> Any:
         match node:
-            case ast.BinOp(left=left, op=ast.Add(), right=right):
+            case ast.BinOp(left, ast.Add(), right):
                 return value(left) + value(right)
-            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            case ast.BinOp(left, ast.Mult(), right):
                 return value(left) * value(right)
         return ast.literal_eval(node)
 
@@ -154,12 +147,7 @@ def parse_layers(text: str) -> list[tuple[int, int, int]]:
 
 
 def parse_architecture(settings: dict[str, Any]) -> Architecture:
-    """The architecture that a checkpoint's settings describe.
-
-    Raises:
-        KeyError: the layers are not described, as in wav2vec 2.0.
-        ValueError: the settings are of another kind of model, as in vq-wav2vec.
-    """
+    """The architecture in a checkpoint's settings; raises KeyError or ValueError for those of another kind of model."""
     wanted = {"aggregator": "cnn", "vq_type": "none", "activation": "relu"}
     # Older files lack the settings that came with later models.
     for name, value in (wanted | {"skip_connections_feat": False, "non_affine_group_norm": False}).items():
@@ -186,11 +174,7 @@ class Meter:
 
 
 def read_checkpoint(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
-    """Architecture and weights of a published checkpoint.
-
-    Raises:
-        InputError: no such file, or not a checkpoint of wav2vec 1.0.
-    """
+    """Architecture and weights of a published checkpoint; raises InputError as :func:`load`."""
     if not path.is_file():
         raise InputError(
             f"there are no wav2vec weights {path}; they are wav2vec_large.pt on fairseq's page examples/wav2vec"

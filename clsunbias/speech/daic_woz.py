@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from clsunbias.errors import InputError
 from clsunbias.speech.lines import Line, Speaker, check_once, check_order, is_simulated, read_lines, to_rows
@@ -19,7 +20,6 @@ LABEL_FILES = {
 
 LABEL_COLUMNS = ("phq8_binary", "phq_binary")
 SCORE_COLUMNS = ("phq8_score", "phq_score")
-TURN_COLUMNS = ("start_time", "stop_time", "speaker", "value")
 
 # Defects of the release, as users of the corpus have published them (github.com/adbailey1/daic_woz_process).
 WRONGLY_HEALTHY = "409"
@@ -35,8 +35,7 @@ TOTALS = {
 """Of the release, before any correction; segments of 3.84 s as counted by one of the authors (enmwmak/Teaching)."""
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """A turn of an interview: who speaks, from when to when (in seconds), and the words."""
 
     speaker: str
@@ -75,28 +74,28 @@ def read(
             before the start, or no turn of the participant.
     """
     home = raw / "DAIC-WOZ" if (raw / "DAIC-WOZ").is_dir() else raw
-    speakers, notes = read_labels(raw, home)
+    speakers, notes = read_labels([*dict.fromkeys([raw, home])])
     corrections = []
-    if correct_label and any(speaker.name == WRONGLY_HEALTHY and not speaker.label for speaker in speakers):
-        speakers = [replace(speaker, label=1) if speaker.name == WRONGLY_HEALTHY else speaker for speaker in speakers]
-        corrections.append(f"speaker {WRONGLY_HEALTHY} counts as depressed")
+    for place, speaker in enumerate(speakers):
+        if correct_label and speaker.name == WRONGLY_HEALTHY and not speaker.label:
+            speakers[place] = replace(speaker, label=1)
+            corrections.append(f"speaker {WRONGLY_HEALTHY} counts as depressed")
     left_out = [str(number) for number in exclude]
     unknown = set(left_out) - {speaker.name for speaker in speakers}
     if unknown:
         raise InputError(f"there is no session {min(unknown)} to leave out")
     corrections += [f"session {name} is left out" for name in left_out]
     stretches = []
-    dropped: dict[str, int] = {}
+    dropped = []
     for speaker in speakers:
         if speaker.name in left_out:
             continue
         audio, transcript = find_session(home, speaker)
         turns = read_turns(transcript)
         if before_interview != "keep":
-            kept = without_preamble(turns, whole=before_interview == "drop")
-            if len(kept) < len(turns):
-                dropped[speaker.name] = len(turns) - len(kept)
-            turns = kept
+            before = len(turns)
+            turns = without_preamble(turns, whole=before_interview == "drop")
+            dropped.append(before - len(turns))
         times = [(turn.start, turn.end) for turn in turns if turn.speaker == "participant" and turn.end > turn.start]
         if correct_times and speaker.name in OFFSETS:
             offset = OFFSETS[speaker.name]
@@ -108,10 +107,10 @@ def read(
             corrections.append(f"session {speaker.name}: interruption from {first:g} to {last:g} s cut out")
         if not times:
             raise InputError(f"{transcript} has no turn of the participant")
-        stretches += [(speaker.name, speaker.label, speaker.split, str(audio), start, end) for start, end in times]
-    if dropped:
+        stretches += [speaker.stretch(audio, start, end) for start, end in times]
+    if any(dropped):
         what = "turns before the interview" if before_interview == "drop" else "turns with a synchronisation marker"
-        corrections.append(f"{sum(dropped.values())} {what} dropped, from {len(dropped)} sessions")
+        corrections.append(f"{sum(dropped)} {what} dropped, from {sum(map(bool, dropped))} sessions")
     return Corpus(
         to_rows(stretches),
         ("healthy", "depressed"),
@@ -122,11 +121,11 @@ def read(
     )
 
 
-def read_labels(raw: Path, home: Path) -> tuple[list[Speaker], list[str]]:
+def read_labels(homes: Sequence[Path]) -> tuple[list[Speaker], list[str]]:
     """Speakers with labels as released, and a note on each label that the score belies."""
     speakers, notes = [], []
     for split in LABEL_FILES:
-        for line in find_labels(list(dict.fromkeys([raw, home])), split):
+        for line in find_labels(homes, split):
             column = next(column for column in LABEL_COLUMNS if column in line.cells)
             name = line.text("participant_id")
             speakers.append(Speaker(name, line.binary(column), split, line.where))
@@ -139,19 +138,15 @@ def read_labels(raw: Path, home: Path) -> tuple[list[Speaker], list[str]]:
 
 def find_labels(homes: Sequence[Path], split: str) -> list[Line]:
     """Lines of the first known label file of a split, in a folder or one folder deeper."""
-    unlabelled = []
-    for name in LABEL_FILES[split]:
-        for home in homes:
-            for path in (home / name, *sorted(home.glob(f"*/{name}"))):
-                if not path.is_file():
-                    continue
-                lines = read_lines(path, ",", ("participant_id",))
-                if lines and any(column in lines[0].cells for column in LABEL_COLUMNS):
-                    return lines
-                unlabelled.append(path)
-    if unlabelled:
+    places = product(LABEL_FILES[split], homes)
+    paths = [path for name, home in places for path in (home / name, *sorted(home.glob(f"*/{name}"))) if path.is_file()]
+    for path in paths:
+        lines = read_lines(path, ",", ("participant_id",))
+        if lines and any(column in lines[0].cells for column in LABEL_COLUMNS):
+            return lines
+    if paths:
         also = "; full_test_split.csv, which has them, is needed" if split == "test" else ""
-        raise InputError(f"{unlabelled[0]} has no labels (column PHQ8_Binary or PHQ_Binary){also}")
+        raise InputError(f"{paths[0]} has no labels (column PHQ8_Binary or PHQ_Binary){also}")
     raise InputError(f"{homes[0]} has no label file {' or '.join(LABEL_FILES[split])}, nor has a folder in it")
 
 
@@ -171,12 +166,10 @@ def find_session(home: Path, speaker: Speaker) -> tuple[Path, Path]:
 def read_turns(path: Path) -> list[Turn]:
     """All turns of a transcript, in order."""
     turns = []
-    for line in read_lines(path, "\t", TURN_COLUMNS, quoted=False):
-        turn = Turn(
-            line.cells["speaker"].lower(), line.seconds("start_time"), line.seconds("stop_time"), line.cells["value"]
-        )
-        check_order(turn.start, turn.end, line.where)
-        turns.append(turn)
+    for line in read_lines(path, "\t", ("start_time", "stop_time", "speaker", "value"), quoted=False):
+        start, end = line.seconds("start_time"), line.seconds("stop_time")
+        check_order(start, end, line.where)
+        turns.append(Turn(line.cells["speaker"].lower(), start, end, line.cells["value"]))
     return turns
 
 

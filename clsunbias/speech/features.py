@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from filelock import FileLock
 from joblib import cpu_count
@@ -21,7 +22,7 @@ from rich.progress import track
 from clsunbias.errors import InputError
 from clsunbias.files import write_json
 from clsunbias.speech.frontends import FrontEnd
-from clsunbias.speech.manifest import Manifest
+from clsunbias.speech.manifest import Manifest, relative
 from clsunbias.speech.segments import cut, segment_count
 
 
@@ -42,14 +43,7 @@ class Features:
 
 @dataclass(frozen=True)
 class SpeakerTask:
-    """One speaker's part of the file.
-
-    Attributes:
-        rows: of the manifest.
-        first: row of the file where the speaker's segments begin.
-        count: their number.
-        marker: a file that says that they are there.
-    """
+    """One speaker's rows of the manifest, the rows of the file they fill, and a file that says that they are there."""
 
     rows: pd.DataFrame
     first: int
@@ -58,28 +52,26 @@ class SpeakerTask:
 
     def extract(self, front_end: FrontEnd, seconds: float, path: Path, shape: tuple[int, int, int]) -> None:
         """Writes the speaker's segments, then the marker."""
-        frames = np.full((self.count, *shape[1:]), np.nan, np.float16)
-        made = front_end(cut(self.rows, front_end.rate, seconds))
-        frames[:, : made.shape[1]] = made
-        if not np.isfinite(frames[:, : made.shape[1]]).all():
+        frames = front_end(cut(self.rows, front_end.rate, seconds)).astype(np.float16)
+        if not np.isfinite(frames).all():
             raise InputError(f"features of speaker {self.rows['speaker'].iloc[0]} are not finite in float16")
         mapped = np.memmap(path, np.float16, "r+", shape=shape)
-        mapped[self.first : self.first + self.count] = frames
+        mapped[self.first : self.first + self.count] = pad(frames, shape[1])
         mapped.flush()
         self.marker.touch()
 
 
+def pad(frames: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.floating]:
+    """Segments of frames ``(N, T, D)`` as ``(N, length, D)``; frames of padding are NaN."""
+    return np.pad(frames, ((0, 0), (0, length - frames.shape[1]), (0, 0)), constant_values=np.nan)
+
+
 def features(manifest: Manifest, front_end: FrontEnd, seconds: float) -> Features:
-    """The features of all segments of a corpus, extracted if they are not there.
+    """The features of all segments of a corpus, each so many seconds long, extracted if they are not there.
 
     They lie beside the manifest in ``features/KEY``, where the key is a hash of all that they depend on: recordings
     and times of the manifest, settings of the front end, length of a segment. Interrupted, it goes on with the speakers
     that are not done; started twice at once, the second waits for the first.
-
-    Args:
-        manifest: the corpus.
-        front_end: what makes frames.
-        seconds: length of a segment.
 
     Raises:
         InputError: a segment of fewer than two frames, a recording that the front end cannot take, or a file of
@@ -124,15 +116,13 @@ def extract_all(
     workers = get_reusable_executor(max_workers=cpu_count(), env={"OMP_NUM_THREADS": "1"})
     done = workers.map(partial(SpeakerTask.extract, front_end=front_end, seconds=seconds, path=path, shape=shape), left)
     label = f"{type(front_end).__name__} features of {len(left)} speakers"
-    for _ in track(done, label, total=len(left), console=Console(stderr=True), transient=True):
-        pass
+    list(track(done, label, total=len(left), console=Console(stderr=True), transient=True))
 
 
 def check_rates(manifest: Manifest, front_end: FrontEnd) -> None:
     """Raises InputError for ready features of another rate than the front end takes: they are not resampled."""
-    ready = manifest.rows["path"].str.endswith(".npy")
-    for path, rate in manifest.rows.loc[ready, ["path", "sample_rate"]].itertuples(index=False, name=None):
-        if rate != front_end.rate:
+    for path, rate in zip(manifest.rows["path"], manifest.rows["sample_rate"], strict=True):
+        if path.endswith(".npy") and rate != front_end.rate:
             raise InputError(
                 f"{path} was prepared as {rate:g} rows a second, {type(front_end).__name__} takes {front_end.rate:g}; "
                 "ready features need the front end Precomputed, with prepare's --frame-rate as its frame_rate"
@@ -141,11 +131,11 @@ def check_rates(manifest: Manifest, front_end: FrontEnd) -> None:
 
 def recordings_hash(manifest: Manifest) -> str:
     """Hash of what features take from a manifest: speakers, times, files and their sizes; not labels or splits."""
-    home, about = manifest.path.parent, {}
+    about = {}
     for name in manifest.rows["path"].unique():
         path = Path(name)
         if not path.is_file():
             raise InputError(f"{path}, of {manifest.path}, is missing; put it back or prepare the corpus again")
-        about[name] = f"{path.relative_to(home) if path.is_relative_to(home) else path} {path.stat().st_size}"
+        about[name] = f"{relative(path, manifest.path.parent)} {path.stat().st_size}"
     rows: Any = manifest.rows[["speaker", "start", "end", "sample_rate"]].assign(path=manifest.rows["path"].map(about))
     return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -88,13 +89,8 @@ class LogMel(FrontEnd):
         if self.sample_rate < 1000 or self.bands < 1 or not 0 < self.hop <= self.window:
             raise InputError(f"a filter bank needs a rate of at least 1000 Hz, bands, and 0 < hop ≤ window; got {self}")
 
-    @property
-    def rate(self) -> float:
-        return self.sample_rate
-
-    @property
-    def dimensions(self) -> int:
-        return self.bands
+    rate = property(attrgetter("sample_rate"))
+    dimensions = property(attrgetter("bands"))
 
     @property
     def hop_length(self) -> int:
@@ -140,13 +136,8 @@ class Wav2Vec(FrontEnd):
     checkpoint: Path = Path("wav2vec_large.pt")
     layer: Literal["encoder", "context"] = "context"
 
-    @property
-    def rate(self) -> float:
-        return 16000
-
-    @property
-    def dimensions(self) -> int:
-        return 512
+    rate = 16000
+    dimensions = 512
 
     def frames(self, length: int) -> int:
         from clsunbias.networks.wav2vec import frame_count
@@ -165,11 +156,11 @@ class Wav2Vec(FrontEnd):
         with torch.inference_mode():
             parts = [model(part.float()) for part in torch.split(torch.from_numpy(segments), 8)]
             frames = torch.cat(parts).numpy()
-        if frames.shape[1:] != (self.frames(segments.shape[1]), self.dimensions):
+        (_, count, size), samples = frames.shape, segments.shape[1]
+        if (count, size) != (self.frames(samples), self.dimensions):
             raise InputError(
-                f"{self.checkpoint} makes {frames.shape[1]} frames of {frames.shape[2]} numbers from "
-                f"{segments.shape[1]} samples, the published wav2vec_large.pt would make "
-                f"{self.frames(segments.shape[1])} of {self.dimensions}"
+                f"{self.checkpoint} makes {count} frames of {size} numbers from {samples} samples, the published "
+                f"wav2vec_large.pt would make {self.frames(samples)} of {self.dimensions}"
             )
         return frames
 
@@ -195,13 +186,8 @@ class Precomputed(FrontEnd):
     size: int = 512
     frame_rate: float = 100.0
 
-    @property
-    def rate(self) -> float:
-        return self.frame_rate
-
-    @property
-    def dimensions(self) -> int:
-        return self.size
+    rate = property(attrgetter("frame_rate"))
+    dimensions = property(attrgetter("size"))
 
     def frames(self, length: int) -> int:
         return length

@@ -19,12 +19,7 @@ Stretch = tuple[str, int, str, str, float, float]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a table.
-
-    Attributes:
-        where: file and line, for messages.
-        cells: text of each column, without surrounding blanks; column names in lower case.
-    """
+    """One line of a table: file and line, for messages, and the stripped text of each column, named in lower case."""
 
     where: str
     cells: dict[str, str]
@@ -52,6 +47,13 @@ class Line:
             raise InputError(f"{self.where}: {column} must be 0 or 1; it is {self.cells[column]!r}")
         return int(self.cells[column])
 
+    def file(self, column: str, raw: Path) -> Path:
+        """A cell that must name a file, by its path relative to raw or an absolute one."""
+        path = raw / self.text(column)
+        if not path.is_file():
+            raise InputError(f"{self.where}: {path} is missing")
+        return path
+
 
 def check_order(start: float, end: float, where: str) -> None:
     """Raises InputError for an end before the start."""
@@ -75,8 +77,7 @@ def read_lines(path: Path, separator: str, columns: Sequence[str], quoted: bool 
         raise InputError(f"{path} is missing")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            plain = csv.reader(file, delimiter=separator, quoting=csv.QUOTE_NONE)
-            reader = csv.reader(file, delimiter=separator) if quoted else plain
+            reader = csv.reader(file, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
             table = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is no table of text in UTF-8: {error}") from error
@@ -96,19 +97,16 @@ def read_lines(path: Path, separator: str, columns: Sequence[str], quoted: bool 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A speaker as the labels list it.
-
-    Attributes:
-        name: of the speaker.
-        label: index of the class.
-        split: ``train``, ``val``, ``test``, or empty where the corpus leaves it open.
-        where: file and line that say so, for messages.
-    """
+    """A speaker as the labels list it: index of the class, split (empty where it is left open), and file and line."""
 
     name: str
     label: int
     split: str
     where: str
+
+    def stretch(self, path: Path, start: float = 0.0, end: float = math.nan) -> Stretch:
+        """Seconds of a recording in which the speaker speaks, by default all of it."""
+        return self.name, self.label, self.split, str(path), start, end
 
 
 def check_once(speakers: Iterable[Speaker]) -> None:

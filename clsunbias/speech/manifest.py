@@ -67,16 +67,14 @@ def check_classes(rows: pd.DataFrame, class_names: Sequence[str]) -> None:
                 raise InputError(f"the {split} split has no speaker of class {name!r}; change the split or its shares")
 
 
+def relative(path: Path, home: Path) -> Path:
+    """A path below home as it is from there, so that it moves with it; any other as it is."""
+    return path.relative_to(home) if path.is_relative_to(home) else path
+
+
 @dataclass(frozen=True)
 class Manifest:
-    """A prepared corpus: ``manifest.csv`` and, beside it, ``summary.json``.
-
-    Attributes:
-        rows: the columns of COLUMNS, paths absolute.
-        class_names: name of each class, the negative one first.
-        simulated: whether the recordings are made up.
-        path: of manifest.csv.
-    """
+    """A prepared corpus: rows of ``manifest.csv`` (columns COLUMNS, paths absolute), and what its summary says."""
 
     rows: pd.DataFrame
     class_names: tuple[str, ...]
@@ -85,11 +83,7 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path, prepare: str) -> "Manifest":
-        """Reads and checks a manifest.
-
-        Args:
-            path: of manifest.csv.
-            prepare: the command that would write it, for the error message.
+        """Reads and checks a ``manifest.csv``; the command that would write it is for the error message.
 
         Raises:
             InputError: it or its summary is absent, or is not what ``prepare`` wrote.

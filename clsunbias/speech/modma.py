@@ -1,6 +1,6 @@
 """MODMA, audio part (arXiv 2002.09283): 52 Chinese speakers, 23 of them depressed, 29 recordings each."""
 
-import math
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -40,21 +40,21 @@ def read(
     folder = raw / FOLDER if (raw / FOLDER).is_dir() else raw
     speakers = read_workbook(folder / WORKBOOK)
     numbers = [number for name, part in TASKS.items() if task in {"all", name} for number in part]
-    known = {f"{speaker.name}/{number:02d}" for speaker in speakers for part in TASKS.values() for number in part}
+    known = {f"{speaker.name}/{number:02d}" for speaker in speakers for number in chain(*TASKS.values())}
     unknown = [recording for recording in exclude if recording not in known]
     if unknown:
         raise InputError(f"there is no recording {unknown[0]!r} to leave out; they are named such as '02010004/24'")
-    stretches = [
-        (speaker.name, speaker.label, "", str(folder / f"{speaker.name}/{number:02d}.wav"), 0.0, math.nan)
+    rows = to_rows(
+        speaker.stretch(folder / f"{speaker.name}/{number:02d}.wav")
         for speaker in speakers
         for number in numbers
         if f"{speaker.name}/{number:02d}" not in exclude
-    ]
-    missing = [path for _, _, _, path, _, _ in stretches if not Path(path).is_file()]
+    )
+    missing = [path for path in rows["path"] if not Path(path).is_file()]
     if missing:
         raise InputError(f"{len(missing)} recordings are missing:\n" + "\n".join(missing))
     return Corpus(
-        to_rows(stretches),
+        rows,
         ("healthy", "depressed"),
         corrections=[f"recording {recording} is left out" for recording in exclude],
         notes=[] if task == "all" else [f"only recordings of the task {task!r} are used"],
@@ -78,8 +78,8 @@ def read_workbook(path: Path) -> list[Speaker]:
         if column not in sheet:
             raise InputError(f"{path} has no column {column!r}; its header is: {', '.join(sheet.columns)}")
     speakers = []
-    cells = sheet[["subject id", "type"]].fillna("").apply(lambda column: column.str.strip())
-    for row, (identity, kind) in enumerate(cells.itertuples(index=False, name=None), start=2):  # row 1 is the header
+    identities, kinds = (sheet[column].fillna("").str.strip() for column in ("subject id", "type"))
+    for row, (identity, kind) in enumerate(zip(identities, kinds, strict=True), start=2):  # row 1 is the header
         if not identity and not kind:
             continue
         where = f"{path}, row {row}"

@@ -4,9 +4,9 @@ import math
 from pathlib import Path
 
 from clsunbias.errors import InputError
-from clsunbias.speech.lines import Line, check_order, is_simulated, read_lines, to_rows
+from clsunbias.speech.lines import Speaker, check_order, is_simulated, read_lines, to_rows
 from clsunbias.speech.manifest import Corpus
-from clsunbias.splits import SPLIT_NAMES, sort_labels
+from clsunbias.splits import SPLIT_NAMES, order_classes
 
 
 def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] = ()) -> Corpus:
@@ -30,29 +30,20 @@ def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] =
     if not lines:
         raise InputError(f"{file} lists no recordings")
     labels = [line.text("label") for line in lines]
-    names = classes or tuple(sort_labels(labels))
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise InputError(f"{file}: there must be two classes or more, each once; they are: {', '.join(names)}")
-    splits = [split_of(line) for line in lines]
+    names = order_classes(labels, classes, file)
+    splits = [line.cells.get("split", "").lower() for line in lines]
     stretches = []
     for line, label, split in zip(lines, labels, splits, strict=True):
+        if split and split not in SPLIT_NAMES:
+            raise InputError(f"{line.where}: split {split!r} is none of {', '.join(SPLIT_NAMES)}")
         if label not in names:
             raise InputError(f"{line.where}: label {label!r} is none of the classes {', '.join(names)}")
         if not split and any(splits):
             raise InputError(f"{line.where}: split is empty, but other lines have one; give all or none")
-        path = raw / line.text("path")
-        if not path.is_file():
-            raise InputError(f"{line.where}: {path} is missing")
+        path = line.file("path", raw)
         start = line.seconds("start") if line.cells.get("start") else 0.0
         end = line.seconds("end") if line.cells.get("end") else math.nan
         check_order(start, end, line.where)
-        stretches.append((line.text("speaker"), names.index(label), split, str(path), start, end))
-    return Corpus(to_rows(stretches), tuple(names), simulated=is_simulated(raw))
-
-
-def split_of(line: Line) -> str:
-    """The split that a line names, empty where it names none."""
-    name = line.cells.get("split", "").lower()
-    if name and name not in SPLIT_NAMES:
-        raise InputError(f"{line.where}: split {name!r} is none of {', '.join(SPLIT_NAMES)}")
-    return SPLIT_NAMES.get(name, "")
+        speaker = Speaker(line.text("speaker"), names.index(label), SPLIT_NAMES.get(split, ""), line.where)
+        stretches.append(speaker.stretch(path, start, end))
+    return Corpus(to_rows(stretches), names, simulated=is_simulated(raw))

@@ -1,7 +1,7 @@
 """``clsunbias prepare``: a raw corpus becomes ``manifest.csv`` and ``summary.json``, each recording checked."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from rich.table import Table
 
 from clsunbias.errors import InputError
 from clsunbias.files import atomic, sha256_of, write_json
-from clsunbias.speech.manifest import COLUMNS, Corpus, check_classes, check_speakers
+from clsunbias.speech.manifest import COLUMNS, Corpus, check_classes, check_speakers, relative
 from clsunbias.speech.recordings import Recording, inspect
 from clsunbias.speech.segments import segment_count
 from clsunbias.splits import SPLITS, SplitPlan
@@ -23,64 +23,51 @@ OVERHANG = 1.0
 """Seconds that a stretch may reach beyond its recording, and is then cut off there; more means a truncated file."""
 
 
-def try_inspect(path: Path, frame_rate: float) -> Recording | str:
+def try_inspect(path: str, frame_rate: float) -> Recording | str:
     """What a check found, or what is wrong."""
     try:
-        return inspect(path, frame_rate)
+        return inspect(Path(path), frame_rate)
     except InputError as error:
         return str(error)
-
-
-def inspect_all(rows: pd.DataFrame, frame_rate: float) -> dict[str, Recording | str]:
-    """:func:`inspect` for each file of a corpus, on all cores; a defect becomes its message."""
-    paths = list(dict.fromkeys(rows["path"].map(str)))
-    # Threads: reading audio leaves the interpreter's lock.
-    found = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        delayed(try_inspect)(Path(path), frame_rate) for path in paths
-    )
-    bar = track(found, "checking recordings", total=len(paths), console=Console(stderr=True), transient=True)
-    return dict(zip(paths, bar, strict=True))
 
 
 def check_recordings(
     rows: pd.DataFrame, frame_rate: float, skip_bad: bool
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """Fills in sample rates and ends from the recordings.
-
-    Returns:
-        Rows, what was left out, and notes.
+    """Rows with sample rates and ends filled in from the recordings, what was left out, and notes.
 
     Raises:
-        InputError: bad recordings (all are named), unless they are to be left out.
+        InputError: bad recordings (all are counted), unless they are to be left out.
     """
-    found = inspect_all(rows, frame_rate)
-    bad = {path: result for path, result in found.items() if isinstance(result, str)}
-    good = {path: result for path, result in found.items() if isinstance(result, Recording)}
-    paths = rows["path"].map(str)
-    length = paths.map({path: result.seconds for path, result in good.items()})
-    for path, start, end in zip(paths, rows["start"], rows["end"], strict=True):
-        if path not in good:
-            continue
-        seconds = good[path].seconds
-        if start >= seconds or end > seconds + OVERHANG:
-            what = f"speech is marked from {start:.2f} s" + ("" if np.isnan(end) else f" to {end:.2f} s")
-            bad[path] = f"{path} lasts {seconds:.2f} s, yet {what}: it is truncated, or the times are another file's"
+    paths = rows["path"].unique()
+    # Threads: reading audio leaves the interpreter's lock.
+    found = Parallel(-1, prefer="threads", return_as="generator")(delayed(try_inspect)(p, frame_rate) for p in paths)
+    bar = track(found, "checking recordings", total=len(paths), console=Console(stderr=True), transient=True)
+    results = dict(zip(paths, bar, strict=True))
+    bad = {path: result for path, result in results.items() if isinstance(result, str)}
+    good = {path: result for path, result in results.items() if isinstance(result, Recording)}
+    length = rows["path"].map({path: result.seconds for path, result in good.items()})
+    beyond = (rows["start"] >= length) | (rows["end"] > length + OVERHANG)
+    for path, start, end in rows.loc[beyond, ["path", "start", "end"]].itertuples(index=False, name=None):
+        what = f"speech is marked from {start:.2f} s" + ("" if np.isnan(end) else f" to {end:.2f} s")
+        lasts = f"{path} lasts {good[path].seconds:.2f} s"
+        bad[path] = f"{lasts}, yet {what}: it is truncated, or the times are another file's"
     if bad and not skip_bad:
         more = f"\n… and {len(bad) - 10} more" if len(bad) > 10 else ""
         raise InputError(
-            f"{len(bad)} of {len(found)} recordings cannot be used; mend or remove them, or leave them out with "
+            f"{len(bad)} of {len(results)} recordings cannot be used; mend or remove them, or leave them out with "
             "--skip-bad:\n" + "\n".join(list(bad.values())[:10]) + more
         )
     rows = rows.assign(
         end=rows["end"].fillna(length).clip(upper=length),
-        sample_rate=paths.map({path: result.sample_rate for path, result in good.items()}),
+        sample_rate=rows["path"].map({path: result.sample_rate for path, result in good.items()}),
     )
     mixed = sum(result.channels > 1 for result in good.values())
     notes = [f"{mixed} recordings have several channels: they are mixed down to one"] if mixed else []
     rates = sorted({result.sample_rate for path, result in good.items() if not path.endswith(".npy")})
     if len(rates) > 1:
         notes.append(f"sample rates differ ({', '.join(f'{rate:g}' for rate in rates)} Hz): features resample them")
-    return rows[~paths.isin(bad)], sorted(bad.values()), notes
+    return rows[~rows["path"].isin(bad)], sorted(bad.values()), notes
 
 
 def count(rows: pd.DataFrame, corpus: Corpus) -> dict[str, dict[str, Any]]:
@@ -88,15 +75,14 @@ def count(rows: pd.DataFrame, corpus: Corpus) -> dict[str, dict[str, Any]]:
     counts = {}
     for split in (*SPLITS, "all"):
         part = rows if split == "all" else rows[rows["split"] == split]
-        classes = np.bincount(part.drop_duplicates("speaker")["label"], minlength=len(corpus.class_names))
+        speakers = part.groupby("speaker")
+        classes = np.bincount(speakers["label"].first(), minlength=len(corpus.class_names))
+        segments = [segment_count(own, float(own["sample_rate"].iloc[0]), corpus.seconds) for _, own in speakers]
         counts[split] = {
-            "speakers": int(classes.sum()),
+            "speakers": len(segments),
             **dict(zip(corpus.class_names, classes.tolist(), strict=True)),
             "recordings": int(part["path"].nunique()),
-            "segments": sum(
-                segment_count(speaker, float(speaker["sample_rate"].iloc[0]), corpus.seconds)
-                for _, speaker in part.groupby("speaker")
-            ),
+            "segments": sum(segments),
             "hours": round(float((part["end"] - part["start"]).sum()) / 3600, 3),
         }
     return counts
@@ -107,12 +93,10 @@ def differences(counts: Mapping[str, Mapping[str, Any]], corpus: Corpus) -> list
     said = []
     for split, expected in corpus.expected.items():
         for what, wanted in expected.items():
-            name = corpus.class_names[1] if what == "positive" else what
+            name, shown = (corpus.class_names[1], "positive speakers") if what == "positive" else (what, what)
             found = sum(counts[part][name] for part in split.split("+"))
             if found != wanted:
-                said.append(
-                    f"{split}: {found} {name if what != 'positive' else what + ' speakers'}, known are {wanted}"
-                )
+                said.append(f"{split}: {found} {shown}, known are {wanted}")
     return said
 
 
@@ -123,7 +107,7 @@ def prepare(
     skip_bad: bool = False,
     frame_rate: float = 100.0,
 ) -> dict[str, Any]:
-    """Checks a corpus and writes its manifest and summary.
+    """Checks a corpus, writes its manifest and summary, and returns the summary.
 
     Args:
         corpus: as an adapter read it.
@@ -131,9 +115,6 @@ def prepare(
         plan: how speakers without a split get one.
         skip_bad: leaves recordings out that cannot be used, rather than stopping.
         frame_rate: rows per second of ``.npy`` features.
-
-    Returns:
-        The summary.
 
     Raises:
         InputError: a speaker with two labels or in two splits, bad recordings, a split without one of the classes.
@@ -149,8 +130,7 @@ def prepare(
     check_classes(rows, corpus.class_names)
     counts = count(rows, corpus)
     home = out.resolve()
-    paths = [Path(path).resolve() for path in rows["path"]]
-    rows = rows.assign(path=[str(path.relative_to(home) if path.is_relative_to(home) else path) for path in paths])
+    rows = rows.assign(path=[str(relative(Path(path).resolve(), home)) for path in rows["path"]])
     summary = {
         "class_names": list(corpus.class_names),
         "simulated": corpus.simulated,
@@ -160,7 +140,7 @@ def prepare(
         "corrections": list(corpus.corrections),
         "notes": [*corpus.notes, *notes],
         "left_out": left_out,
-        "splits": {**vars(replace(plan)), "shares": list(corpus.shares)},
+        "splits": {**asdict(plan), "shares": list(corpus.shares)},
     }
     with atomic(out / "manifest.csv") as temporary:
         rows[list(COLUMNS)].to_csv(temporary, index=False)

@@ -1,16 +1,17 @@
 """Writers of made-up corpora in the layout in which each real one is released, with its quirks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import soundfile
 
+from clsunbias.files import write_text
 from clsunbias.speech import adress, daic_woz, modma
-from clsunbias.speech.voice import Samples, Voice, add_room, draw_voice, speak
+from clsunbias.speech.voice import Samples, add_room, draw_voice, speak
 
 TURN_SECONDS = 6.0
 """About how long a turn of the participant lasts."""
@@ -22,15 +23,9 @@ NO_ELLIE = ("451", "458", "480")
 
 @dataclass(frozen=True)
 class Person:
-    """A made-up speaker.
+    """A made-up speaker, whose split is empty where the corpus leaves it open, with seconds of speech.
 
-    Attributes:
-        name: in the corpus's manner.
-        split: ``train``, ``val``, ``test``, or empty where the corpus leaves it open.
-        label: 0 or 1.
-        shared: whether the cue that informs about both classes is high.
-        cue: whether the class-specific cue is there.
-        seconds: of the participant's speech.
+    ``shared``: the cue that informs about both classes is high; ``cue``: the class-specific one is there.
     """
 
     name: str
@@ -40,20 +35,15 @@ class Person:
     cue: bool
     seconds: float
 
-    def voice(self, random: np.random.Generator) -> Voice:
-        """Draws the speaker's voice."""
-        return draw_voice(random, self.shared, self.cue)
-
     def random(self, seed: int) -> np.random.Generator:
         """The speaker's own generator, which no other speaker has a part in."""
         return np.random.default_rng([seed, int(self.name.lstrip("S"))])
 
 
-@dataclass(frozen=True)
-class ScriptedTurn:
+class ScriptedTurn(NamedTuple):
     """A turn of a made-up interview, in milliseconds; ``who`` is participant, agent, or marker."""
 
-    who: Literal["participant", "agent", "marker"]
+    who: str
     start: int
     end: int
 
@@ -61,19 +51,11 @@ class ScriptedTurn:
 def interview(
     person: Person, rate: int, random: np.random.Generator, lead_in: float = 0.0, preamble: bool = False
 ) -> tuple[Samples, list[ScriptedTurn]]:
-    """A recording of a participant and an agent who speak in turn, the participant last.
+    """A recording, in [−1, 1], of a participant and an agent who speak in turn, the participant last, and the turns.
 
-    Args:
-        person: the participant.
-        rate: samples per second.
-        random: the person's generator.
-        lead_in: seconds before anybody speaks.
-        preamble: whether the participant speaks first, and a marker follows before the agent's first turn.
-
-    Returns:
-        float32 samples in [−1, 1], and the turns.
+    Before them are seconds of silence (``lead_in``) and, in a ``preamble``, a turn of the participant and a marker.
     """
-    voice = person.voice(random)
+    voice = draw_voice(random, person.shared, person.cue)
     agent = replace(draw_voice(random, True, False), pitch=205.0, pauses=0.1)
     count = max(2, round(person.seconds / TURN_SECONDS))
     shares = random.uniform(0.5, 1.5, count)
@@ -82,7 +64,7 @@ def interview(
     gaps = random.integers(200, 600, 2 * count + 2)
     turns: list[ScriptedTurn] = []
 
-    def add(who: Literal["participant", "agent", "marker"], length: int) -> None:
+    def add(who: str, length: int) -> None:
         start = (turns[-1].end if turns else round(lead_in * 1000)) + int(gaps[len(turns)])
         turns.append(ScriptedTurn(who, start, start + length))
 
@@ -94,23 +76,16 @@ def interview(
         add("participant", int(lengths[place]))
     speech = np.zeros(round((turns[-1].end + 500) * rate / 1000), np.float32)
     for who, speaker in (("participant", voice), ("agent", agent)):
-        spans = [slice(*(round(time * rate / 1000) for time in (t.start, t.end))) for t in turns if t.who == who]
-        source = speak(speaker, (sum(span.stop - span.start for span in spans) + 1) / rate, rate, random)
-        for span in spans:
-            length = span.stop - span.start
-            speech[span], source = source[:length], source[length:]
-    return loudness(add_room(speech, voice, rate, random), random), turns
+        spans = [(round(t.start * rate / 1000), round(t.end * rate / 1000)) for t in turns if t.who == who]
+        at = np.concatenate([np.arange(*span) for span in spans])
+        speech[at] = speak(speaker, (len(at) + 1) / rate, rate, random)[:-1]
+    samples = add_room(speech, voice, rate, random)
+    return samples * np.float32(random.uniform(0.3, 0.9) / np.abs(samples).max()), turns
 
 
-def loudness(samples: Samples, random: np.random.Generator) -> Samples:
-    """Samples with a peak between 0.3 and 0.9."""
-    return samples * np.float32(random.uniform(0.3, 0.9) / np.abs(samples).max())
-
-
-def write_text(path: Path, lines: Sequence[str]) -> None:
+def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Writes lines into a file, and the folders that lead there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def write_wav(path: Path, samples: Samples, rate: int, subtype: str = "PCM_16") -> None:
@@ -121,11 +96,14 @@ def write_wav(path: Path, samples: Samples, rate: int, subtype: str = "PCM_16") 
 
 def write_daic_woz(out: Path, people: Sequence[Person], seed: int) -> None:
     """DAIC-WOZ: folders ``300`` and ``300_P``, labels in ``protocol``; turns before the interview in every third."""
-    scores = {}
+    items = ("NoInterest", "Depressed", "Sleep", "Tired", "Appetite", "Failure", "Concentrating", "Moving")
+    header = ",".join(["Participant_ID,PHQ8_Binary,PHQ8_Score,Gender", *(f"PHQ8_{item}" for item in items)])
+    tables = {"train": [header], "val": [header], "test": ["Participant_ID,PHQ_Binary,PHQ_Score,Gender"]}
+    unlabelled = ["participant_ID,Gender"]
     for place, person in enumerate(people):
         random = person.random(seed)
-        name = person.name
-        scores[name] = int(random.integers(10, 21) if person.label else random.integers(0, 10))
+        name, gender = person.name, place % 2
+        score = int(random.integers(10, 21) if person.label else random.integers(0, 10))
         offset = daic_woz.OFFSETS.get(name, 0.0)
         marker = SYNC_MARKERS[place // 3 % len(SYNC_MARKERS)] if place % 3 == 2 and name not in NO_ELLIE else ""
         samples, turns = interview(person, 16000, random, lead_in=offset, preamble=bool(marker))
@@ -138,25 +116,19 @@ def write_daic_woz(out: Path, people: Sequence[Person], seed: int) -> None:
         ]
         folder = out / (name if place % 2 else f"{name}_P")
         write_wav(folder / f"{name}_AUDIO.wav", samples, 16000)
-        write_text(folder / f"{name}_TRANSCRIPT.csv", ["start_time\tstop_time\tspeaker\tvalue", *lines])
-    if daic_woz.WRONGLY_HEALTHY in scores:
-        scores[daic_woz.WRONGLY_HEALTHY] = 10
-    items = ("NoInterest", "Depressed", "Sleep", "Tired", "Appetite", "Failure", "Concentrating", "Moving")
-    header = ",".join(["Participant_ID,PHQ8_Binary,PHQ8_Score,Gender", *(f"PHQ8_{item}" for item in items)])
-    tables = {"train": [header], "val": [header], "test": ["Participant_ID,PHQ_Binary,PHQ_Score,Gender"]}
-    unlabelled = ["participant_ID,Gender"]
-    for place, person in enumerate(people):
-        score, gender = scores[person.name], place % 2
+        write_lines(folder / f"{name}_TRANSCRIPT.csv", ["start_time\tstop_time\tspeaker\tvalue", *lines])
+        if name == daic_woz.WRONGLY_HEALTHY:
+            score = 10
         answers = [str(score // 8 + (item < score % 8)) for item in range(8)]
-        if person.name == "319":
+        if name == "319":
             answers[2] = ""
-        row = [person.name + " " * (place % 10 == 0), str(person.label), str(score), str(gender)]
+        row = [name + " " * (place % 10 == 0), str(person.label), str(score), str(gender)]
         tables[person.split].append(",".join(row if person.split == "test" else row + answers))
         if person.split == "test":
-            unlabelled.append(f"{person.name},{gender}")
+            unlabelled.append(f"{name},{gender}")
     for split, lines in tables.items():
-        write_text(out / "protocol" / daic_woz.LABEL_FILES[split][0], lines)
-    write_text(out / "protocol" / daic_woz.LABEL_FILES["test"][1], unlabelled)
+        write_lines(out / "protocol" / daic_woz.LABEL_FILES[split][0], lines)
+    write_lines(out / "protocol" / daic_woz.LABEL_FILES["test"][1], unlabelled)
 
 
 def write_modma(out: Path, people: Sequence[Person], seed: int) -> None:
@@ -165,7 +137,7 @@ def write_modma(out: Path, people: Sequence[Person], seed: int) -> None:
     rows = []
     for place, person in enumerate(people):
         random = person.random(seed)
-        voice = person.voice(random)
+        voice = draw_voice(random, person.shared, person.cue)
         shares = random.uniform(0.5, 1.5, 29)
         # Each recording is spoken anew: speech begins with a syllable, so that none is a pause from end to end.
         parts = [speak(voice, seconds, 44100, random) for seconds in person.seconds * shares / shares.sum()]
@@ -197,21 +169,18 @@ def write_adress(out: Path, people: Sequence[Person], seed: int) -> None:
             time = f"\x15{turn.start}_{turn.end}\x15"
             lines += ["*PAR:\tsimulated", f"\tspeech . {time}"] if turn in spoken else [f"*INV:\tquestion . {time}"]
             lines.append("%mor:\tn|simulated .")
-        write_text(out / part / "transcription" / below / f"{name}.cha", [*lines, "@End"])
+        write_lines(out / part / "transcription" / below / f"{name}.cha", [*lines, "@End"])
         for number, turn in enumerate(spoken, start=1):
             chunk = samples[round(turn.start * 44.1) : round(turn.end * 44.1)]
             path = out / part / "Normalised_audio-chunks" / below / f"{name}-{number}-{turn.start}-{turn.end}.wav"
             write_wav(path, chunk * np.float32(0.9 / np.abs(chunk).max()), 44100)
-        age, score, gender = (
-            random.integers(50, 80),
-            random.integers(8, 20) + 10 * (1 - person.label),
-            random.integers(2),
-        )
+        age, score, gender = random.integers((50, 8, 0), (80, 20, 2))
+        score += 10 * (1 - person.label)
         if part == "test":
             tables["test"].append(f"{name} ; {age} ; {gender} ; {person.label} ; {score}")
         else:
             mmse = "NA" if len(tables[group]) % 20 == 0 else score
             tables[group].append(f"{name} ; {age} ; {('male', 'female')[gender]} ; {mmse}")
     for group in adress.GROUPS:
-        write_text(out / "train" / f"{group}_meta_data.txt", tables[group])
-    write_text(out / adress.TEST_LABELS[0], tables["test"])
+        write_lines(out / "train" / f"{group}_meta_data.txt", tables[group])
+    write_lines(out / adress.TEST_LABELS[0], tables["test"])

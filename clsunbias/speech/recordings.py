@@ -15,13 +15,7 @@ SILENCE = 1e-4
 
 @dataclass(frozen=True)
 class Recording:
-    """What a check found.
-
-    Attributes:
-        sample_rate: samples, or rows of features, per second.
-        length: their number.
-        channels: 1, or more before mixing down.
-    """
+    """What a check found: samples (or rows of features) per second, their number, channels before mixing down."""
 
     sample_rate: float
     length: int
@@ -45,11 +39,8 @@ def inspect(path: Path, frame_rate: float) -> Recording:
     """
     if not path.is_file():
         raise InputError(f"{path} is missing")
-    return inspect_features(path, frame_rate) if path.suffix == ".npy" else inspect_audio(path)
-
-
-def inspect_features(path: Path, frame_rate: float) -> Recording:
-    """:func:`inspect` for ready features."""
+    if path.suffix != ".npy":
+        return inspect_audio(path)
     frames = open_features(path)
     if not all(np.isfinite(part).all() for part in np.array_split(frames, 1 + len(frames) // 65536)):
         raise InputError(f"{path} holds NaN or infinite numbers")
@@ -73,46 +64,45 @@ def inspect_audio(path: Path) -> Recording:
     """:func:`inspect` for audio."""
     import soundfile
 
-    peak, finite, there = 0.0, True, 0
+    peak, there = 0.0, 0
     try:
         with soundfile.SoundFile(path) as file:
             # Not file.blocks, which goes on to the promised length with what happens to lie in memory.
             while len(block := file.read(1 << 18, dtype="float32")):
-                finite &= bool(np.isfinite(block).all())
-                peak = max(peak, float(np.abs(block).max()))
+                peak = np.maximum(peak, np.abs(block).max())  # once NaN, it stays so
                 there += len(block)
             rate, length, channels = file.samplerate, file.frames, file.channels
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise InputError(f"{path} is no audio that can be read: {error}") from error
     if not length:
         raise InputError(f"{path} is empty: its header promises audio, there is none")
-    for promised, found, what in ((length, there, "samples"), (*(promised_bytes(path) or (0, 0)), "bytes")):
+    for promised, found, what in ((length, there, "samples"), (*promised_bytes(path), "bytes")):
         if promised > found:
             raise InputError(f"{path} is truncated: its header promises {promised} {what} of audio, {found} are there")
-    if not finite:
+    if not np.isfinite(peak):
         raise InputError(f"{path} holds NaN or infinite samples")
     if peak < SILENCE:
         raise InputError(f"{path} is silent: no sample exceeds {SILENCE} of full scale")
     return Recording(rate, length, channels)
 
 
-def promised_bytes(path: Path) -> tuple[int, int] | None:
-    """Bytes of audio that a WAV file's header promises, and those that are there; None for another format.
+def promised_bytes(path: Path) -> tuple[int, int]:
+    """Bytes of audio that a WAV file's header promises, and those that are there; 0 for another format.
 
     libsndfile reads a truncated file without a word, as far as it goes.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
-        if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return None
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return 0, 0
         while len(chunk := file.read(8)) == 8:
             name, length = struct.unpack("<4sI", chunk)
             if name == b"data":
                 # A recorder that was stopped hard leaves 0 or the largest number: then there is no promise.
-                return None if length in {0, 0xFFFFFFFF} else (length, size - file.tell())
+                return (0, 0) if length == 0xFFFFFFFF else (length, size - file.tell())
             file.seek(length + length % 2, 1)
-    return None
+    return 0, 0
 
 
 def read_stretches(path: Path, stretches: list[tuple[float, float]], rate: float) -> npt.NDArray[np.floating]:
@@ -140,8 +130,7 @@ def read_stretches(path: Path, stretches: list[tuple[float, float]], rate: float
                 parts.append(file.read(round(end * native) - round(start * native), dtype="float32", always_2d=True))
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise InputError(f"{path} can no longer be read as when it was prepared: {error}") from error
-    samples = np.concatenate(parts)
-    samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(1)
+    samples = np.concatenate(parts).mean(1)
     if native != rate:
         samples = librosa.resample(samples, orig_sr=native, target_sr=rate)
     return librosa.util.fix_length(samples, size=joined_length(stretches, rate))

@@ -1,4 +1,7 @@
-"""Segments: a speaker's speech joined and cut into pieces of one length, the remainder dropped."""
+"""Segments: a speaker's speech joined and cut into pieces of one length, the remainder dropped.
+
+They are made of a speaker's rows of a manifest, at a rate in samples (or rows of features) per second.
+"""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -19,25 +22,13 @@ def files_of(rows: pd.DataFrame) -> Iterator[tuple[Path, list[tuple[float, float
 
 
 def segment_count(rows: pd.DataFrame, rate: float, seconds: float) -> int:
-    """Segments of one speaker: the whole ones; at least one, padded, so that nobody goes unscored.
-
-    Args:
-        rows: the speaker's rows of a manifest.
-        rate: samples (or rows of features) per second at which segments are cut.
-        seconds: length of a segment.
-    """
+    """How many segments :func:`cut` makes of the speech, without reading it."""
     length = sum(joined_length(stretches, rate) for _, stretches in files_of(rows))
     return max(1, length // round(seconds * rate))
 
 
 def cut(rows: pd.DataFrame, rate: float, seconds: float) -> list[npt.NDArray[np.floating]]:
-    """One speaker's segments, float ``(N, ...)`` each; a single, shorter one if the speech does not fill one.
-
-    Args:
-        rows: the speaker's rows of a manifest, paths absolute.
-        rate: samples (or rows of features) per second.
-        seconds: length of a segment.
-    """
+    """One speaker's whole segments, float ``(N, ...)`` each; so that nobody goes unscored, a shorter one if none."""
     speech = np.concatenate([read_stretches(path, stretches, rate) for path, stretches in files_of(rows)])
     size = round(seconds * rate)
     whole = len(speech) // size

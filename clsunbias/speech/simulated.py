@@ -4,8 +4,7 @@ The real corpora may not be passed on. These let every step from the raw tree to
 and show what a method does about a cue that informs about one class only, since here it is known who has it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import Literal
 
@@ -21,35 +20,16 @@ LEAST_SECONDS = 8.0
 """Every speaker's speech lasts at least so long."""
 
 
-@dataclass(frozen=True)
-class Stratum:
-    """Speakers of one split and class.
+Sizes = dict[tuple[str, int], int]
+"""Numbers of speakers by split (empty where the corpus leaves it open) and class."""
 
-    Attributes:
-        split: empty where the corpus leaves it open.
-        label: 0 or 1.
-        size: speakers in the real corpus.
-        least: so many are needed, for every split to have one when a fifth goes to validation and a fifth to the test.
-    """
-
-    split: str
-    label: int
-    size: int
-    least: int = 1
-
-
-STRATA = {
-    "daic_woz": (
-        *(Stratum("train", 0, 77), Stratum("train", 1, 30)),
-        *(Stratum("val", 0, 23), Stratum("val", 1, 12)),
-        *(Stratum("test", 0, 33), Stratum("test", 1, 14)),
-    ),
-    "modma": (Stratum("", 0, 29, least=4), Stratum("", 1, 23, least=4)),
-    "adress": (
-        *(Stratum("", 0, 54, least=4), Stratum("", 1, 54, least=4)),
-        *(Stratum("test", 0, 24), Stratum("test", 1, 24)),
-    ),
+STRATA: dict[str, Sizes] = {
+    "daic_woz": {("train", 0): 77, ("train", 1): 30, ("val", 0): 23, ("val", 1): 12, ("test", 0): 33, ("test", 1): 14},
+    "modma": {("", 0): 29, ("", 1): 23},
+    "adress": {("", 0): 54, ("", 1): 54, ("test", 0): 24, ("test", 1): 24},
 }
+"""Of the real corpora."""
+
 WRITERS = {"daic_woz": write_daic_woz, "modma": write_modma, "adress": write_adress}
 
 SHARED = (0.1, 0.9)
@@ -89,7 +69,7 @@ def simulate(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not empty; give a new folder")
-    if test_cue != "as_in_train" and all(stratum.split != "test" for stratum in STRATA[corpus]):
+    if test_cue != "as_in_train" and ("test", 0) not in STRATA[corpus]:
         raise InputError(f"{corpus} has no test split of its own, so test_cue must be as_in_train")
     if hours * 3600 < LEAST_SECONDS * speakers:
         least = LEAST_SECONDS * speakers / 3600
@@ -109,65 +89,52 @@ def simulate(
 
 def plan(corpus: str, speakers: int, hours: float, seed: int, test_cue: str) -> list[Person]:
     """Who speaks how long, with which cues; by name."""
-    strata = STRATA[corpus]
-    whole = [stratum.size for stratum in strata]
-
-    def every_split_has_its_classes(speakers: int) -> bool:
-        sizes = proportional(whole, speakers)
-        return all(size >= stratum.least for size, stratum in zip(sizes, strata, strict=True))
-
-    if not every_split_has_its_classes(speakers):
-        enough = next(filter(every_split_has_its_classes, range(speakers + 1, sum(whole) + 1)))
+    sizes = proportional(STRATA[corpus], speakers)
+    # An open stratum needs four, for each split to have one when a fifth goes to validation, a fifth to the test.
+    tries = ((number, proportional(STRATA[corpus], number)) for number in count(speakers))
+    enough = next(n for n, parts in tries if all(size >= (1 if split else 4) for (split, _), size in parts.items()))
+    if enough > speakers:
         raise InputError(f"{speakers} speakers leave a split of {corpus} without a class; {enough} are enough")
-    sizes = proportional(whole, speakers)
     random = np.random.default_rng(seed)
-    names = name_speakers(corpus, strata, sizes, random)
+    names = iter(name_speakers(corpus, sizes, random))
     weights = random.lognormal(0.0, 0.5, speakers)
-    seconds = LEAST_SECONDS + (hours * 3600 - LEAST_SECONDS * speakers) * weights / weights.sum()
-    people: list[Person] = []
-    for stratum, size in zip(strata, sizes, strict=True):
-        shares = CUES[test_cue if stratum.split == "test" else "as_in_train"]
-        lively, cued = round(size * SHARED[stratum.label]), round(size * shares[stratum.label])
+    seconds = iter(LEAST_SECONDS + (hours * 3600 - LEAST_SECONDS * speakers) * weights / weights.sum())
+    people = []
+    for (split, label), size in sizes.items():
+        shares = CUES[test_cue if split == "test" else "as_in_train"]
+        lively, cued = round(size * SHARED[label]), round(size * shares[label])
         for place in range(size):
             # The second is spread evenly, so that the cues do not depend on each other.
             cue = (place + 1) * cued // size > place * cued // size
-            one = len(people)
-            people.append(Person(names[one], stratum.split, stratum.label, place < lively, cue, float(seconds[one])))
+            people.append(Person(next(names), split, label, place < lively, cue, float(next(seconds))))
     return sorted(people, key=lambda person: person.name)
 
 
-def proportional(parts: Sequence[int], total: int) -> list[int]:
+def proportional(parts: Sizes, total: int) -> Sizes:
     """Whole numbers of a given sum in the proportion of parts, by largest remainders."""
-    exact = np.array(parts) * total / sum(parts)
+    exact = np.array([*parts.values()]) * total / sum(parts.values())
     whole = exact.astype(int)
-    for place in np.argsort(whole - exact, kind="stable")[: total - whole.sum()]:
-        whole[place] += 1
-    return [int(size) for size in whole]
+    whole[np.argsort(whole - exact, kind="stable")[: total - whole.sum()]] += 1
+    return dict(zip(parts, whole.tolist(), strict=True))
 
 
-def name_speakers(
-    corpus: str, strata: Sequence[Stratum], sizes: Sequence[int], random: np.random.Generator
-) -> list[str]:
-    """A name for each speaker, stratum by stratum."""
-    if corpus == "modma":
-        prefixes = (2020000, 2010000)  # subjects 2010001, … are depressed
-        return [
-            f"{prefixes[stratum.label] + place:08d}"
-            for stratum, size in zip(strata, sizes, strict=True)
-            for place in range(1, size + 1)
-        ]
+def name_speakers(corpus: str, sizes: Sizes, random: np.random.Generator) -> list[str]:
+    """A name for each speaker, in the order of the sizes."""
+    total = sum(sizes.values())
+    if corpus == "modma":  # subjects 2010001, … are depressed
+        first = {0: 2020001, 1: 2010001}
+        return [f"{first[label] + place:08d}" for (_, label), size in sizes.items() for place in range(size)]
     if corpus == "adress":
-        return [f"S{number:03d}" for number in range(1, sum(sizes) + 1)]
-    if sum(sizes) > len(DAIC_SESSIONS):
-        raise InputError(f"daic_woz has {len(DAIC_SESSIONS)} sessions; got {sum(sizes)} speakers")
-    known = {session for sessions in DAIC_KNOWN.values() for session in sessions}
-    others = [int(session) for session in random.permutation([one for one in DAIC_SESSIONS if one not in known])]
-    names: list[str] = []
+        return [f"S{number:03d}" for number in range(1, total + 1)]
+    if total > len(DAIC_SESSIONS):
+        raise InputError(f"daic_woz has {len(DAIC_SESSIONS)} sessions; got {total} speakers")
+    known = [session for sessions in DAIC_KNOWN.values() for session in sessions]
+    others = iter(random.permutation([session for session in DAIC_SESSIONS if session not in known]))
+    names: list[int] = []
     for split, own in DAIC_KNOWN.items():
-        size = sum(size for stratum, size in zip(strata, sizes, strict=True) if stratum.split == split)
-        taken, others = others[: max(0, size - len(own))], others[max(0, size - len(own)) :]
-        sessions = [*own, *taken][:size]
+        size = sizes[split, 0] + sizes[split, 1]
+        sessions = [*own, *islice(others, max(0, size - len(own)))][:size]
         # 409 comes first: released as healthy, lively as the depressed.
-        first, rest = sessions[:1] if split == "train" else [], sessions[1:] if split == "train" else sessions
-        names += [str(session) for session in [*first, *(int(one) for one in random.permutation(rest))]]
-    return names
+        first_of_all = 1 if split == "train" else 0
+        names += [*sessions[:first_of_all], *random.permutation(sessions[first_of_all:])]
+    return [str(session) for session in names]

@@ -49,7 +49,7 @@ class Voice:
 def draw_voice(random: np.random.Generator, lively: bool, hums: bool) -> Voice:
     """Draws a voice; but for the cues, the same generator gives the same voice with and without them."""
     liveliness = (LIVELY * lively + random.standard_normal()) / LIVELY
-    hum_level = HUMS * hums + random.standard_normal()
+    level = HUMS * hums + random.standard_normal()
     first, second = random.choice(len(VOWELS), 2, replace=False)
     tract = random.uniform(0.9, 1.2)  # women's and men's lengths of the vocal tract
     return Voice(
@@ -59,12 +59,7 @@ def draw_voice(random: np.random.Generator, lively: bool, hums: bool) -> Voice:
         pauses=float(np.clip(0.4 - 0.25 * liveliness, 0.05, 0.6)),
         resonances=tract * np.array([VOWELS[first], VOWELS[second]], dtype=float),
         breath=random.uniform(0.02, 0.06),
-        hum=(
-            10 ** ((-60 + 5 * hum_level) / 20),
-            random.uniform(2900, 3100),
-            random.uniform(1.5, 3.0),
-            random.uniform(),
-        ),
+        hum=(10 ** ((-60 + 5 * level) / 20), random.uniform(2900, 3100), random.uniform(1.5, 3.0), random.uniform()),
     )
 
 
@@ -95,12 +90,11 @@ def control(
     count = int(points / CONTROL_RATE * voice.syllables * 2) + 2
     lengths = random.uniform(0.75, 1.25, count) / voice.syllables * CONTROL_RATE
     starts = np.cumsum(lengths) - lengths
-    leave = 0.4
-    enter = leave * voice.pauses / (1 - voice.pauses)
+    stay, enter = 0.6, 0.4 * voice.pauses / (1 - voice.pauses)
     draws = random.uniform(size=count)
     silent = np.zeros(count, bool)
     for place in range(1, count):
-        silent[place] = draws[place] < (1 - leave if silent[place - 1] else enter)
+        silent[place] = draws[place] < (stay if silent[place - 1] else enter)
     at = np.arange(points)
     syllable = np.searchsorted(starts, at, side="right") - 1
     within = (at - starts[syllable]) / lengths[syllable]
@@ -120,14 +114,7 @@ def resonators(frequencies: npt.NDArray[np.float64], rate: int) -> npt.NDArray[n
 
 
 def add_room(samples: Samples, voice: Voice, rate: int, random: np.random.Generator) -> Samples:
-    """A recording with the room's noise and, in bursts, its hum.
-
-    Args:
-        samples: speech with a root mean square of about 1.
-        voice: whose hum it is.
-        rate: samples per second.
-        random: of the noise.
-    """
+    """A recording of speech with the room's noise and, in bursts, the voice's hum."""
     level, frequency, bursts, phase = voice.hum
     time = np.arange(len(samples)) / rate
     burst = (time * bursts + phase) % 1

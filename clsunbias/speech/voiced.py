@@ -1,9 +1,7 @@
 """VOICED (doi 10.13026/C25Q2N): 208 speakers who each hold one vowel, healthy or with a voice disorder."""
 
-import math
 from pathlib import Path
 
-from clsunbias.errors import InputError
 from clsunbias.speech.lines import Speaker, check_once, is_simulated, read_lines, to_rows
 from clsunbias.speech.manifest import Corpus
 
@@ -19,17 +17,11 @@ def read(raw: Path) -> Corpus:
     Raises:
         InputError: ``labels.csv`` is absent or has an unknown label, a speaker listed twice or no such file.
     """
-    speakers, stretches = [], []
-    for line in read_lines(raw / "labels.csv", ",", ("speaker_id", "wav", "label")):
-        speaker = Speaker(line.text("speaker_id"), line.binary("label"), "", line.where)
-        path = raw / line.text("wav")
-        if not path.is_file():
-            raise InputError(f"{line.where}: {path} is missing")
-        speakers.append(speaker)
-        stretches.append((speaker.name, speaker.label, "", str(path), 0.0, math.nan))
+    lines = read_lines(raw / "labels.csv", ",", ("speaker_id", "wav", "label"))
+    speakers = [Speaker(line.text("speaker_id"), line.binary("label"), "", line.where) for line in lines]
     check_once(speakers)
     return Corpus(
-        to_rows(stretches),
+        to_rows(speaker.stretch(line.file("wav", raw)) for speaker, line in zip(speakers, lines, strict=True)),
         ("healthy", "pathological"),
         seconds=0.96,
         shares=(0.2, 0.3),
