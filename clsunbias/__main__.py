@@ -1,8 +1,12 @@
 """The ``clsunbias`` command: names the commands at once, and loads only what the chosen one needs."""
 
+import locale
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pkgutil import resolve_name
+from types import FrameType
 from typing import Any
 
 from clsunbias import __version__
@@ -56,8 +60,10 @@ def main(args: Sequence[str] | None = None) -> int:
         args: the command and its options; default those of the process.
 
     Returns:
-        Exit status: 0 done, 1 some runs failed, 2 wrong input.
+        Exit status: 0 done, 1 some runs failed, 2 wrong input; 128 + N if signal N has stopped it.
     """
+    if args is None:
+        set_up_process()
     command, *options = list(sys.argv[1:] if args is None else args) or ["--help"]
     try:
         if command in {"--help", "-h"}:
@@ -73,7 +79,26 @@ def main(args: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"clsunbias: error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return 0
+
+
+def set_up_process() -> None:
+    """Has files read and written as UTF-8 whatever the locale, and signals end the process with their own status."""
+    if not sys.flags.utf8_mode and locale.getencoding().lower() not in {"utf-8", "utf8"}:
+        os.environ["PYTHONUTF8"] = "1"  # which Python looks at when it starts; its workers inherit it
+        os.execv(sys.executable, [sys.executable, "-m", "clsunbias", *sys.argv[1:]])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    """Ends the process as a signal asks, by way of whatever has to be put in order."""
+    name = signal.Signals(number).name
+    print(f"\nclsunbias: stopped by {name}; what is done is kept, and the same command goes on", file=sys.stderr)
+    sys.exit(128 + number)
 
 
 def load(function: str) -> Callable[[list[str]], Any]:

@@ -2,6 +2,7 @@
 
 from argparse import SUPPRESS
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
@@ -24,6 +25,13 @@ class Parser(RaisesInputError, ArgumentParser):
         if settings.get("help") is not SUPPRESS:  # the library's own options are hidden
             names = tuple(name.replace("_", "-") if name.startswith("--") else name for name in names)
         return super().add_argument(*names, **settings)
+
+    def parse_args(self, *args: Any, **settings: Any) -> Any:
+        chosen = super().parse_args(*args, **settings)
+        for name, value in vars(chosen).items():
+            if isinstance(value, Path):  # a shell replaces ~ at the beginning of a word, not in --out=~/x
+                chosen[name] = value.expanduser()
+        return chosen
 
     def add_options_of(self, function: Callable[..., Any], skip: set[str | int]) -> list[str]:
         """Adds an option for each argument of a function but those to skip; returns the names of the options."""

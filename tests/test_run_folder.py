@@ -1,6 +1,10 @@
 """A run's folder: one process at a time, checkpoints that were cut off, data that changed, where a path leads."""
 
+import os
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -99,3 +103,43 @@ def test_a_killed_run_does_not_go_on_with_other_data(tmp_path: Path, capfd: pyte
     assert "the data have changed" in capfd.readouterr().err
     table.write_bytes(before)
     assert subprocess.run(command("tabular", out, *options), capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_with_its_own_status(number: signal.Signals, tmp_path: Path) -> None:
+    """Never 0, and no traceback: a line that says that the same command goes on, which it does."""
+    out = tmp_path / "run"
+    options = ("--trainer.max_steps", "100000", "--save_every", "0")
+    with subprocess.Popen(command("toy_balanced", out, *options), stderr=subprocess.PIPE, text=True) as run:
+        while run.poll() is None and not (out / "checkpoints" / "last.ckpt").exists():
+            time.sleep(0.05)
+        run.send_signal(number)
+        _, error = run.communicate(timeout=60)
+    assert run.returncode == 128 + number
+    assert f"stopped by {number.name}" in error
+    assert "Traceback" not in error
+    assert not (out / "result.json").exists()
+
+
+def test_a_reader_that_has_enough(tmp_path: Path) -> None:
+    """``clsunbias configs | head -1`` is no accident."""
+    done = subprocess.run(
+        f"{sys.executable} -m clsunbias configs | head -1", shell=True, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
+def test_a_locale_without_utf_8(tmp_path: Path) -> None:
+    """Configs hold λ and τ; they are read, and results written, as UTF-8 all the same."""
+    locales = tmp_path / "locales"
+    locales.mkdir()
+    made = subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", locales / "en_US.ISO-8859-1"], check=False)
+    if made.returncode:
+        pytest.skip("there is no localedef to make such a locale with")
+    environment = {**os.environ, "LOCPATH": str(locales), "LC_ALL": "en_US.ISO-8859-1"}
+    run = command("toy_imbalanced", tmp_path / "run", *SHORT_TOY)
+    done = subprocess.run(run, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "result.json").exists()

@@ -8,7 +8,7 @@ import pytest
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.plan import Arm, choose, search_scores
+from clsunbias.experiments.plan import Arm, choose, runs_of, search_scores, trials_of
 from clsunbias.experiments.running.run import Record, Run
 from tests.test_grid import LR, SEARCH, planned, toy_grid
 
@@ -29,6 +29,15 @@ def test_an_unfair_search_is_refused(search: dict[str, Any], parts: list[str], t
         planned(grid)
     assert all(part in str(raised.value) for part in parts), raised.value
     assert planned(grid, "paper"), "the other protocol can still be run"
+
+
+def test_trials_leave_the_test_split_unread(tmp_path: Path) -> None:
+    """Every run of a search, and none of those that the table shows."""
+    column = {"configs": {"tuned": "toy_balanced.yaml"}}
+    grid = toy_grid(tmp_path, protocols={"tuned": {**SEARCH, "axes": {LR: [0.1, 0.2]}}}, columns={"balanced": column})
+    for arm in planned(grid, "tuned"):
+        assert [run.config["withhold_test"] for run in trials_of(grid, arm)] == [True] * SEARCH["search"]["seeds"]
+        assert not any(run.config["withhold_test"] for run in runs_of(grid, arm).values())
 
 
 def trial(folder: Path, row: str, setting: str) -> Arm:

@@ -1,7 +1,9 @@
 """``clsunbias configs``: the configs that come with the package, listed or copied."""
 
+import re
 import shutil
 from collections.abc import Collection
+from itertools import takewhile
 from pathlib import Path
 
 from clsunbias.errors import InputError
@@ -20,9 +22,15 @@ def main(options: list[str]) -> int:
         print(f"{len(configs)} configs in {folder}")
         return 0
     width = max(map(len, configs))
-    for name, path in configs.items():  # whose first line is a comment that says what it is
-        print(f"{name:{width}}  {path.read_text().splitlines()[0].removeprefix('# ')}")
+    for name, path in configs.items():
+        print(f"{name:{width}}  {about(path)}")
     return 0
+
+
+def about(path: Path) -> str:
+    """The first sentence of the comment that a config begins with."""
+    comment = takewhile(lambda line: line.startswith("#"), path.read_text().splitlines())
+    return re.split(r"(?<=[\w)])[.:] ", " ".join(line.removeprefix("#").strip() for line in comment))[0].rstrip(".")
 
 
 def copy(configs: Collection[Path], folder: Path) -> None:
