@@ -121,6 +121,9 @@ def test_a_config_that_is_not_there(tmp_path: Path) -> None:
     mine, theirs = arms(grid, ["balanced"], ["paper"], tmp_path, tmp_path)
     assert mine.run.files == (CONFIGS / "toy_balanced.yaml", tmp_path / "mine.yaml")
     assert theirs.run.files[1] == CONFIGS / "objectives" / "cls_unbias.yaml"
+    (tmp_path / "toy_balanced.yaml").write_bytes(mine.run.files[0].read_bytes())
+    mine, _ = arms(grid, ["balanced"], ["paper"], tmp_path, tmp_path)
+    assert mine.run.files[0] == tmp_path / "toy_balanced.yaml", "one's own goes before a shipped one of the same name"
 
 
 def test_who_wins_among_parameters(tmp_path: Path) -> None:
