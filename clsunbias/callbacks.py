@@ -37,6 +37,8 @@ class Anneal(Callback):
         tau: Schedule | None = None,
         others: Mapping[str, Schedule] | None = None,
     ) -> None:
+        if twice := {"lam", "tau"} & set(others or ()):
+            raise InputError(f"anneal.others names {', '.join(sorted(twice))}, which stands beside it: anneal.NAME")
         named = {"lam": lam, "tau": tau, **(others or {})}
         self.schedules = {name: schedule for name, schedule in named.items() if schedule is not None}
         self._moves: list[tuple[nn.Module, str, Schedule]] = []
@@ -48,12 +50,15 @@ class Anneal(Callback):
             InputError: the objective has no such number, or refuses a value that the schedule would give it.
         """
         known = objective.annealed_by()
-        for name in self.schedules:
-            if name not in known:
-                raise InputError(
-                    f"{type(objective).__name__} has no {name!r} to anneal (it has {', '.join(known) or 'none'}); "
-                    f"set anneal.{name} to null"
-                )
+        if unknown := [name for name in self.schedules if name not in known]:
+            mend = [
+                f"set anneal.{name} to null" if name in {"lam", "tau"} else f"take {name} out of anneal.others"
+                for name in unknown
+            ]
+            raise InputError(
+                f"{type(objective).__name__} has no {' and no '.join(map(repr, unknown))} to anneal (it has "
+                f"{', '.join(known) or 'none'}); {', '.join(mend)}"
+            )
         self._moves = [(known[name], name.rpartition(".")[2], schedule) for name, schedule in self.schedules.items()]
         for end in (1.0, 0.0):
             self.move(end)
@@ -146,7 +151,10 @@ class Checkpoints(Checkpoint):
                 "validation before it can be selected; lower the learning rate, or train in another precision"
             )
         if not self.best_weights:
-            raise InputError(f"{self.rule} found no eligible validation in {trainer.global_step} steps: train longer")
+            raise InputError(
+                f"{self.rule} found no eligible validation (there were {len(self.history)} in {trainer.global_step} "
+                "steps): train longer, or validate more often (trainer.check_val_every_n_epoch)"
+            )
         pl_module.load_state_dict(self.best_weights)
         trainer.save_checkpoint(self.folder / "selected.ckpt", weights_only=True)
 

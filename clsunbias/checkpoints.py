@@ -39,12 +39,13 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> Non
     differing = [name for name in sorted(expected | found) if expected.get(name) != found.get(name)]
     if differing:
         shown = "; ".join(
-            f"{name} has shape {found.get(name, 'none')} there and {expected.get(name, 'none')} here"
+            f"{name} is {found.get(name, 'absent')} there and {expected.get(name, 'absent')} here"
             for name in differing[:SHOWN]
         )
         more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
         raise InputError(
-            f"{path} is the checkpoint of another model: {shown}{more}; give the config it was trained with"
+            f"{path} is the checkpoint of another model: {shown}{more}; give the config it was trained with "
+            "(--init_from can leave parts alone: --fresh head)"
         )
     model.load_state_dict(weights)
 
@@ -75,10 +76,12 @@ def is_whole(path: Path) -> bool:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint's content; raises InputError if there is none, or it cannot be read."""
     if not path.is_file():
-        raise InputError(f"there is no checkpoint {path}; give one with --ckpt_path, or train first")
+        raise InputError(f"there is no checkpoint {path}; give that of a finished run, or train first")
     try:
         checkpoint = dict(torch.load(path, map_location="cpu", weights_only=True))
-        assert all(isinstance(value, Tensor) for value in checkpoint["state_dict"].values())
     except Exception as error:  # a file of another kind makes the reader fail in any way at all
-        raise InputError(f"{path} is not a checkpoint that can be read: {error}") from error
+        raise InputError(f"{path} is not a checkpoint that can be read: {error or type(error).__name__}") from error
+    weights = checkpoint.get("state_dict")
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise InputError(f"{path} is not a checkpoint that can be read: it has no weights under 'state_dict'")
     return checkpoint

@@ -231,7 +231,13 @@ def by_key(batch: Any) -> "Batch":
     """A batch as our data sets give it, of a plain loader's x or (x, target)."""
     if isinstance(batch, Tensor):
         return {"x": batch}
-    return dict(zip(("x", "target"), batch, strict=False)) if isinstance(batch, list | tuple) else batch
+    if isinstance(batch, list | tuple):
+        batch = dict(zip(("x", "target"), batch, strict=False))
+        target = batch.get("target", torch.zeros(0, dtype=torch.int64))
+        if target.ndim != 1 or target.dtype != torch.int64:
+            found = f"{target.dtype} {tuple(target.shape)}"
+            raise InputError(f"targets must be int64 of shape (B,), the class of each row; got {found}")
+    return cast("Batch", batch)
 
 
 def submodule(network: nn.Module, name: str) -> nn.Module:

@@ -119,8 +119,18 @@ def test_runs_of_fit(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 
     slower = {**fitted("erm", 3, positive_fraction=0.5, train_seed=3), "trainer": {"max_epochs": 4}}
     write_record(tmp_path / "runs" / "slower", slower, SPEAKERS, dataset="toy", objective="erm")
-    fails(["report", str(tmp_path / "runs")], capfd, "slower", "trainer.max_epochs", "not mixed", "--grid")
-    (tmp_path / "runs" / "slower" / "result.json").unlink()
+    second = fitted("erm", 0, positive_fraction=0.5, train_seed=0, sampler={"class_path": "clsunbias.ClassBalanced"})
+    for seed in (0, 1):
+        again = {**second, "seed_everything": seed, "init_from": f"erm/{seed}", "freeze": "backbone"}
+        write_record(tmp_path / "runs" / "second" / str(seed), again, SPEAKERS, dataset="toy", objective="erm")
+    assert report(tmp_path / "runs", html) == 1
+    headline = Tables(html.read_text()).tables["toy (positive_fraction 0.5): runs of clsunbias fit"]
+    rows = {row[0]: row[2] for row in headline[1:]}
+    assert len(rows) == 4
+    assert "mine" in rows
+    assert "erm (trainer.max_epochs 4)" in rows
+    stages = "erm (init_from given, freeze backbone, trainer.max_epochs 3, data.sampler ClassBalanced)"
+    assert "±" in rows[stages], "two seeds of one row"
     twice = fitted("erm", 0, positive_fraction=0.5, train_seed=0)
     write_record(tmp_path / "runs" / "twice", twice, SPEAKERS, dataset="toy", objective="erm")
     fails(["report", str(tmp_path / "runs")], capfd, "twice", "the same run")

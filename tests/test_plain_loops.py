@@ -147,16 +147,30 @@ def test_what_a_plain_loader_lacks_is_said(tmp_path: Path) -> None:
         trainer(tmp_path).fit(model, DataLoader(data(), 16))
 
 
+@pytest.mark.parametrize("target", [torch.zeros(8), torch.zeros(8, 1, dtype=torch.int64)])
+def test_targets_of_another_kind_are_refused(target: Tensor, tmp_path: Path) -> None:
+    """Floats, and labels in a column of their own, as some data sets have them."""
+    loader = DataLoader(TensorDataset(torch.zeros(8, 4), target), 4)
+    with pytest.raises(InputError, match=r"targets must be int64 of shape \(B,\)"):
+        trainer(tmp_path).fit(Classifier(nn.Linear(4, 1), ERM()), loader)
+
+
 def test_numbers_of_a_sample_loss_anneal(tmp_path: Path) -> None:
     """By their dotted name, beside those of the objective; one that is not there is named with those that are."""
     model = Classifier(nn.Linear(4, 1), ClsUnbias(sample_loss=Focal()))
-    schedules: dict[str, Any] = {"sample_loss.gamma": Linear(0, 4), "tau": Linear(2, 1)}
-    ours = trainer(tmp_path, callbacks=[Anneal(lam=Linear(1, 2), others=schedules)], max_epochs=2)
+    schedules = {"sample_loss.gamma": Linear(0, 4)}
+    ours = trainer(tmp_path, callbacks=[Anneal(lam=Linear(1, 2), tau=Linear(2, 1), others=schedules)], max_epochs=2)
     ours.fit(model, DataLoader(data(), 20), DataLoader(data(), 20))
     assert model.objective.annealed() == {"lam": 2, "tau": 1, "sample_loss.gamma": 4}
     assert {"lam", "tau", "sample_loss.gamma"} <= ours.callback_metrics.keys()
     with pytest.raises(InputError, match=r"ERM has no 'gamma' to anneal \(it has sample_loss.gamma\)"):
         Anneal(others={"gamma": Linear(0, 1)}).check(ERM(Focal()))
+    with pytest.raises(InputError, match="has no 'lam' and no 'tau' .* set anneal.lam to null, set anneal.tau to null"):
+        Anneal(Linear(0, 1), Linear(1, 0)).check(ERM())
+    with pytest.raises(InputError, match="take gamma out of anneal.others"):
+        Anneal(others={"gamma": Linear(0, 1)}).check(ERM())
+    with pytest.raises(InputError, match="anneal.others names tau"):
+        Anneal(others={"tau": Linear(0, 1)})
     with pytest.raises(InputError, match="gamma must be a finite number of at least 0, got -1"):
         Anneal(others={"sample_loss.gamma": Linear(0, -1)}).check(ERM(Focal()))
 

@@ -70,6 +70,6 @@ def check_data(cli: "ExperimentCLI") -> None:
 def load_checkpoint(cli: "ExperimentCLI") -> Path:
     """Loads --ckpt_path, or the selected checkpoint of the run whose config was given; returns which."""
     check_data(cli)
-    path = Path(cli.option("ckpt_path") or selected_weights(run_folder(cli))).expanduser()
+    path = selected_weights(Path(cli.option("ckpt_path") or run_folder(cli)))
     load_weights(cli.model, path)
     return path

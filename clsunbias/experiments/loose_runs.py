@@ -12,7 +12,6 @@ import pandas as pd
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Column, Grid, Protocol, Row
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.running.config import difference
 from clsunbias.experiments.running.run import Record, Run, read_record
 from clsunbias.experiments.study import Study
 
@@ -24,74 +23,90 @@ class Fit(NamedTuple):
     config: dict[str, Any]
 
 
+METHOD = ("sampler", "resample", "batch_size", "augment")
+"""Options of a data set that say how it is trained on; the others say what is scored."""
+
+
 def loose_studies(folder: Path) -> list[Study]:
     """The finished runs below a folder, a study for each data set; InputError if there are none that may be trusted.
 
-    Runs of one objective on the same data are its seeds: nothing but seeds may differ between their configs.
+    Runs that differ in nothing but their seeds are a row; those of one objective that differ in more have rows that say
+    in what.
     """
     folders = sorted(path.parent for path in folder.rglob("config.yaml"))
     done = [run for run in folders if (run / "result.json").exists()]
     missing = [str(run.relative_to(folder)) for run in folders if run not in done]
-    fits: dict[str, dict[str, dict[int, Fit]]] = defaultdict(lambda: defaultdict(dict))
+    fits: dict[Settings, dict[Settings, dict[int, Fit]]] = defaultdict(lambda: defaultdict(dict))
     for run in done:
         fit = Fit(*read_record(run))
-        result = fit.record.result
-        data = json.dumps([result["dataset"], seedless(fit.config["data"])], sort_keys=True)
-        by_seed = fits[data][result["objective"]]
-        check_fellow(fit, by_seed)
+        result, config = fit.record.result, seedless(fit.config)
+        data = config["data"]
+        arguments = {name: value for name, value in data.get("init_args", {}).items() if name not in METHOD}
+        by_seed = fits[Settings(result["dataset"], {**data, "init_args": arguments})][
+            Settings(result["objective"], config)
+        ]
+        if other := by_seed.get(result["seed"]):
+            raise InputError(f"{other.record.folder} and {run} are the same run; move one of them away")
         by_seed[result["seed"]] = fit
     if not fits:
         listed = "".join(f"\n  missing: {name}" for name in missing)
         raise InputError(f"{folder} holds no finished run, nothing to report{listed}\nmake runs with clsunbias fit")
-    labels = data_labels(fits)
-    studies = [study(folder, labels[data], rows) for data, rows in fits.items()]
+    names = labels(fits, 1)
+    studies = [study(folder, names[data], rows) for data, rows in fits.items()]
     return [dataclasses.replace(studies[0], missing=missing), *studies[1:]]
 
 
+class Settings:
+    """A named thing with its parameters; two with the same are the same."""
+
+    def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
+        self.name = name
+        self.parameters = pd.json_normalize(dict(parameters)).to_dict("records")[0]
+        self._text = json.dumps([name, parameters], sort_keys=True)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
 def seedless(config: Any) -> Any:
-    """A config less its seeds and the data's folder."""
+    """A config less its seeds, the data's folder and what is displayed; of weights to start from, whether there are."""
     if not isinstance(config, Mapping):
         return config
-    dropped = ("seed", "root", "seed_everything", "init_from")
     return {
-        name: seedless(value) for name, value in config.items() if name not in dropped and not name.endswith("_seed")
+        name: ("given" if value else None) if name == "init_from" else seedless(value)
+        for name, value in config.items()
+        if name not in {"seed", "root", "seed_everything"} and not name.endswith("_seed") and name[:7] != "enable_"
     }
 
 
-def check_fellow(fit: Fit, others: Mapping[int, Fit]) -> None:
-    """Raises InputError if a run is not another seed of the same thing as others."""
-    folder, seed = fit.record.folder, fit.record.result["seed"]
-    for other in list(others.values())[:1]:  # the rest are its fellows
-        differing = difference(seedless(other.config), seedless(fit.config))
-        if differing:
-            raise InputError(
-                f"{other.record.folder} and {folder} are runs of one objective on the same data that differ in more "
-                f"than their seed ({differing.partition(' is ')[0]}): runs of different settings are not mixed; "
-                "report them one by one, or name the grid that they belong to with --grid"
-            )
-    if seed in others:
-        raise InputError(f"{others[seed].record.folder} and {folder} are the same run; move one of them away")
+def labels(several: Iterable[Settings], words: int) -> dict[Settings, str]:
+    """A label for each: its name, and the parameters in which it differs from its namesakes, in so many words each."""
+    made, several = {}, list(several)
+    for one in several:
+        namesakes = [other.parameters for other in several if other.name == one.name]
+        listed = [
+            described(str(dotted), value, words)
+            for dotted, value in one.parameters.items()
+            if value not in (None, []) and any(other.get(dotted) != value for other in namesakes)
+        ]
+        made[one] = f"{one.name} ({', '.join(listed)})" if listed else one.name
+    return made
 
 
-def data_labels(datasets: Iterable[str]) -> dict[str, str]:
-    """A label for each data set: its name, and the parameters in which it differs from another of that name."""
-    read = {dataset: json.loads(dataset) for dataset in datasets}
-    parameters = {dataset: pd.json_normalize(data).to_dict("records")[0] for dataset, (_, data) in read.items()}
-    labels = {}
-    for dataset, (name, _) in read.items():
-        namesakes = [parameters[other] for other, (other_name, _) in read.items() if other_name == name]
-        listed = ", ".join(
-            f"{str(dotted).rpartition('.')[2]} {value}"
-            for dotted, value in parameters[dataset].items()
-            if any(other.get(dotted) != value for other in namesakes)
-        )
-        labels[dataset] = f"{name} ({listed})" if listed else name
-    return labels
+def described(dotted: str, value: Any, words: int) -> str:
+    """A parameter as a label has it, such as ``lam.end 2.0`` or ``data.sampler ClassBalanced``."""
+    path = [part for part in dotted.split(".") if part not in {"class_path", "init_args"}]
+    return f"{'.'.join(path[-words:])} {str(value).rpartition('.')[2] if dotted.endswith('class_path') else value}"
 
 
-def study(folder: Path, label: str, rows: Mapping[str, Mapping[int, Fit]]) -> Study:
+def study(folder: Path, label: str, fits: Mapping[Settings, Mapping[int, Fit]]) -> Study:
     """The runs on one data set as a study."""
-    rows = dict(sorted(rows.items(), key=lambda row: row[0] != "erm"))  # what the others are compared with comes first
+    names = labels(fits, 2)
+    # What the others are compared with comes first.
+    rows = {names[row]: fits[row] for row in sorted(fits, key=lambda row: (row.name != "erm", names[row] != "erm"))}
     results = [fit.record.result for by_seed in rows.values() for fit in by_seed.values()]
     splits = [split for split in results[0]["units"] if split not in {"train", "val"}]
     if not splits:
