@@ -1,14 +1,17 @@
 """Each selection rule on made-up histories, driven as a run drives it."""
 
+import json
 import math
 from collections import deque
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from clsunbias.errors import InputError
 from clsunbias.selection import Best, LastStep, LossRatio, SelectionRule
+from tests.test_cli import fit
 
 
 def select(rule: SelectionRule, rows: Iterable[dict[str, float]]) -> float | None:
@@ -124,3 +127,10 @@ def test_loss_ratio_follows_a_slow_rise_only(growth: float, expected: int) -> No
     rule = LossRatio(val_window=1, train_window=1)
     assert select(rule, history) == expected
     assert select(rule, history[:20]) is None  # step 96: the last before the first eligible one
+
+
+def test_a_run_keeps_what_its_rule_prefers(tmp_path: Path) -> None:
+    """Not the last of them: on the imbalanced toy the loss ratio is least where it may first be taken."""
+    options = ("--selection", "clsunbias.selection.LossRatio", "--trainer.max_steps", "131")
+    assert fit("toy_imbalanced", tmp_path / "run", *options, objective="erm") == 0
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["step"] == 101
