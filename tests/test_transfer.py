@@ -46,6 +46,7 @@ def test_a_new_head_on_a_frozen_backbone(
     assert {name for name, equal in same.items() if equal} == {name for name in before if ".backbone." in name}
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert len(result["init_sha256"]) == 64
+    assert f"another run (sha256 `{result['init_sha256']}`)" in (tmp_path / "run" / "MODEL_CARD.md").read_text()
     capfd.readouterr()
     assert fit("breast", tmp_path / "run", *options, objective="erm") == 0
     assert "nothing to do" in capfd.readouterr().err

@@ -31,7 +31,7 @@ Research into class-unbiased training: comparison of training objectives on the 
 {data}
 ## How it was made
 
-- Objective: `{objective}`, seed {seed}; the whole config is `config.yaml` (sha256 `{config_sha256}`).
+- Objective: `{objective}`, seed {seed}; the whole config is `config.yaml` (sha256 `{config_sha256}`).{start}
 - Selection rule: `{selection}` chose the checkpoint of step {step}. A rule sees training and validation data alone.
 - Decision: the most probable class{threshold}.
 
@@ -55,7 +55,7 @@ is known, not how far another seed would come out differently: for that, compare
 
 def model_card(result: Mapping[str, Any], frame: pd.DataFrame, class_names: Sequence[str]) -> str:
     """The card, in Markdown, from a run's ``result.json`` and predictions; of validation if its tests were withheld."""
-    simulated = bool(result["simulated"])
+    simulated, started = bool(result["simulated"]), result.get("init_sha256")
     splits = {str(name): part for name, part in frame.groupby("split", sort=False)}
     shown = {name: part for name, part in splits.items() if name not in {"train", "val"}} or {"val": splits["val"]}
     counts = [
@@ -67,6 +67,7 @@ def model_card(result: Mapping[str, Any], frame: pd.DataFrame, class_names: Sequ
     return CARD.format(
         **{name: result[name] for name in ("objective", "dataset", "seed", "config_sha256", "selection", "step")},
         simulated=", SIMULATED data" if simulated else "",
+        start=f"\n- It started from the weights of another run (sha256 `{started}`)." if started else "",
         simulated_line="\n\n**The data are SIMULATED**: the metrics say nothing about patients." if simulated else "",
         data=markdown_table(["split", "units", *class_names], counts),
         threshold=f", `{class_names[1]}` above a probability of 0.5" if len(class_names) == 2 else "",
