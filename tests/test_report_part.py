@@ -68,3 +68,10 @@ def test_parts_that_are_not_there(grid: Path, tmp_path: Path, capfd: pytest.Capt
     for result in (tmp_path / "out").rglob("1/result.json"):
         result.unlink()
     fails(command, capfd, "no two finished runs of one cell", "paper/toy/erm: seeds 1")
+
+
+def test_a_grid_of_ones_own_is_asked_for(grid: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The runs of one are never shown as loose runs of ``fit`` only because its file was not named."""
+    out = grid.parent / "out"
+    (out / "toy_records.jsonl").write_text("")  # as reproduce leaves it
+    fails(["report", str(out)], capfd, "runs of a grid of your own", "--grid")

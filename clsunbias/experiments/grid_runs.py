@@ -26,7 +26,7 @@ def locate(folder: Path, asked: str | None) -> tuple[Path, Path] | None:
         asked: a table's name or a grid's file; None: the shipped table that the folder is named after.
 
     Raises:
-        InputError: there is no such folder or grid, or the folder holds the runs of several grids.
+        InputError: there is no such folder or grid, or the folder holds the runs of several grids, or of one's own.
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}")
@@ -46,6 +46,8 @@ def locate(folder: Path, asked: str | None) -> tuple[Path, Path] | None:
         )
     if known:
         return shipped[known[0]], parent / known[0]
+    if own := [name for name in several if (folder / f"{name}_records.jsonl").is_file()]:
+        raise InputError(f"{parent / own[0]} holds the runs of a grid of your own: name its file with --grid")
     name = folder.resolve().name
     return (shipped[name], folder) if name in shipped else None
 
