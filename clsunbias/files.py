@@ -114,7 +114,8 @@ def config_sha256(config: Mapping[str, Any]) -> str:
 
 def sha256_of(path: Path) -> str:
     """Hash of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_of_other_data(result: Mapping[str, Any], path: Path | None, name: str = "source") -> bool:

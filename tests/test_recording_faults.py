@@ -1,0 +1,85 @@
+"""Recordings that changed, cannot be used or are listed twice: each is told by name, none is scored as another."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from clsunbias.__main__ import main
+from clsunbias.speech import LogMel
+from clsunbias.speech.features import Features, features
+from clsunbias.speech.manifest import Manifest
+from tests.speech_trees import fails, write_lines
+
+FRONT_END = LogMel(sample_rate=8000, bands=20)
+
+
+def write_noise(path: Path, seed: int, shape: tuple[int, ...] = (8000,)) -> None:
+    """A second of noise at 8,000 Hz."""
+    soundfile.write(path, np.random.default_rng(seed).uniform(-0.5, 0.5, shape), 8000)
+
+
+def write_corpus(raw: Path, lines: tuple[str, ...] = ()) -> list[str]:
+    """Twelve speakers of two classes, further lines of the table, and the command that prepares them, less --out."""
+    raw.mkdir()
+    for number in range(12):
+        write_noise(raw / f"{number}.wav", number)
+    rows = [f"{number}.wav,s{number},{'sick' if number % 2 else 'well'},," for number in range(12)]
+    write_lines(raw / "recordings.csv", ["path,speaker,label,start,end", *rows, *lines])
+    return ["prepare", "manifest", "--raw", str(raw)]
+
+
+def made(folder: Path) -> Features:
+    """The features of a prepared corpus."""
+    return features(Manifest.read(folder / "manifest.csv", ""), FRONT_END, 0.5)
+
+
+def test_a_recording_replaced_by_one_of_its_size(tmp_path: Path) -> None:
+    """It is refused until the corpus is prepared again, and then has features and a manifest of its own."""
+    prepare = [*write_corpus(tmp_path / "raw"), "--out", str(tmp_path / "mine")]
+    assert main(prepare) == 0
+    first, manifest = made(tmp_path / "mine").path, (tmp_path / "mine/manifest.csv").read_bytes()
+    os.utime(tmp_path / "raw/3.wav", ns=(1, 1))
+    assert made(tmp_path / "mine").path == first, "another time is no other content"
+    write_noise(tmp_path / "raw/3.wav", 99)
+    for seconds in (0.5, 0.25):  # features that are there, and new ones
+        read = Manifest.read(tmp_path / "mine/manifest.csv", "")
+        fails(lambda: features(read, FRONT_END, seconds), "3.wav was changed after it was prepared", "again")  # noqa: B023
+    assert main(prepare) == 0
+    assert (tmp_path / "mine/manifest.csv").read_bytes() != manifest
+    second = made(tmp_path / "mine").path
+    assert second != first
+    assert second.read_bytes() != first.read_bytes()
+
+
+def test_a_manifest_of_an_earlier_version(tmp_path: Path) -> None:
+    """Without hashes it is read as ever, and what features were made of is still known."""
+    assert main([*write_corpus(tmp_path / "raw"), "--out", str(tmp_path / "mine")]) == 0
+    read = Manifest.read(tmp_path / "mine/manifest.csv", "")
+    old = Manifest(read.rows.drop(columns="sha256"), read.class_names, False, read.path)
+    assert features(old, FRONT_END, 0.5).path == features(old, FRONT_END, 0.5).path
+    write_noise(tmp_path / "raw/3.wav", 99)
+    fails(lambda: features(old, FRONT_END, 0.5), "3.wav was changed after it was prepared", "delete", "features")
+
+
+def test_features_that_are_complete_need_no_lock(tmp_path: Path) -> None:
+    """They are read as they lie; where nothing can be written, the folder and a way out are named."""
+    prepare = write_corpus(tmp_path / "raw")
+    assert main([*prepare, "--out", str(tmp_path / "mine")]) == 0
+    folder = made(tmp_path / "mine").path.parent
+    (folder / ".lock").unlink()
+    made(tmp_path / "mine")
+    assert {file.name for file in folder.iterdir()} == {"features.f16", "index.json"}
+    folder.parent.rename(tmp_path / "away")
+    folder.parent.write_text("no folder can be made in it")
+    fails(lambda: made(tmp_path / "mine"), "features cannot be written to ", folder.name, "--data.root ROOT")
+
+
+def test_a_corpus_is_prepared_where_nothing_can_be_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The folder and a way out are named."""
+    prepare = write_corpus(tmp_path / "raw")
+    (tmp_path / "file").write_text("no folder")
+    assert main([*prepare, "--out", str(tmp_path / "file/mine")]) == 2
+    assert f"{tmp_path / 'file/mine'} cannot be written" in capfd.readouterr().err
