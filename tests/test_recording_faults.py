@@ -6,8 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from clsunbias.__main__ import main
+from clsunbias.data import Speech
+from clsunbias.data.images import read_images
+from clsunbias.files import files_to_score
 from clsunbias.speech import LogMel
 from clsunbias.speech.features import Features, features
 from clsunbias.speech.manifest import Manifest
@@ -83,3 +87,56 @@ def test_a_corpus_is_prepared_where_nothing_can_be_written(tmp_path: Path, capfd
     (tmp_path / "file").write_text("no folder")
     assert main([*prepare, "--out", str(tmp_path / "file/mine")]) == 2
     assert f"{tmp_path / 'file/mine'} cannot be written" in capfd.readouterr().err
+
+
+def write_leavings(folder: Path) -> None:
+    """What desktops leave in a folder."""
+    for name in (".DS_Store", "._a.wav", "Thumbs.db", "desktop.ini"):
+        (folder / name).write_text("no recording, no image")
+    (folder / ".cache").mkdir()
+
+
+def test_what_a_desktop_leaves_in_a_folder_is_passed_over(tmp_path: Path) -> None:
+    """Recordings and images alike; nothing else there, or folders, is an error."""
+    assert main([*write_corpus(tmp_path / "raw"), "--out", str(tmp_path / "mine")]) == 0
+    new = tmp_path / "new"
+    new.mkdir()
+    write_leavings(new)
+    speech = Speech("mine", tmp_path, FRONT_END, 0.5)
+    for read in (lambda: speech.read(new), lambda: read_images(new, 28, 1)):
+        fails(read, "new holds no files to score")
+    write_noise(new / "a.wav", 0)
+    assert speech.read(new).units[0].names == ["a.wav"]
+    (new / "a.wav").unlink()
+    Image.new("L", (28, 28)).save(new / "a.png")
+    assert read_images(new, 28, 1)[0] == ["a.png"]
+    (new / "more").mkdir()
+    fails(lambda: files_to_score(new, "image"), "new holds folders (more), which are not read", "folder of images")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_image_that_is_stored_turned_is_turned_back(orientation: int, tmp_path: Path) -> None:
+    """As each EXIF orientation says."""
+    upright = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    turned = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(turned[orientation]).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_images(tmp_path / "a.png", 28, 1)[1][0, :, :, 0], upright)
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.tiff"])
+def test_an_image_of_several_frames_is_refused(name: str, tmp_path: Path) -> None:
+    """The first alone would be scored."""
+    first, second = (Image.fromarray(np.full((28, 28), value, np.uint8)) for value in (0, 255))
+    first.save(tmp_path / name, save_all=True, append_images=[second])
+    fails(lambda: read_images(tmp_path / name, 28, 1), f"{name} holds 2 frames")
