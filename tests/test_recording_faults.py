@@ -1,6 +1,7 @@
 """Recordings that changed, cannot be used or are listed twice: each is told by name, none is scored as another."""
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from clsunbias.files import files_to_score
 from clsunbias.speech import LogMel
 from clsunbias.speech.features import Features, features
 from clsunbias.speech.manifest import Manifest
+from clsunbias.speech.promises import promised_bytes
+from clsunbias.speech.recordings import inspect
 from tests.speech_trees import fails, write_lines
 
 FRONT_END = LogMel(sample_rate=8000, bands=20)
@@ -140,3 +143,40 @@ def test_an_image_of_several_frames_is_refused(name: str, tmp_path: Path) -> Non
     first, second = (Image.fromarray(np.full((28, 28), value, np.uint8)) for value in (0, 255))
     first.save(tmp_path / name, save_all=True, append_images=[second])
     fails(lambda: read_images(tmp_path / name, 28, 1), f"{name} holds 2 frames")
+
+
+def test_silence_is_that_of_what_is_used(tmp_path: Path) -> None:
+    """Opposite channels and a constant are silent, quiet speech on an offset is not."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
+    for name, samples in (("opposite", np.stack([noise, -noise], 1)), ("constant", np.full(8000, 0.05))):
+        soundfile.write(tmp_path / f"{name}.wav", samples, 8000)
+    fails(lambda: inspect(tmp_path / "opposite.wav", 100), "opposite.wav is silent", "its channels cancel each other")
+    fails(lambda: inspect(tmp_path / "constant.wav", 100), "constant.wav is silent: less its constant part")
+    soundfile.write(tmp_path / "good.wav", np.stack([noise, 0 * noise], 1) / 100 + 0.3, 8000)
+    assert inspect(tmp_path / "good.wav", 100).channels == 2
+
+
+FORMATS = {
+    "AIFF": (">I", 42),
+    "W64": ("<Q", 96),
+    "RF64": ("<Q", 28),
+    "AU": (">I", 8),
+    "NIST": ("", None),
+    "OGG": ("", None),
+}
+"""How a length is written in files of each format, and where, if it is a number of a fixed place."""
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_recording_that_was_cut_short(kind: str, tmp_path: Path) -> None:
+    """Whole it is taken, a third of it is refused; a length that its recorder left open promises nothing."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 80000), 8000, format=kind)
+    whole, (layout, place) = path.read_bytes(), FORMATS[kind]
+    assert inspect(path, 100).length == 80000
+    path.write_bytes(whole[: len(whole) // 3])
+    fails(lambda: inspect(path, 100), "a.wav is truncated: its header promises", "bytes of audio")
+    if place is not None:
+        length = struct.calcsize(layout)
+        path.write_bytes(whole[:place] + b"\xff" * length + whole[place + length :])
+        assert promised_bytes(path) == (0, 0)
