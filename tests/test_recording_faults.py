@@ -180,3 +180,25 @@ def test_a_recording_that_was_cut_short(kind: str, tmp_path: Path) -> None:
         length = struct.calcsize(layout)
         path.write_bytes(whole[:place] + b"\xff" * length + whole[place + length :])
         assert promised_bytes(path) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("0.wav,s3,sick,,",), "0.wav is listed under two classes: {0}, line 2, and {0}, line 14; keep one"),
+        (("./0.wav,s2,well,,",), "0.wav is listed under two speakers, s0 and s2: {0}, line 2, and {0}, line 14"),
+        (("0.wav,s2,well,0.5,",), "0.wav is listed under two speakers, s0 and s2: {0}, line 2, and {0}, line 14"),
+        (("a.wav,s2,well,0.5,", "a.wav,s4,well,0.1,0.6"), "s4 and s2: {0}, line 15, and {0}, line 14"),
+        (("a.wav,s2,well,0.5,", "a.wav,s3,sick,0.1,0.5"), "a.wav is listed under two classes: {0}, line 14"),
+        (("a.wav,s2,well,0.5,", "a.wav,s4,well,0.1,0.5", "a.wav,s2,well,0,0.1"), ""),
+        (("0.wav,s0,well,0,0.5",), ""),
+    ],
+)
+def test_a_recording_has_one_owner(
+    lines: tuple[str, ...], message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Two classes never share one; speakers of a class do, where they do not speak at once."""
+    prepare = write_corpus(tmp_path / "raw", lines)
+    write_noise(tmp_path / "raw/a.wav", 50)
+    assert main([*prepare, "--out", str(tmp_path / "mine")]) == (2 if message else 0)
+    assert message.format(tmp_path / "raw/recordings.csv") in capfd.readouterr().err
