@@ -62,6 +62,27 @@ def data_root(root: Path | None) -> Path:
     return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data").expanduser()
 
 
+def files_to_score(folder: Path, kind: str) -> list[Path]:
+    """The files of a folder that are given to be scored, by name; what a desktop leaves there is passed over.
+
+    Args:
+        folder: a folder.
+        kind: what each file is to be, for messages, such as ``image``.
+
+    Raises:
+        InputError: no such file, or folders, whose files would go unscored.
+    """
+    left = {"thumbs.db", "desktop.ini", "__macosx"}
+    found = sorted(one for one in folder.iterdir() if not one.name.startswith(".") and one.name.lower() not in left)
+    below = [one.name for one in found if one.is_dir()]
+    if below:
+        named = ", ".join(below[:10]) + (f" and {len(below) - 10} more" if len(below) > 10 else "")
+        raise InputError(f"{folder} holds folders ({named}), which are not read: give one folder of {kind}s at a time")
+    if not found:
+        raise InputError(f"{folder} holds no files to score (hidden ones do not count); give {kind}s")
+    return found
+
+
 @contextmanager
 def one_process_in(out: Path) -> Iterator[None]:
     """Keeps a run's folder for this process alone; raises InputError if another is at it."""
@@ -114,7 +135,8 @@ def config_sha256(config: Mapping[str, Any]) -> str:
 
 def sha256_of(path: Path) -> str:
     """Hash of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_of_other_data(result: Mapping[str, Any], path: Path | None, name: str = "source") -> bool:

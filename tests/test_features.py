@@ -161,7 +161,11 @@ def test_features_are_kept_by_what_they_depend_on(manifest: Manifest) -> None:
         found.add(features(manifest, replace(FRONT_END, **setting), 0.5).path)
     rows = manifest.rows.assign(end=manifest.rows["end"].where(manifest.rows["speaker"] != "3", 1.2))
     found.add(features(replace(manifest, rows=rows), FRONT_END, 0.5).path)
+    rows = manifest.rows.assign(sha256=manifest.rows["sha256"].replace(manifest.rows["sha256"][0], "another"))
+    fails(lambda: features(replace(manifest, rows=rows), FRONT_END, 0.5), "0.wav was changed after it was prepared")
     write_wav(Path(manifest.rows["path"][0]), 12000)
+    fails(lambda: features(manifest, FRONT_END, 0.5), "0.wav was changed after it was prepared")
+    manifest = replace(manifest, rows=manifest.rows.drop(columns="sha256"))
     found.add(features(manifest, FRONT_END, 0.5).path)
     assert len(found) == 9
     assert base.path.stat().st_mtime_ns == written
@@ -216,12 +220,9 @@ def test_an_extraction_that_was_killed_goes_on(manifest: Manifest, tmp_path: Pat
     done = [int(marker.stem) for marker in folder.glob("*.done")]
     assert 2 <= len(done) < SPEAKERS
     assert not (folder / "index.json").exists()
-    for position in done:  # what is of the same size passes for the same, if it were read
-        path = Path(manifest.rows["path"][position])
-        path.write_bytes(bytes(path.stat().st_size))
-    found = features(manifest, FRONT_END, 0.5)
-    assert found.path == folder / "features.f16"
-    assert found.path.read_bytes() == whole
+    assert start(manifest, tmp_path / "rest", 0).wait() == 0
+    assert (tmp_path / "rest").read_text().count("one") == SPEAKERS - len(done)
+    assert (folder / "features.f16").read_bytes() == whole
     assert {file.name for file in folder.iterdir()} == {"features.f16", "index.json", ".lock"}
 
 

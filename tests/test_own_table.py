@@ -18,21 +18,23 @@ def write_own(raw: Path, *lines: str) -> Path:
 
 def test_table_rows(tmp_path: Path) -> None:
     """Absolute paths, all names of splits, open starts and ends, and classes sorted as numbers."""
+    for name in ("c", "d"):
+        (tmp_path / f"{name}.wav").touch()
     own = write_own(
         tmp_path,
         "\ufeffPath,Speaker,Label,Split,Start,End",
         "a.wav,anna,10,train,,",
         "more/b.wav,ben,9,Dev,0.25,0.75",
-        f"{tmp_path / 'a.wav'},carl,9,valid,0,",
+        f"{tmp_path / 'c.wav'},carl,9,valid,0,",
         "",
-        "a.wav,dora,10,test,,1",
+        "d.wav,dora,10,test,,1",
     )
     corpus = own_recordings.read(own)
     assert rows_of(corpus, tmp_path) == [
         ("anna", 1, "train", "a.wav", 0.0, NAN),
         ("ben", 0, "val", "more/b.wav", 0.25, 0.75),
-        ("carl", 0, "val", "a.wav", 0.0, NAN),
-        ("dora", 1, "test", "a.wav", 0.0, 1.0),
+        ("carl", 0, "val", "c.wav", 0.0, NAN),
+        ("dora", 1, "test", "d.wav", 0.0, 1.0),
     ]
     assert corpus.class_names == ("9", "10")
 

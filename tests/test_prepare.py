@@ -152,7 +152,7 @@ def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Options of the corpus, of the split and of prepare itself; mistakes are told in one message."""
     lines = [f"{number}.wav,{number},{'sick' if number % 2 else 'well'}" for number in range(12)]
     for number in range(12):
-        soundfile.write(tmp_path / f"{number}.wav", np.full((1000, 2), 0.1), 1000)
+        soundfile.write(tmp_path / f"{number}.wav", np.full((1000, 2), 0.1) * (-1) ** np.arange(1000)[:, None], 1000)
     (tmp_path / "mine.csv").write_text("\n".join(["path,speaker,label", *lines]))
     (tmp_path / "7.wav").unlink()
     (tmp_path / "7.wav").write_text("")

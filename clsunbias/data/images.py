@@ -4,15 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from clsunbias.errors import InputError
+from clsunbias.files import files_to_score
 
 Pixels = npt.NDArray[np.uint8]
 
 
 def read_images(path: Path, size: int, channels: int) -> tuple[list[str], Pixels]:
     """Reads images as they are: none is resized or converted, since a model's scores on such would mean nothing.
+
+    One that is stored turned, as its EXIF orientation says, is turned back.
 
     Args:
         path: a folder of image files (any format that Pillow opens; hidden files are passed over), or an ``.npz`` with
@@ -24,12 +27,11 @@ def read_images(path: Path, size: int, channels: int) -> tuple[list[str], Pixels
         Names, and pixels uint8 ``(N, H, W, channels)``.
 
     Raises:
-        InputError: nothing there, a file that is no image, or an image of another shape or type.
+        InputError: nothing there, a folder in it, a file that is no image, or an image of another shape or type or of
+            several frames.
     """
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-        if not files:
-            raise InputError(f"{path} holds no files; give a folder of images or an .npz file")
+        files = files_to_score(path, "image")
         return [file.name for file in files], np.stack([read_image(file, size, channels) for file in files])
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a folder of images or an .npz file")
@@ -42,9 +44,12 @@ def read_image(file: Path, size: int, channels: int) -> Pixels:
     """One image file as uint8 ``(H, W, channels)``; raises InputError as :func:`read_images`."""
     try:
         with Image.open(file) as image:
-            pixels, mode = np.asarray(image), image.mode
+            frames, mode = getattr(image, "n_frames", 1), image.mode
+            pixels = np.asarray(ImageOps.exif_transpose(image))
     except Exception as error:  # a damaged file makes a decoder fail in any way at all
         raise InputError(f"{file} is not an image that can be read: {error}") from error
+    if frames > 1:
+        raise InputError(f"{file} holds {frames} frames, of which one would be scored: save each as its own image")
     expected = {1: "L", 3: "RGB"}[channels]
     if mode != expected or pixels.shape[:2] != (size, size):
         raise InputError(

@@ -16,7 +16,7 @@ from clsunbias.data.base import DataModule, Split
 from clsunbias.data.samplers import BatchSampler
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
-from clsunbias.files import data_root
+from clsunbias.files import data_root, files_to_score
 from clsunbias.speech.features import Features, features, pad
 from clsunbias.speech.frontends import FrontEnd, LogMel, Wav2Vec
 from clsunbias.speech.manifest import Manifest
@@ -125,12 +125,10 @@ class Speech(DataModule):
         """New recordings, one or a folder of them, each scored as a speaker of its own.
 
         Raises:
-            InputError: nothing there, or a recording that cannot be used.
+            InputError: nothing there, a folder in it, or a recording that cannot be used.
         """
         self.manifest()
-        files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-        if not files:
-            raise InputError(f"{path} holds no files; give a recording or a folder of them")
+        files = files_to_score(path, "recording") if path.is_dir() else [path]
         frames, of_row = [], []
         size = self.front_end.frames(round(self.seconds * self.front_end.rate))
         for index, file in enumerate(files):

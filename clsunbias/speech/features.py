@@ -5,6 +5,8 @@ Nothing here needs torch: the worker processes start in a second.
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,15 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from filelock import FileLock
-from joblib import cpu_count
+from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import get_reusable_executor
 from rich.console import Console
 from rich.progress import track
 
 from clsunbias.errors import InputError
-from clsunbias.files import write_json
+from clsunbias.files import sha256_of, write_json
 from clsunbias.speech.frontends import FrontEnd
-from clsunbias.speech.manifest import Manifest, relative
+from clsunbias.speech.manifest import HASH, Manifest, relative
 from clsunbias.speech.segments import cut, segment_count
 
 
@@ -71,11 +73,11 @@ def features(manifest: Manifest, front_end: FrontEnd, seconds: float) -> Feature
 
     They lie beside the manifest in ``features/KEY``, where the key is a hash of all that they depend on: recordings
     and times of the manifest, settings of the front end, length of a segment. Interrupted, it goes on with the speakers
-    that are not done; started twice at once, the second waits for the first.
+    that are not done; started twice at once, the second waits for the first. What is complete is read without a lock.
 
     Raises:
-        InputError: a segment of fewer than two frames, a recording that the front end cannot take, or a file of
-            features that is not as it was written.
+        InputError: a segment of fewer than two frames, a recording that the front end cannot take or whose content
+            has changed, a folder that cannot be written, or a file of features that is not as it was written.
     """
     size = round(seconds * front_end.rate)
     if size < 1 or front_end.frames(size) < 2:
@@ -87,21 +89,42 @@ def features(manifest: Manifest, front_end: FrontEnd, seconds: float) -> Feature
     settings = {**front_end.settings(), "seconds": seconds, "recordings": recordings_hash(manifest), "shape": shape}
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     folder = manifest.path.parent / "features" / key
-    folder.mkdir(parents=True, exist_ok=True)
     path, index = folder / "features.f16", folder / "index.json"
-    with FileLock(folder / ".lock"):
-        if not index.exists():
-            firsts = np.cumsum([0, *counts[:-1]]).tolist()
-            markers = [folder / f"{position}.done" for position in range(len(counts))]
-            tasks = [SpeakerTask(*parts) for parts in zip(speakers.values(), firsts, counts, markers, strict=True)]
-            extract_all(tasks, front_end, seconds, path, shape)
-            write_json(index, settings)
-            for marker in markers:
-                marker.unlink()
+    if index.exists():
+        check_contents(manifest, json.loads(index.read_text()).get("contents", {}))
+    else:
+        with one_writer_in(folder):
+            if not index.exists():
+                contents = check_contents(manifest, {})
+                firsts = np.cumsum([0, *counts[:-1]]).tolist()
+                markers = [folder / f"{position}.done" for position in range(len(counts))]
+                tasks = [SpeakerTask(*parts) for parts in zip(speakers.values(), firsts, counts, markers, strict=True)]
+                extract_all(tasks, front_end, seconds, path, shape)
+                write_json(index, {**settings, "contents": contents})
+                for marker in markers:
+                    marker.unlink()
     size_there = path.stat().st_size if path.exists() else 0
     if size_there != 2 * np.prod(shape):
         raise InputError(f"{path} is not as it was written ({size_there} bytes); delete {folder}")
     return Features(path, shape, pd.Series(np.repeat(list(speakers), counts)))
+
+
+@contextmanager
+def one_writer_in(folder: Path) -> Iterator[None]:
+    """Keeps a folder of features for this process; raises InputError if it cannot be written."""
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise InputError(
+            f"features cannot be written to {folder} ({error.strerror}): make that folder writable, or prepare the "
+            "corpus into another (--out ROOT/CORPUS) and give that one's --data.root ROOT"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def extract_all(
@@ -130,12 +153,46 @@ def check_rates(manifest: Manifest, front_end: FrontEnd) -> None:
 
 
 def recordings_hash(manifest: Manifest) -> str:
-    """Hash of what features take from a manifest: speakers, times, files and their sizes; not labels or splits."""
+    """Hash of what features take from a manifest: speakers, times, files and their contents; not labels or splits.
+
+    A manifest of an earlier version does not say contents; there it is the files' sizes.
+    """
     about = {}
-    for name in manifest.rows["path"].unique():
-        path = Path(name)
+    for name, row in manifest.rows.drop_duplicates("path").set_index("path").iterrows():
+        path = Path(str(name))
         if not path.is_file():
             raise InputError(f"{path}, of {manifest.path}, is missing; put it back or prepare the corpus again")
-        about[name] = f"{relative(path, manifest.path.parent)} {path.stat().st_size}"
+        about[name] = f"{relative(path, manifest.path.parent)} {row.get(HASH, path.stat().st_size)}"
     rows: Any = manifest.rows[["speaker", "start", "end", "sample_rate"]].assign(path=manifest.rows["path"].map(about))
     return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()
+
+
+Content = tuple[int, int, str]
+"""Size, time of change in nanoseconds, and hash of a recording."""
+
+
+def check_contents(manifest: Manifest, known: Mapping[str, Sequence[Any]]) -> dict[str, Content]:
+    """What each recording holds now; a file whose size and time are the known ones is not read again.
+
+    Raises:
+        InputError: a recording whose content is not the one that was prepared, or that features were made of.
+    """
+    rows = manifest.rows.drop_duplicates("path")
+    prepared = rows[HASH] if HASH in rows else [None] * len(rows)
+    pairs = [(Path(path), wanted) for path, wanted in zip(rows["path"], prepared, strict=True)]
+
+    def check(path: Path, wanted: str | None) -> tuple[str, Content]:
+        name, about = str(relative(path, manifest.path.parent)), path.stat()
+        size, time, content = known.get(name, (None, None, wanted))
+        if (size, time) == (about.st_size, about.st_mtime_ns):
+            return name, (size, time, content)
+        found = sha256_of(path)
+        if found != (content or found):
+            raise InputError(
+                f"{path} was changed after it was prepared: prepare the corpus again, so that it is checked and its "
+                f"features are made anew (with a {manifest.path.name} of an earlier version, delete "
+                f"{manifest.path.parent / 'features'}, too)"
+            )
+        return name, (about.st_size, about.st_mtime_ns, found)
+
+    return dict(Parallel(-1, prefer="threads")(delayed(check)(*pair) for pair in pairs))

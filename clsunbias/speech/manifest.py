@@ -14,6 +14,8 @@ from clsunbias.files import sha256_of
 from clsunbias.splits import SPLITS
 
 COLUMNS = ("speaker", "label", "split", "path", "start", "end", "sample_rate")
+HASH = "sha256"
+"""Column of each recording's content, which manifests of earlier versions lack."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def relative(path: Path, home: Path) -> Path:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A prepared corpus: rows of ``manifest.csv`` (columns COLUMNS, paths absolute), and what its summary says."""
+    """A prepared corpus: rows of ``manifest.csv`` (COLUMNS and HASH, paths absolute), and what its summary says."""
 
     rows: pd.DataFrame
     class_names: tuple[str, ...]
@@ -94,7 +96,9 @@ class Manifest:
                 raise InputError(f"{file} is missing; write it with: {prepare}")
         try:
             # A speaker may be called NA, and every cell is filled.
-            rows = pd.read_csv(path, dtype={"speaker": str, "split": str, "path": str}, keep_default_na=False)
+            rows = pd.read_csv(
+                path, dtype=dict.fromkeys(("speaker", "split", "path", HASH), str), keep_default_na=False
+            )
             about: dict[str, Any] = json.loads(summary.read_text())
             class_names, simulated = tuple(about["class_names"]), bool(about["simulated"])
             written = about["manifest_sha256"]

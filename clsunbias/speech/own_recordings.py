@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from clsunbias.errors import InputError
-from clsunbias.speech.lines import Speaker, check_order, is_simulated, read_lines, to_rows
+from clsunbias.speech.lines import Speaker, Stretch, check_order, is_simulated, read_lines, to_rows
 from clsunbias.speech.manifest import Corpus
 from clsunbias.splits import SPLIT_NAMES, order_classes
 
@@ -21,9 +21,11 @@ def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] =
         table: the file's path, relative to raw.
         classes: the labels in the order of the classes, the negative one first; default all labels, sorted.
 
+    Speakers of one class may share a recording, in stretches that do not overlap.
+
     Raises:
         InputError: a missing file or column, an empty cell, an unknown label or split, lines without a split among
-            others with one, or an end before the start.
+            others with one, an end before the start, or a recording listed under two classes or speakers.
     """
     file = raw / table
     lines = read_lines(file, ",", ("path", "speaker", "label"))
@@ -46,4 +48,32 @@ def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] =
         check_order(start, end, line.where)
         speaker = Speaker(line.text("speaker"), names.index(label), SPLIT_NAMES.get(split, ""), line.where)
         stretches.append(speaker.stretch(path, start, end))
+    check_one_owner(stretches, [line.where for line in lines])
     return Corpus(to_rows(stretches), names, simulated=is_simulated(raw))
+
+
+def check_one_owner(stretches: list[Stretch], where: list[str]) -> None:
+    """Raises InputError for a recording of two classes, or for speech in it that is two speakers' at once.
+
+    Args:
+        stretches: of a table, one a line.
+        where: file and line of each.
+    """
+    files: dict[Path, list[tuple[float, float, str, int, str]]] = {}
+    for (speaker, label, _, path, start, end), line in zip(stretches, where, strict=True):
+        about = (start, math.inf if math.isnan(end) else end, speaker, label, line)
+        files.setdefault(Path(path).resolve(), []).append(about)
+    for file, listed in files.items():
+        latest: dict[str, tuple[float, str]] = {}  # of each speaker the stretch that ends last, and its line
+        for start, end, speaker, label, line in sorted(listed):
+            if label != listed[0][3]:
+                raise InputError(
+                    f"{file} is listed under two classes: {listed[0][4]}, and {line}; keep one, or cut the file in two"
+                )
+            for other, (until, other_line) in latest.items():
+                if other != speaker and start < until:
+                    raise InputError(
+                        f"{file} is listed under two speakers, {other} and {speaker}: {other_line}, and {line}; keep "
+                        "one, or give each start and end that do not overlap"
+                    )
+            latest[speaker] = max(latest.get(speaker, (0.0, "")), (end, line))

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from clsunbias.errors import InputError
 from clsunbias.files import atomic, sha256_of, write_json
-from clsunbias.speech.manifest import COLUMNS, Corpus, check_classes, check_speakers, relative
+from clsunbias.speech.manifest import COLUMNS, HASH, Corpus, check_classes, check_speakers, relative
 from clsunbias.speech.recordings import Recording, inspect
 from clsunbias.speech.segments import segment_count
 from clsunbias.splits import SPLITS, SplitPlan
@@ -23,10 +23,10 @@ OVERHANG = 1.0
 """Seconds that a stretch may reach beyond its recording, and is then cut off there; more means a truncated file."""
 
 
-def try_inspect(path: str, frame_rate: float) -> Recording | str:
-    """What a check found, or what is wrong."""
+def try_inspect(path: str, frame_rate: float) -> tuple[Recording, str] | str:
+    """What a check found and the hash of the content, or what is wrong."""
     try:
-        return inspect(Path(path), frame_rate)
+        return inspect(Path(path), frame_rate), sha256_of(Path(path))
     except InputError as error:
         return str(error)
 
@@ -34,7 +34,7 @@ def try_inspect(path: str, frame_rate: float) -> Recording | str:
 def check_recordings(
     rows: pd.DataFrame, frame_rate: float, skip_bad: bool
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """Rows with sample rates and ends filled in from the recordings, what was left out, and notes.
+    """Rows with sample rates, ends and hashes filled in from the recordings, what was left out, and notes.
 
     Raises:
         InputError: bad recordings (all are counted), unless they are to be left out.
@@ -45,7 +45,7 @@ def check_recordings(
     bar = track(found, "checking recordings", total=len(paths), console=Console(stderr=True), transient=True)
     results = dict(zip(paths, bar, strict=True))
     bad = {path: result for path, result in results.items() if isinstance(result, str)}
-    good = {path: result for path, result in results.items() if isinstance(result, Recording)}
+    good = {path: result[0] for path, result in results.items() if not isinstance(result, str)}
     length = rows["path"].map({path: result.seconds for path, result in good.items()})
     beyond = (rows["start"] >= length) | (rows["end"] > length + OVERHANG)
     for path, start, end in rows.loc[beyond, ["path", "start", "end"]].itertuples(index=False, name=None):
@@ -61,6 +61,7 @@ def check_recordings(
     rows = rows.assign(
         end=rows["end"].fillna(length).clip(upper=length),
         sample_rate=rows["path"].map({path: result.sample_rate for path, result in good.items()}),
+        **{HASH: rows["path"].map({path: results[path][1] for path in good})},
     )
     mixed = sum(result.channels > 1 for result in good.values())
     notes = [f"{mixed} recordings have several channels: they are mixed down to one"] if mixed else []
@@ -117,7 +118,8 @@ def prepare(
         frame_rate: rows per second of ``.npy`` features.
 
     Raises:
-        InputError: a speaker with two labels or in two splits, bad recordings, a split without one of the classes.
+        InputError: a speaker with two labels or in two splits, bad recordings, a split without one of the classes, or
+            an out that cannot be written.
     """
     plan = plan or SplitPlan()
     check_speakers(corpus.rows)
@@ -142,10 +144,13 @@ def prepare(
         "left_out": left_out,
         "splits": {**asdict(plan), "shares": list(corpus.shares)},
     }
-    with atomic(out / "manifest.csv") as temporary:
-        rows[list(COLUMNS)].to_csv(temporary, index=False)
-        summary["manifest_sha256"] = sha256_of(temporary)
-        write_json(out / "summary.json", summary)
+    try:
+        with atomic(out / "manifest.csv") as temporary:
+            rows[[*COLUMNS, HASH]].to_csv(temporary, index=False)
+            summary["manifest_sha256"] = sha256_of(temporary)
+            write_json(out / "summary.json", summary)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written ({error.strerror}): mend that or give another --out") from error
     return summary
 
 

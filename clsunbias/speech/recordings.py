@@ -1,6 +1,5 @@
 """Recordings: audio files, and ``.npy`` files of ready features, checked whole and read in stretches."""
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from clsunbias.errors import InputError
+from clsunbias.speech.promises import promised_bytes
 
 SILENCE = 1e-4
-"""Peak (of full scale, −80 dBFS) under which a whole recording counts as silent. MODMA's quiet ones peak near 0.01."""
+"""Peak (of full scale, −80 dBFS) under which a whole recording counts as silent, as it is used: mixed down to one
+channel, less its mean. MODMA's quiet ones peak near 0.01."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,14 @@ def inspect_audio(path: Path) -> Recording:
     """:func:`inspect` for audio."""
     import soundfile
 
-    peak, there = 0.0, 0
+    lowest, highest, total, there = np.inf, -np.inf, 0.0, 0
     try:
         with soundfile.SoundFile(path) as file:
             # Not file.blocks, which goes on to the promised length with what happens to lie in memory.
-            while len(block := file.read(1 << 18, dtype="float32")):
-                peak = np.maximum(peak, np.abs(block).max())  # once NaN, it stays so
-                there += len(block)
+            while len(block := file.read(1 << 18, dtype="float32", always_2d=True)):
+                mixed = block.mean(1)
+                lowest, highest = np.minimum(lowest, mixed.min()), np.maximum(highest, mixed.max())  # NaN stays so
+                total, there = total + mixed.sum(dtype=np.float64), there + len(block)
             rate, length, channels = file.samplerate, file.frames, file.channels
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise InputError(f"{path} is no audio that can be read: {error}") from error
@@ -79,30 +81,12 @@ def inspect_audio(path: Path) -> Recording:
     for promised, found, what in ((length, there, "samples"), (*promised_bytes(path), "bytes")):
         if promised > found:
             raise InputError(f"{path} is truncated: its header promises {promised} {what} of audio, {found} are there")
-    if not np.isfinite(peak):
+    if not np.isfinite([lowest, highest]).all():
         raise InputError(f"{path} holds NaN or infinite samples")
-    if peak < SILENCE:
-        raise InputError(f"{path} is silent: no sample exceeds {SILENCE} of full scale")
+    if max(highest - total / there, total / there - lowest) < SILENCE:
+        cancel = ", or its channels cancel each other: keep one" if channels > 1 else ""
+        raise InputError(f"{path} is silent: less its constant part no sample exceeds {SILENCE} of full scale{cancel}")
     return Recording(rate, length, channels)
-
-
-def promised_bytes(path: Path) -> tuple[int, int]:
-    """Bytes of audio that a WAV file's header promises, and those that are there; 0 for another format.
-
-    libsndfile reads a truncated file without a word, as far as it goes.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return 0, 0
-        while len(chunk := file.read(8)) == 8:
-            name, length = struct.unpack("<4sI", chunk)
-            if name == b"data":
-                # A recorder that was stopped hard leaves 0 or the largest number: then there is no promise.
-                return (0, 0) if length == 0xFFFFFFFF else (length, size - file.tell())
-            file.seek(length + length % 2, 1)
-    return 0, 0
 
 
 def read_stretches(path: Path, stretches: list[tuple[float, float]], rate: float) -> npt.NDArray[np.floating]:
