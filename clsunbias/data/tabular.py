@@ -55,6 +55,7 @@ class Tabular(DataModule):
         self.path = data_root(root) / path
         self.name = self.path.stem
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
+        self.named = [label, *(name for name in (split, group) if name), *ignore]
         self.classes = [str(name) for name in classes]
         self.missing = missing
         self.plan = plan or SplitPlan()
@@ -63,6 +64,19 @@ class Tabular(DataModule):
     def source(self) -> Path:
         return self.path
 
+    def describe(self) -> None:
+        self.class_names = tuple(self.classes)
+        if not self.classes:
+            self.class_names = order_classes(cells(self.table(), self.label, self.path), (), self.path)
+
+    def table(self) -> pd.DataFrame:
+        """The file's cells as text; every column that is named is there."""
+        frame = read_table(self.path)
+        for name in self.named:
+            if name not in frame:
+                raise InputError(f"{self.path} has no column {name!r}; it has {', '.join(map(repr, frame))}")
+        return frame
+
     def load(self) -> dict[str, Split]:
         """Reads the file.
 
@@ -70,7 +84,7 @@ class Tabular(DataModule):
             InputError: a file that is no table; a column that is not there; a feature that is no number or missing;
                 a label, group or split that is empty, unknown or contradicts itself; too few rows of a class to split.
         """
-        frame = read_table(self.path)
+        frame = self.table()
         self.features = self.feature_columns(frame)
         values = numbers(frame[self.features], self.path, self.missing == "refuse")
         rows = self.roles(frame)
@@ -85,13 +99,9 @@ class Tabular(DataModule):
 
     def feature_columns(self, frame: pd.DataFrame) -> list[str]:
         """Names of the features, in the order of the table."""
-        named = [self.label, *(name for name in (self.split, self.group) if name), *self.ignore]
-        for name in named:
-            if name not in frame:
-                raise InputError(f"{self.path} has no column {name!r}; it has {', '.join(map(repr, frame))}")
-        features = [str(name) for name in frame if name not in named]
+        features = [str(name) for name in frame if name not in self.named]
         if not features:
-            raise InputError(f"{self.path} has no column of features beside {', '.join(map(repr, named))}")
+            raise InputError(f"{self.path} has no column of features beside {', '.join(map(repr, self.named))}")
         return features
 
     def standardise(self, values: pd.DataFrame) -> torch.Tensor:
