@@ -18,6 +18,12 @@ SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "va
 """What a table may call each split."""
 
 
+def listed(texts: Iterable[str]) -> str:
+    """The first five, and how many more there are."""
+    shown = list(texts)
+    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
+
+
 @dataclass(frozen=True)
 class SplitPlan:
     """How groups without a split get one. No group (a speaker, a patient, a row that stands alone) is ever in two.

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clsunbias.__main__ import main
+from clsunbias.data import Tabular
+from clsunbias.errors import InputError
 from tests.fakes import table_of
 from tests.pages import records, report
 from tests.test_cli import CONFIGS
@@ -44,3 +47,65 @@ def test_a_report_of_named_classes_without_the_table(tmp_path: Path, monkeypatch
     assert fitted(tmp_path, "--data.classes", json.dumps(["well", "ill"])) == 0
     assert report(tmp_path / "run", tmp_path / "page.html") == 0
     assert records(tmp_path / "page.html")["datasets"][0]["classes"] == ["well", "ill"]
+
+
+def rows_of(header: str, *more: str) -> str:
+    """A table of 40 rows below a header: a feature, a label and more cells, which may hold the row or the label."""
+    random = np.random.default_rng(0)
+    cells = ("{2:.3f}", "{1}", *more)
+    lines = [[cell.format(row, row // 20, random.normal()) for cell in cells] for row in range(40)]
+    return "\n".join([header, *map(",".join, lines)]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "ignore", "part"),
+    [
+        (rows_of("x,label,", "{0}"), "Unnamed: 2", "without a name: 'Unnamed: 2'"),
+        (rows_of("x,label,Unnamed: 0", "{0}"), "Unnamed: 0", "without a name: 'Unnamed: 0'"),
+        (rows_of("x,label,label", "{1}"), "label.1", "of the same name: 'label' (again as 'label.1')"),
+        (rows_of("x,label,x", "{0}"), "x.1", "of the same name: 'x' (again as 'x.1')"),
+    ],
+)
+def test_columns_that_pandas_names(content: str, ignore: str, part: str, tmp_path: Path) -> None:
+    """None is a feature before somebody has looked; to leave it out is enough."""
+    path = tmp_path / "table.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"data\.ignore") as caught:
+        Tabular(path, "label").load()
+    assert part in str(caught.value)
+    assert Tabular(path, "label", ignore=[ignore]).load()["train"].x[:].shape == (24, 1)
+
+
+def test_new_rows_with_a_feature_twice(tmp_path: Path) -> None:
+    """Which one is meant, nobody knows; other columns may be anything."""
+    (tmp_path / "table.csv").write_text(rows_of("x,label"))
+    data = Tabular(tmp_path / "table.csv", "label")
+    (tmp_path / "new.csv").write_text(",x,y,y\n0,1,2,3\n")
+    assert len(data.read(tmp_path / "new.csv")) == 1
+    (tmp_path / "new.csv").write_text("x,x\n1,2\n")
+    with pytest.raises(InputError, match=r"new\.csv has columns of the same name: 'x' \(again"):
+        data.read(tmp_path / "new.csv")
+
+
+def test_a_table_without_a_header(tmp_path: Path) -> None:
+    """Numbers are no names, unless they count the columns as pandas does."""
+    path = tmp_path / "table.csv"
+    path.write_text(rows_of("1.5,0"))
+    with pytest.raises(InputError, match="has no header, but numbers in its first row"):
+        Tabular(path, "0").load()
+    path.write_text(rows_of("0,1"))
+    assert Tabular(path, "1").load()["train"].target.sum() == 12
+
+
+@pytest.mark.parametrize("cell", ["{1}", "-{1}.5"])
+def test_a_feature_that_tells_the_classes_apart(cell: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is said in one line, by name, and trained on."""
+    path = tmp_path / "table.csv"
+    path.write_text(rows_of("x,label,after", cell))
+    Tabular(path, "label").setup("fit")
+    err = capfd.readouterr().err
+    assert err.startswith(f"clsunbias: warning: {path}: 'after' alone tells the classes of the training rows apart")
+    assert err.count("\n") == 1
+    Tabular(path, "label", ignore=["after"]).setup("fit")
+    Tabular(path, "label").setup("predict")
+    assert not capfd.readouterr().err

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from clsunbias.data.base import DataModule, Split
-from clsunbias.data.table import cells, fit_scaler, numbers, read_table
+from clsunbias.data.table import cells, check_names, fit_scaler, numbers, read_table, warn_of_telling
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
@@ -20,8 +20,9 @@ from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
 class Tabular(DataModule):
     """A table of one's own: a CSV file with a header, a row for each measurement, and a column of labels.
 
-    Every column that is not named here is a feature: a number, standardised by mean and standard deviation of the
-    training rows (a column that does not vary there becomes 0). Empty cells, NA, NaN and ``?`` are missing.
+    Every column that is not named here is a feature, with a name of its own: a number, standardised by mean and
+    standard deviation of the training rows (a column that does not vary there becomes 0). Empty cells, NA,
+    NaN and ``?`` are missing.
 
     Args:
         path: the file, absolute or relative to root; its name without suffix is the data set's.
@@ -97,11 +98,19 @@ class Tabular(DataModule):
             splits[name] = Split(x[at], target, self.units(rows["group"].iloc[at], target, at + 1))
         return splits
 
+    def setup(self, stage: str) -> None:
+        fresh = not self.splits
+        super().setup(stage)
+        if fresh and stage == "fit":
+            train = self.splits["train"]
+            warn_of_telling(train.x[:].numpy(), train.target.numpy(), self.features, self.path)
+
     def feature_columns(self, frame: pd.DataFrame) -> list[str]:
         """Names of the features, in the order of the table."""
         features = [str(name) for name in frame if name not in self.named]
         if not features:
             raise InputError(f"{self.path} has no column of features beside {', '.join(map(repr, self.named))}")
+        check_names(frame, features, self.path)
         return features
 
     def standardise(self, values: pd.DataFrame) -> torch.Tensor:
@@ -163,6 +172,8 @@ class Tabular(DataModule):
         absent = [name for name in self.features if name not in frame]
         if absent:
             raise InputError(f"{path} lacks {', '.join(map(repr, absent))}, with which the model was trained")
+        header = frame.attrs["header"].items()
+        check_names(frame, [name for name, text in header if text in self.features and name not in self.ignore], path)
         x = self.standardise(numbers(frame[self.features], path, self.missing == "refuse"))
         target = torch.zeros(len(frame), dtype=torch.int64)
         row = np.arange(1, len(frame) + 1)
