@@ -109,3 +109,27 @@ def test_a_feature_that_tells_the_classes_apart(cell: str, tmp_path: Path, capfd
     Tabular(path, "label", ignore=["after"]).setup("fit")
     Tabular(path, "label").setup("predict")
     assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["None", "NA", "null", "n/a", "nan", "?"])
+def test_labels_groups_and_splits_are_as_written(text: str, tmp_path: Path) -> None:
+    """Such a text is a class or a patient, and no split; in a feature it is missing."""
+    path = tmp_path / "table.csv"
+    each = [(part, row) for part in ("train", "val", "test") for row in (1, 2)]
+    lines = [f"{part}{row},{text if row % 2 else 'ill'},{part},{row}" for part, row in each]
+    content = "\n".join(["who,label,part,x", *lines]) + "\n"
+    path.write_text(content.replace("test1,", f"{text},"))
+    data = Tabular(path, "label", classes=[text, "ill"], split="part", group="who")
+    data.setup("test")
+    assert data.splits["test"].units[0].names == [text, "test2"]
+    assert data.splits["test"].target.tolist() == [0, 1]
+    assert data.read(path).units[0].names == ["train1", "train2", "val1", "val2", text, "test2"]
+    path.write_text(content.replace("test,1", f"{text},1"))
+    with pytest.raises(InputError, match="is none of train"):
+        Tabular(path, "label", split="part", ignore=["who"]).load()
+    path.write_text(content.replace("test,1", f"test,{text}"))
+    with pytest.raises(InputError, match=r"missing cells in 'x' \(1 of 6 rows\)"):
+        Tabular(path, "label", split="part", ignore=["who"]).load()
+    path.write_text(content.replace("ill,test", " ,test"))
+    with pytest.raises(InputError, match="label is empty in row 6"):
+        Tabular(path, "label", split="part", ignore=["who"]).load()

@@ -4,6 +4,7 @@ import math
 import re
 import sys
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,8 @@ TELLING = 0.99
 """AUROC from which on a feature alone is said to tell two classes apart."""
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """All cells as text, missing ones as NaN.
+def read_table(path: Path, as_written: Collection[str] = ()) -> pd.DataFrame:
+    """All cells as text, missing ones as NaN; in the columns as_written none but empty cells are missing.
 
     Raises:
         InputError: the file is missing, holds no rows, or is no CSV file.
@@ -37,6 +38,8 @@ def read_table(path: Path) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows longer than the header, else cut short
             frame: pd.DataFrame = pd.read_csv(path, na_values=["?"], **FORMAT)
+            written = [name for name in dict.fromkeys(as_written) if name in frame]
+            frame[written] = pd.read_csv(path, usecols=written, keep_default_na=False, **FORMAT)[written]
             header = pd.read_csv(path, header=None, nrows=1, keep_default_na=False, **FORMAT).iloc[0].tolist()
     except (ValueError, pd.errors.ParserWarning) as error:  # pandas' own errors, and those of the encoding
         raise InputError(f"{path} is no CSV file with a header, commas and UTF-8: {str(error).strip()}") from error

@@ -22,7 +22,7 @@ class Tabular(DataModule):
 
     Every column that is not named here is a feature, with a name of its own: a number, standardised by mean and
     standard deviation of the training rows (a column that does not vary there becomes 0). Empty cells, NA,
-    NaN and ``?`` are missing.
+    NaN and ``?`` are missing there; labels, splits and groups are as written, such as None.
 
     Args:
         path: the file, absolute or relative to root; its name without suffix is the data set's.
@@ -56,7 +56,8 @@ class Tabular(DataModule):
         self.path = data_root(root) / path
         self.name = self.path.stem
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
-        self.named = [label, *(name for name in (split, group) if name), *ignore]
+        self.roles_in_table = [label, *(name for name in (split, group) if name)]
+        self.named = [*self.roles_in_table, *ignore]
         self.classes = [str(name) for name in classes]
         self.missing = missing
         self.plan = plan or SplitPlan()
@@ -72,7 +73,7 @@ class Tabular(DataModule):
 
     def table(self) -> pd.DataFrame:
         """The file's cells as text; every column that is named is there."""
-        frame = read_table(self.path)
+        frame = read_table(self.path, self.roles_in_table)
         for name in self.named:
             if name not in frame:
                 raise InputError(f"{self.path} has no column {name!r}; it has {', '.join(map(repr, frame))}")
@@ -168,7 +169,7 @@ class Tabular(DataModule):
             InputError: a column is not there, or a feature is no number or missing.
         """
         self.setup("predict")
-        frame = read_table(path)
+        frame = read_table(path, self.roles_in_table)
         absent = [name for name in self.features if name not in frame]
         if absent:
             raise InputError(f"{path} lacks {', '.join(map(repr, absent))}, with which the model was trained")
