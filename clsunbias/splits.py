@@ -4,6 +4,7 @@ Shared by tables and speech corpora. It stands outside :mod:`clsunbias.data` bec
 preparing a corpus does not.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -105,12 +106,36 @@ def order_classes(labels: Iterable[str], classes: Sequence[str], path: Path) -> 
     """Classes as given, else the different labels of a file, by size if all are numbers, else by the alphabet.
 
     Raises:
-        InputError: fewer than two classes, or one of them given twice.
+        InputError: fewer than two classes, one of them given twice, or labels that differ in nothing but spelling.
     """
-    names = tuple(classes or sorted(set(labels)))
+    names = tuple(classes or in_order(set(labels)))
     if not classes:
-        with suppress(ValueError):  # of labels that are no numbers
-            names = tuple(sorted(names, key=float))
+        check_spelling(names, path)
     if len(names) < 2 or len(set(names)) < len(names):
-        raise InputError(f"{path}: there must be two classes or more, each once; they are: {', '.join(names)}")
+        raise InputError(f"{path}: there must be two classes or more, each once; they are: {listed(names)}")
     return names
+
+
+def in_order(labels: Iterable[str]) -> list[str]:
+    """Labels by size if all are numbers, else by the alphabet."""
+    found = sorted(labels)
+    with suppress(ValueError):  # of labels that are no numbers
+        size = {label: float(label) for label in found}
+        return sorted(found, key=size.__getitem__) if all(map(math.isfinite, size.values())) else found
+    return found
+
+
+def check_spelling(labels: Iterable[str], path: Path) -> None:
+    """Raises InputError with labels that are equal but for case, blanks or the digits of the same number."""
+    spellings: dict[str, list[str]] = {}
+    for label in labels:
+        plain = " ".join(label.casefold().split())
+        with suppress(ValueError):  # of labels that are no numbers
+            plain = str(float(plain))
+        spellings.setdefault(plain, []).append(label)
+    twins = [" and ".join(map(repr, same)) for same in spellings.values() if len(same) > 1]
+    if twins:
+        raise InputError(
+            f"{path} spells what may be one class in several ways: {listed(twins)}; write each in one way, or, if they "
+            "are different classes, name every one of them (data.classes, or --classes of prepare)"
+        )

@@ -9,6 +9,7 @@ import pytest
 from clsunbias.__main__ import main
 from clsunbias.data import Tabular
 from clsunbias.errors import InputError
+from clsunbias.speech import own_recordings
 from tests.fakes import table_of
 from tests.pages import records, report
 from tests.test_cli import CONFIGS
@@ -133,3 +134,24 @@ def test_labels_groups_and_splits_are_as_written(text: str, tmp_path: Path) -> N
     path.write_text(content.replace("ill,test", " ,test"))
     with pytest.raises(InputError, match="label is empty in row 6"):
         Tabular(path, "label", split="part", ignore=["who"]).load()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["benign", "Benign", "malignant"], "'Benign' and 'benign';"),
+        (["0", "0.0", "1", "1.0"], "'0' and '0.0', '1' and '1.0';"),
+        (["on  call", "on call", "off"], "'on  call' and 'on call';"),
+    ],
+)
+def test_one_class_in_several_spellings(labels: list[str], said: str, tmp_path: Path) -> None:
+    """It is refused with the spellings, in a table and in a list of recordings, unless each is named as a class."""
+    path = tmp_path / "table.csv"
+    path.write_text("label,x\n" + "".join(f"{label},{row}\n" for label in labels for row in range(10)))
+    with pytest.raises(InputError, match="what may be one class in several ways") as caught:
+        Tabular(path, "label").load()
+    assert said in str(caught.value)
+    Tabular(path, "label", classes=labels).load()
+    (tmp_path / "recordings.csv").write_text("path,speaker,label\n" + "".join(f"a,b,{label}\n" for label in labels))
+    with pytest.raises(InputError, match="what may be one class in several ways"):
+        own_recordings.read(tmp_path)
