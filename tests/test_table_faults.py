@@ -13,6 +13,7 @@ from clsunbias.speech import own_recordings
 from tests.fakes import table_of
 from tests.pages import records, report
 from tests.test_cli import CONFIGS
+from tests.test_errors import fails
 
 
 def fitted(folder: Path, *options: str) -> int:
@@ -155,3 +156,24 @@ def test_one_class_in_several_spellings(labels: list[str], said: str, tmp_path: 
     (tmp_path / "recordings.csv").write_text("path,speaker,label\n" + "".join(f"a,b,{label}\n" for label in labels))
     with pytest.raises(InputError, match="what may be one class in several ways"):
         own_recordings.read(tmp_path)
+
+
+@pytest.mark.parametrize("words", [("No", "Yes"), ("no", "yes"), ("False", "True"), ("off", "ON")])
+def test_yes_and_no_are_classes(words: tuple[str, str], tmp_path: Path) -> None:
+    """Without quotes, in either order, in a run, its card and what is read again of its config."""
+    table = table_of(60, 3)
+    table.assign(label=table["label"].map(dict(enumerate(words)))).to_csv(tmp_path / "my_table.csv", index=False)
+    assert fitted(tmp_path, "--data.classes", f"[{words[1]}, {words[0]}]") == 0
+    assert f"| split | units | {words[1]} | {words[0]} |" in (tmp_path / "run" / "MODEL_CARD.md").read_text()
+    assert main(["test", "--config", str(tmp_path / "run" / "config.yaml")]) == 0
+
+
+def test_truth_values_that_are_no_labels(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One message says to quote them, whether labels have none or two such words."""
+    table = table_of(60, 3)
+    table.to_csv(tmp_path / "my_table.csv", index=False)
+    options = ["fit", "--config", str(CONFIGS / "tabular.yaml"), "--data.root", str(tmp_path)]
+    options += ["--out", str(tmp_path / "run"), "--data.classes", "[No, Yes]"]
+    fails(options, capfd, "False to YAML", "hold none of no, false, off", "put the classes in quotes")
+    table.assign(label=["no", "No", "yes"] * 20).to_csv(tmp_path / "my_table.csv", index=False)
+    fails(options, capfd, "labels hold 'No', 'no'", "put the classes in quotes")

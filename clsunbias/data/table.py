@@ -4,7 +4,7 @@ import math
 import re
 import sys
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 FORMAT: dict[str, Any] = {"dtype": str, "skipinitialspace": True, "index_col": False, "encoding": "utf-8-sig"}
 """How a CSV file is read: all cells as text."""
+
+WORDS = {True: ("yes", "true", "on"), False: ("no", "false", "off")}
+"""What YAML takes for a truth value, in any case, unless it is quoted."""
 
 TELLING = 0.99
 """AUROC from which on a feature alone is said to tell two classes apart."""
@@ -103,6 +106,21 @@ def cells(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
             f"{path}: {column} is empty in row {', '.join(empty[:5])}{more} (counted from 1 below the header)"
         )
     return found
+
+
+def as_labelled(classes: Sequence[str | float | bool], labels: Iterable[str], path: Path) -> list[str]:
+    """Classes as texts; those that YAML made truth values as the labels spell them, else InputError."""
+    texts = []
+    for name in classes:
+        meant = [label for label in sorted(set(labels)) if isinstance(name, bool) and label.lower() in WORDS[name]]
+        if isinstance(name, bool) and len(meant) != 1:
+            found = listed(map(repr, meant)) or f"none of {', '.join(WORDS[name])}"
+            raise InputError(
+                f"{path}: a class that is {name} to YAML is a label such as {WORDS[name][0]}, but labels hold {found}; "
+                'put the classes in quotes, as the table spells them: data.classes \'["No", "Yes"]\''
+            )
+        texts.append(meant[0] if isinstance(name, bool) else str(name))
+    return texts
 
 
 def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from clsunbias.data.base import DataModule, Split
-from clsunbias.data.table import cells, check_names, fit_scaler, numbers, read_table, warn_of_telling
+from clsunbias.data.table import as_labelled, cells, check_names, fit_scaler, numbers, read_table, warn_of_telling
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
@@ -28,7 +28,8 @@ class Tabular(DataModule):
         path: the file, absolute or relative to root; its name without suffix is the data set's.
         label: column of the class.
         root: folder of the file; default $CLSUNBIAS_DATA, else ``data``.
-        classes: labels in the order of the classes, the negative one first; default all labels, sorted.
+        classes: labels in the order of the classes, the negative one first; default all labels, sorted. Yes and no,
+            on and off, true and false need no quotes.
         split: column that says train, val (also valid, validation or dev) or test; rows where it is empty are drawn
             by the plan. None has all rows drawn.
         group: column of what rows belong to, such as a patient: it is drawn into one split as a whole, and results
@@ -44,7 +45,7 @@ class Tabular(DataModule):
         path: Path,
         label: str,
         root: Path | None = None,
-        classes: Sequence[str | int | float] = (),
+        classes: Sequence[str | int | float | bool] = (),
         split: str | None = None,
         group: str | None = None,
         ignore: Sequence[str] = (),
@@ -58,7 +59,7 @@ class Tabular(DataModule):
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
         self.roles_in_table = [label, *(name for name in (split, group) if name)]
         self.named = [*self.roles_in_table, *ignore]
-        self.classes = [str(name) for name in classes]
+        self.classes = list(classes)
         self.missing = missing
         self.plan = plan or SplitPlan()
 
@@ -67,9 +68,10 @@ class Tabular(DataModule):
         return self.path
 
     def describe(self) -> None:
-        self.class_names = tuple(self.classes)
-        if not self.classes:
-            self.class_names = order_classes(cells(self.table(), self.label, self.path), (), self.path)
+        self.class_names = tuple(map(str, self.classes))
+        if not self.classes or any(isinstance(name, bool) for name in self.classes):
+            labels = cells(self.table(), self.label, self.path)
+            self.class_names = order_classes(labels, as_labelled(self.classes, labels, self.path), self.path)
 
     def table(self) -> pd.DataFrame:
         """The file's cells as text; every column that is named is there."""
@@ -121,7 +123,7 @@ class Tabular(DataModule):
     def roles(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Of each row: ``group`` (its own, or its number), ``label`` (number of the class) and ``split``."""
         labels = cells(frame, self.label, self.path)
-        self.class_names = names = order_classes(labels, self.classes, self.path)
+        self.class_names = names = order_classes(labels, as_labelled(self.classes, labels, self.path), self.path)
         unknown = sorted(set(labels) - set(names))
         if unknown:
             raise InputError(
