@@ -76,8 +76,9 @@ class SplitPlan:
         try:
             held_out = self.draw(undecided, shares, has_test=bool((groups["split"] == "test").any()))
         except ValueError as error:
-            counts = undecided.value_counts().to_dict()
-            raise InputError(f"{len(undecided)} {of} (by class: {counts}) cannot be split so: {error}") from error
+            reason = str(error).partition(" Classes with too few members")[0]  # which are all listed there
+            counts = listed(f"{label}: {count}" for label, count in undecided.value_counts().items())
+            raise InputError(f"{len(undecided)} {of} (by class: {{{counts}}}) cannot be split so: {reason}") from error
         split_of = {group: split for split, part in held_out.items() for group in part}
         return rows["split"].where(rows["split"] != "", rows["group"].map(split_of).fillna("train"))
 

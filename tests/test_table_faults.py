@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -177,3 +178,30 @@ def test_truth_values_that_are_no_labels(tmp_path: Path, capfd: pytest.CaptureFi
     fails(options, capfd, "False to YAML", "hold none of no, false, off", "put the classes in quotes")
     table.assign(label=["no", "No", "yes"] * 20).to_csv(tmp_path / "my_table.csv", index=False)
     fails(options, capfd, "labels hold 'No', 'no'", "put the classes in quotes")
+
+
+@pytest.mark.parametrize(
+    ("cell", "settings"),
+    [
+        ("1", {"label": "Label"}),
+        ("1", {"ignore": [f"x{at}" for at in range(40)]}),
+        ("a", {}),
+        ("", {}),
+        ("", {"missing": "median"}),
+        ("1", {"label": "x0"}),
+        ("1", {"label": "who"}),
+        ("1", {"label": "who", "classes": ["a", "b"]}),
+        ("1", {"group": "none"}),
+    ],
+)
+def test_lists_in_messages_end(cell: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    """However wide or long a table is."""
+    lines = [",".join([str(row % 2), f"p{row}", *[cell] * 40]) for row in range(50)]
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join([",".join(["label", "who", *(f"x{at}" for at in range(40))]), *lines]))
+    ignore = {} if settings.get("label") == "who" else {"ignore": ["who", *settings.pop("ignore", [])]}
+    with pytest.raises(InputError) as caught:
+        Tabular(path, **{"label": "label", **ignore, **settings}).load()
+    message = str(caught.value).replace(str(path), "")
+    assert "more" in message or settings.get("label") == "x0"
+    assert message.count(",") < 12, message

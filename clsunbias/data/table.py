@@ -101,10 +101,7 @@ def cells(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
     found = found.mask(found == "")
     empty = [str(row) for row in np.flatnonzero(found.isna()) + 1]
     if empty:
-        more = ", …" if len(empty) > 5 else ""
-        raise InputError(
-            f"{path}: {column} is empty in row {', '.join(empty[:5])}{more} (counted from 1 below the header)"
-        )
+        raise InputError(f"{path}: {column} is empty in row {listed(empty)} (counted from 1 below the header)")
     return found
 
 
@@ -136,12 +133,12 @@ def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFra
     ]
     if shown:
         raise InputError(
-            f"{path} has cells that are no numbers in {', '.join(shown)}; make categories columns of 0 and 1 "
+            f"{path} has cells that are no numbers in {listed(shown)}; make categories columns of 0 and 1 "
             "(pandas.get_dummies does), or leave the columns out with data.ignore"
         )
     missing = values.isna().sum()
     if refuse_missing and missing.any():
-        which = ", ".join(f"{name!r} ({count} of {len(values)} rows)" for name, count in missing.items() if count)
+        which = listed(f"{name!r} ({count} of {len(values)} rows)" for name, count in missing.items() if count)
         raise InputError(
             f"{path} has missing cells in {which}; fill them in, leave the columns out with data.ignore, or set "
             "data.missing to median"
@@ -161,6 +158,6 @@ def fit_scaler(train: pd.DataFrame, path: Path) -> "Pipeline":
 
     empty = train.columns[train.isna().all()]
     if len(empty):
-        names = ", ".join(map(repr, empty))
+        names = listed(map(repr, empty))
         raise InputError(f"{path}: no training row has {names}, so there is no median; name it in data.ignore")
     return make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(train)

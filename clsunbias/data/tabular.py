@@ -14,7 +14,7 @@ from clsunbias.data.table import as_labelled, cells, check_names, fit_scaler, nu
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
-from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
+from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, listed, order_classes
 
 
 class Tabular(DataModule):
@@ -78,7 +78,7 @@ class Tabular(DataModule):
         frame = read_table(self.path, self.roles_in_table)
         for name in self.named:
             if name not in frame:
-                raise InputError(f"{self.path} has no column {name!r}; it has {', '.join(map(repr, frame))}")
+                raise InputError(f"{self.path} has no column {name!r}; it has {listed(map(repr, frame))}")
         return frame
 
     def load(self) -> dict[str, Split]:
@@ -112,7 +112,7 @@ class Tabular(DataModule):
         """Names of the features, in the order of the table."""
         features = [str(name) for name in frame if name not in self.named]
         if not features:
-            raise InputError(f"{self.path} has no column of features beside {', '.join(map(repr, self.named))}")
+            raise InputError(f"{self.path} has no column of features beside {listed(map(repr, self.named))}")
         check_names(frame, features, self.path)
         return features
 
@@ -127,8 +127,8 @@ class Tabular(DataModule):
         unknown = sorted(set(labels) - set(names))
         if unknown:
             raise InputError(
-                f"{self.path}: {self.label} is {', '.join(map(repr, unknown[:5]))} in some rows, none of the classes "
-                f"{', '.join(map(repr, names))}; name every class in data.classes, or take those rows out"
+                f"{self.path}: {self.label} is {listed(map(repr, unknown))} in some rows, none of the classes "
+                f"{listed(map(repr, names))}; name every class in data.classes, or take those rows out"
             )
         rows = pd.DataFrame({"label": labels.map(names.index).astype(int), "split": self.given_splits(frame)})
         rows["group"] = cells(frame, self.group, self.path) if self.group else np.arange(1, len(frame) + 1)
@@ -174,7 +174,7 @@ class Tabular(DataModule):
         frame = read_table(path, self.roles_in_table)
         absent = [name for name in self.features if name not in frame]
         if absent:
-            raise InputError(f"{path} lacks {', '.join(map(repr, absent))}, with which the model was trained")
+            raise InputError(f"{path} lacks {listed(map(repr, absent))}, with which the model was trained")
         header = frame.attrs["header"].items()
         check_names(frame, [name for name, text in header if text in self.features and name not in self.ignore], path)
         x = self.standardise(numbers(frame[self.features], path, self.missing == "refuse"))
