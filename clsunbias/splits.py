@@ -57,7 +57,11 @@ class SplitPlan:
             raise InputError("give shares for val and test, or folds, not both")
 
     def assign(
-        self, rows: pd.DataFrame, shares: tuple[float, float] = (0.2, 0.2), of: str = "groups"
+        self,
+        rows: pd.DataFrame,
+        shares: tuple[float, float] = (0.2, 0.2),
+        of: str = "groups",
+        classes: Sequence[str] = (),
     ) -> "pd.Series[str]":
         """The split of each row: its own, or else the one drawn for its group.
 
@@ -65,6 +69,8 @@ class SplitPlan:
             rows: ``group``, ``label`` and ``split`` (empty where undecided); a group's rows agree in both.
             shares: of ``val`` and ``test`` where the plan names none.
             of: what an error calls the groups.
+            classes: name of each label, so that the order in which they are numbered changes no draw; if there are
+                none, it does.
 
         Raises:
             InputError: too few groups of a class.
@@ -73,11 +79,14 @@ class SplitPlan:
         undecided = groups.loc[groups["split"] == "", "label"].sort_index()
         if undecided.empty:
             return rows["split"]
+        ranks = {classes.index(name): rank for rank, name in enumerate(in_order(classes))}
         try:
-            held_out = self.draw(undecided, shares, has_test=bool((groups["split"] == "test").any()))
+            labels = undecided.map(ranks) if classes else undecided
+            held_out = self.draw(labels, shares, has_test=bool((groups["split"] == "test").any()))
         except ValueError as error:
             reason = str(error).partition(" Classes with too few members")[0]  # which are all listed there
-            counts = listed(f"{label}: {count}" for label, count in undecided.value_counts().items())
+            named = undecided.map(dict(enumerate(classes))) if classes else undecided
+            counts = listed(f"{label}: {count}" for label, count in named.value_counts().items())
             raise InputError(f"{len(undecided)} {of} (by class: {{{counts}}}) cannot be split so: {reason}") from error
         split_of = {group: split for split, part in held_out.items() for group in part}
         return rows["split"].where(rows["split"] != "", rows["group"].map(split_of).fillna("train"))

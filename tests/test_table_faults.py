@@ -1,16 +1,19 @@
 """What a table of one's own may hold that nobody meant: each is refused or said, by name."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from clsunbias.__main__ import main
 from clsunbias.data import Tabular
 from clsunbias.errors import InputError
 from clsunbias.speech import own_recordings
+from clsunbias.splits import SplitPlan
 from tests.fakes import table_of
 from tests.pages import records, report
 from tests.test_cli import CONFIGS
@@ -205,3 +208,18 @@ def test_lists_in_messages_end(cell: str, settings: dict[str, Any], tmp_path: Pa
     message = str(caught.value).replace(str(path), "")
     assert "more" in message or settings.get("label") == "x0"
     assert message.count(",") < 12, message
+
+
+@pytest.mark.parametrize("folds", [0, 4])
+@pytest.mark.parametrize("names", [("9", "10", "11"), ("a", "b", "c")])
+def test_the_order_of_classes_moves_no_row(names: tuple[str, ...], folds: int, tmp_path: Path) -> None:
+    """Splits are those of the sorted classes, whichever is named first; sorted ones are drawn as their numbers are."""
+    path, plan = tmp_path / "table.csv", SplitPlan(folds=folds)
+    label = pd.Series(np.random.default_rng(1).integers(0, 3, 70))
+    pd.DataFrame({"x": np.arange(70), "label": [names[at] for at in label]}).to_csv(path, index=False)
+    rows = pd.DataFrame({"group": np.arange(1, 71), "label": label, "split": ""})
+    drawn = plan.assign(rows)
+    expected = {split: [str(at + 1) for at in np.flatnonzero(drawn == split)] for split in ("train", "val", "test")}
+    for classes in ((), *itertools.permutations(names)):
+        splits = Tabular(path, "label", classes=classes, plan=plan).load()
+        assert {name: list(split.units[0].names or ()) for name, split in splits.items()} == expected

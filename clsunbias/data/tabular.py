@@ -136,7 +136,7 @@ class Tabular(DataModule):
             torn = rows.groupby("group")[what].nunique()
             if (torn > 1).any():
                 raise InputError(f"{self.path}: {self.group} {torn.idxmax()!r} has rows with more than one {what}")
-        rows["split"] = self.plan.assign(rows, of=f"{'groups' if self.group else 'rows'} of {self.path}")
+        rows["split"] = self.plan.assign(rows, of=f"{'groups' if self.group else 'rows'} of {self.path}", classes=names)
         for name in SPLITS:
             if name not in set(rows["split"]):
                 raise InputError(
