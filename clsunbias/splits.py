@@ -4,6 +4,7 @@ Shared by tables and speech corpora. It stands outside :mod:`clsunbias.data` bec
 preparing a corpus does not.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ from clsunbias.errors import InputError
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
 """What a table may call each split."""
+
+
+def listed(texts: Iterable[str]) -> str:
+    """The first five, and how many more there are."""
+    shown = list(texts)
+    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,11 @@ class SplitPlan:
             raise InputError("give shares for val and test, or folds, not both")
 
     def assign(
-        self, rows: pd.DataFrame, shares: tuple[float, float] = (0.2, 0.2), of: str = "groups"
+        self,
+        rows: pd.DataFrame,
+        shares: tuple[float, float] = (0.2, 0.2),
+        of: str = "groups",
+        classes: Sequence[str] = (),
     ) -> "pd.Series[str]":
         """The split of each row: its own, or else the one drawn for its group.
 
@@ -58,6 +69,8 @@ class SplitPlan:
             rows: ``group``, ``label`` and ``split`` (empty where undecided); a group's rows agree in both.
             shares: of ``val`` and ``test`` where the plan names none.
             of: what an error calls the groups.
+            classes: name of each label, so that the order in which they are numbered changes no draw; if there are
+                none, it does.
 
         Raises:
             InputError: too few groups of a class.
@@ -66,11 +79,15 @@ class SplitPlan:
         undecided = groups.loc[groups["split"] == "", "label"].sort_index()
         if undecided.empty:
             return rows["split"]
+        ranks = {classes.index(name): rank for rank, name in enumerate(in_order(classes))}
         try:
-            held_out = self.draw(undecided, shares, has_test=bool((groups["split"] == "test").any()))
+            labels = undecided.map(ranks) if classes else undecided
+            held_out = self.draw(labels, shares, has_test=bool((groups["split"] == "test").any()))
         except ValueError as error:
-            counts = undecided.value_counts().to_dict()
-            raise InputError(f"{len(undecided)} {of} (by class: {counts}) cannot be split so: {error}") from error
+            reason = str(error).partition(" Classes with too few members")[0]  # which are all listed there
+            named = undecided.map(dict(enumerate(classes))) if classes else undecided
+            counts = listed(f"{label}: {count}" for label, count in named.value_counts().items())
+            raise InputError(f"{len(undecided)} {of} (by class: {{{counts}}}) cannot be split so: {reason}") from error
         split_of = {group: split for split, part in held_out.items() for group in part}
         return rows["split"].where(rows["split"] != "", rows["group"].map(split_of).fillna("train"))
 
@@ -99,12 +116,36 @@ def order_classes(labels: Iterable[str], classes: Sequence[str], path: Path) -> 
     """Classes as given, else the different labels of a file, by size if all are numbers, else by the alphabet.
 
     Raises:
-        InputError: fewer than two classes, or one of them given twice.
+        InputError: fewer than two classes, one of them given twice, or labels that differ in nothing but spelling.
     """
-    names = tuple(classes or sorted(set(labels)))
+    names = tuple(classes or in_order(set(labels)))
     if not classes:
-        with suppress(ValueError):  # of labels that are no numbers
-            names = tuple(sorted(names, key=float))
+        check_spelling(names, path)
     if len(names) < 2 or len(set(names)) < len(names):
-        raise InputError(f"{path}: there must be two classes or more, each once; they are: {', '.join(names)}")
+        raise InputError(f"{path}: there must be two classes or more, each once; they are: {listed(names)}")
     return names
+
+
+def in_order(labels: Iterable[str]) -> list[str]:
+    """Labels by size if all are numbers, else by the alphabet."""
+    found = sorted(labels)
+    with suppress(ValueError):  # of labels that are no numbers
+        size = {label: float(label) for label in found}
+        return sorted(found, key=size.__getitem__) if all(map(math.isfinite, size.values())) else found
+    return found
+
+
+def check_spelling(labels: Iterable[str], path: Path) -> None:
+    """Raises InputError with labels that are equal but for case, blanks or the digits of the same number."""
+    spellings: dict[str, list[str]] = {}
+    for label in labels:
+        plain = " ".join(label.casefold().split())
+        with suppress(ValueError):  # of labels that are no numbers
+            plain = str(float(plain))
+        spellings.setdefault(plain, []).append(label)
+    twins = [" and ".join(map(repr, same)) for same in spellings.values() if len(same) > 1]
+    if twins:
+        raise InputError(
+            f"{path} spells what may be one class in several ways: {listed(twins)}; write each in one way, or, if they "
+            "are different classes, name every one of them (data.classes, or --classes of prepare)"
+        )

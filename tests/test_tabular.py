@@ -244,7 +244,7 @@ def test_the_readmes_command(tmp_path: Path) -> None:
 
 def test_a_model_of_another_width(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The number of features is in the message, and no folder is made."""
-    table_of(40, 4).to_csv(tmp_path / "my_table.csv", index=False)
+    table_of(400, 4).to_csv(tmp_path / "my_table.csv", index=False)
     options = ["--config", str(CONFIGS / "tabular.yaml"), "--data.root", str(tmp_path), "--out", str(tmp_path / "run")]
     fails(["fit", *options], capfd, "Linear cannot take my_table's rows of shape (4,)")
     assert not (tmp_path / "run").exists()

@@ -10,24 +10,26 @@ import pandas as pd
 import torch
 
 from clsunbias.data.base import DataModule, Split
-from clsunbias.data.table import cells, fit_scaler, numbers, read_table
+from clsunbias.data.table import as_labelled, cells, check_names, fit_scaler, numbers, read_table, warn_of_telling
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.files import data_root
-from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
+from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, listed, order_classes
 
 
 class Tabular(DataModule):
     """A table of one's own: a CSV file with a header, a row for each measurement, and a column of labels.
 
-    Every column that is not named here is a feature: a number, standardised by mean and standard deviation of the
-    training rows (a column that does not vary there becomes 0). Empty cells, NA, NaN and ``?`` are missing.
+    Every column that is not named here is a feature, with a name of its own: a number, standardised by mean and
+    standard deviation of the training rows (a column that does not vary there becomes 0). Empty cells, NA,
+    NaN and ``?`` are missing there; labels, splits and groups are as written, such as None.
 
     Args:
         path: the file, absolute or relative to root; its name without suffix is the data set's.
         label: column of the class.
         root: folder of the file; default $CLSUNBIAS_DATA, else ``data``.
-        classes: labels in the order of the classes, the negative one first; default all labels, sorted.
+        classes: labels in the order of the classes, the negative one first; default all labels, sorted. Yes and no,
+            on and off, true and false need no quotes.
         split: column that says train, val (also valid, validation or dev) or test; rows where it is empty are drawn
             by the plan. None has all rows drawn.
         group: column of what rows belong to, such as a patient: it is drawn into one split as a whole, and results
@@ -43,7 +45,7 @@ class Tabular(DataModule):
         path: Path,
         label: str,
         root: Path | None = None,
-        classes: Sequence[str | int | float] = (),
+        classes: Sequence[str | int | float | bool] = (),
         split: str | None = None,
         group: str | None = None,
         ignore: Sequence[str] = (),
@@ -55,13 +57,29 @@ class Tabular(DataModule):
         self.path = data_root(root) / path
         self.name = self.path.stem
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
-        self.classes = [str(name) for name in classes]
+        self.roles_in_table = [label, *(name for name in (split, group) if name)]
+        self.named = [*self.roles_in_table, *ignore]
+        self.classes = list(classes)
         self.missing = missing
         self.plan = plan or SplitPlan()
 
     @property
     def source(self) -> Path:
         return self.path
+
+    def describe(self) -> None:
+        self.class_names = tuple(map(str, self.classes))
+        if not self.classes or any(isinstance(name, bool) for name in self.classes):
+            labels = cells(self.table(), self.label, self.path)
+            self.class_names = order_classes(labels, as_labelled(self.classes, labels, self.path), self.path)
+
+    def table(self) -> pd.DataFrame:
+        """The file's cells as text; every column that is named is there."""
+        frame = read_table(self.path, self.roles_in_table)
+        for name in self.named:
+            if name not in frame:
+                raise InputError(f"{self.path} has no column {name!r}; it has {listed(map(repr, frame))}")
+        return frame
 
     def load(self) -> dict[str, Split]:
         """Reads the file.
@@ -70,7 +88,7 @@ class Tabular(DataModule):
             InputError: a file that is no table; a column that is not there; a feature that is no number or missing;
                 a label, group or split that is empty, unknown or contradicts itself; too few rows of a class to split.
         """
-        frame = read_table(self.path)
+        frame = self.table()
         self.features = self.feature_columns(frame)
         values = numbers(frame[self.features], self.path, self.missing == "refuse")
         rows = self.roles(frame)
@@ -83,15 +101,19 @@ class Tabular(DataModule):
             splits[name] = Split(x[at], target, self.units(rows["group"].iloc[at], target, at + 1))
         return splits
 
+    def setup(self, stage: str) -> None:
+        fresh = not self.splits
+        super().setup(stage)
+        if fresh and stage == "fit":
+            train = self.splits["train"]
+            warn_of_telling(train.x[:].numpy(), train.target.numpy(), self.features, self.path)
+
     def feature_columns(self, frame: pd.DataFrame) -> list[str]:
         """Names of the features, in the order of the table."""
-        named = [self.label, *(name for name in (self.split, self.group) if name), *self.ignore]
-        for name in named:
-            if name not in frame:
-                raise InputError(f"{self.path} has no column {name!r}; it has {', '.join(map(repr, frame))}")
-        features = [str(name) for name in frame if name not in named]
+        features = [str(name) for name in frame if name not in self.named]
         if not features:
-            raise InputError(f"{self.path} has no column of features beside {', '.join(map(repr, named))}")
+            raise InputError(f"{self.path} has no column of features beside {listed(map(repr, self.named))}")
+        check_names(frame, features, self.path)
         return features
 
     def standardise(self, values: pd.DataFrame) -> torch.Tensor:
@@ -101,12 +123,12 @@ class Tabular(DataModule):
     def roles(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Of each row: ``group`` (its own, or its number), ``label`` (number of the class) and ``split``."""
         labels = cells(frame, self.label, self.path)
-        self.class_names = names = order_classes(labels, self.classes, self.path)
+        self.class_names = names = order_classes(labels, as_labelled(self.classes, labels, self.path), self.path)
         unknown = sorted(set(labels) - set(names))
         if unknown:
             raise InputError(
-                f"{self.path}: {self.label} is {', '.join(map(repr, unknown[:5]))} in some rows, none of the classes "
-                f"{', '.join(map(repr, names))}; name every class in data.classes, or take those rows out"
+                f"{self.path}: {self.label} is {listed(map(repr, unknown))} in some rows, none of the classes "
+                f"{listed(map(repr, names))}; name every class in data.classes, or take those rows out"
             )
         rows = pd.DataFrame({"label": labels.map(names.index).astype(int), "split": self.given_splits(frame)})
         rows["group"] = cells(frame, self.group, self.path) if self.group else np.arange(1, len(frame) + 1)
@@ -114,7 +136,7 @@ class Tabular(DataModule):
             torn = rows.groupby("group")[what].nunique()
             if (torn > 1).any():
                 raise InputError(f"{self.path}: {self.group} {torn.idxmax()!r} has rows with more than one {what}")
-        rows["split"] = self.plan.assign(rows, of=f"{'groups' if self.group else 'rows'} of {self.path}")
+        rows["split"] = self.plan.assign(rows, of=f"{'groups' if self.group else 'rows'} of {self.path}", classes=names)
         for name in SPLITS:
             if name not in set(rows["split"]):
                 raise InputError(
@@ -149,10 +171,12 @@ class Tabular(DataModule):
             InputError: a column is not there, or a feature is no number or missing.
         """
         self.setup("predict")
-        frame = read_table(path)
+        frame = read_table(path, self.roles_in_table)
         absent = [name for name in self.features if name not in frame]
         if absent:
-            raise InputError(f"{path} lacks {', '.join(map(repr, absent))}, with which the model was trained")
+            raise InputError(f"{path} lacks {listed(map(repr, absent))}, with which the model was trained")
+        header = frame.attrs["header"].items()
+        check_names(frame, [name for name, text in header if text in self.features and name not in self.ignore], path)
         x = self.standardise(numbers(frame[self.features], path, self.missing == "refuse"))
         target = torch.zeros(len(frame), dtype=torch.int64)
         row = np.arange(1, len(frame) + 1)

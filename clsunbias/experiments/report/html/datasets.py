@@ -14,6 +14,7 @@ from PIL import Image
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.config import load_yaml
 from clsunbias.experiments.running.run import Record
+from clsunbias.files import is_of_other_data
 from clsunbias.parser import Parser
 
 if TYPE_CHECKING:
@@ -47,10 +48,14 @@ def describe(label: str, record: Record, frame: pd.DataFrame) -> tuple[Card, "Da
         notes.append(str(error))
     classes = frame.filter(like="prob_").shape[1]
     names = ["negative", "positive"] if classes == 2 else [f"class {index}" for index in range(classes)]
-    if module and len(module.class_names) == classes:
-        names = list(module.class_names)
+    found = getattr(module, "class_names", ())  # one's own data set may name them in load(), which is not called
+    if len(found) == classes:
+        names = list(found)
     elif module:
-        notes.append(f"{module.name} has {len(module.class_names)} classes here, the runs scored {classes}")
+        why = f"has {len(found)} classes here" if found else "names no classes unless it is loaded or has a describe()"
+        notes.append(f"{module.name} {why}, the runs scored {classes}: {', '.join(names)}")
+    if module and is_of_other_data(record.result, module.source):
+        notes.append(f"{module.source} has changed since the runs were made: what is said of it may be of other data")
     counts = pd.crosstab(frame["split"], frame["label"]).reindex(index=frame["split"].unique(), columns=range(classes))
     return Card(
         label,
