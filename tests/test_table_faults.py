@@ -11,11 +11,14 @@ import pytest
 
 from clsunbias.__main__ import main
 from clsunbias.data import Tabular
+from clsunbias.data.base import DataModule, Split
 from clsunbias.errors import InputError
 from clsunbias.speech import own_recordings
 from clsunbias.splits import SplitPlan
 from tests.fakes import table_of
+from tests.pages import fitted as trained
 from tests.pages import records, report
+from tests.records import SPEAKERS, write_record
 from tests.test_cli import CONFIGS
 from tests.test_errors import fails
 
@@ -53,6 +56,22 @@ def test_a_report_of_named_classes_without_the_table(tmp_path: Path, monkeypatch
     assert fitted(tmp_path, "--data.classes", json.dumps(["well", "ill"])) == 0
     assert report(tmp_path / "run", tmp_path / "page.html") == 0
     assert records(tmp_path / "page.html")["datasets"][0]["classes"] == ["well", "ill"]
+
+
+class NamesLate(DataModule):
+    """A data set of somebody's own that names its classes when it is loaded."""
+
+    def load(self) -> dict[str, Split]:
+        raise NotImplementedError
+
+
+def test_a_report_of_a_data_set_that_names_its_classes_in_load(tmp_path: Path) -> None:
+    """They go by side, and the page says why."""
+    config = trained("erm", 0) | {"data": {"class_path": f"{__name__}.NamesLate"}}
+    write_record(tmp_path / "runs" / "0", config, SPEAKERS, dataset="late", objective="erm")
+    assert report(tmp_path / "runs", tmp_path / "page.html") == 0
+    assert records(tmp_path / "page.html")["datasets"][0]["classes"] == ["negative", "positive"]
+    assert "nameslate names no classes unless it is loaded" in (tmp_path / "page.html").read_text()
 
 
 def rows_of(header: str, *more: str) -> str:
