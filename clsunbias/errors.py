@@ -1,4 +1,6 @@
-"""The one error type for input that its sender can mend."""
+"""The one error type for input that its sender can mend, and how its messages list things."""
+
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -7,3 +9,9 @@ class InputError(ValueError):
     The command line shows its message alone and exits with status 2; every other exception keeps its traceback,
     because it is a defect of the suite or of a user's own class.
     """
+
+
+def listed(texts: Iterable[str], most: int = 5) -> str:
+    """The first few, and how many more there are."""
+    shown = list(texts)
+    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,8 +76,9 @@ def files_to_score(folder: Path, kind: str) -> list[Path]:
     found = sorted(one for one in folder.iterdir() if not one.name.startswith(".") and one.name.lower() not in left)
     below = [one.name for one in found if one.is_dir()]
     if below:
-        named = ", ".join(below[:10]) + (f" and {len(below) - 10} more" if len(below) > 10 else "")
-        raise InputError(f"{folder} holds folders ({named}), which are not read: give one folder of {kind}s at a time")
+        raise InputError(
+            f"{folder} holds folders ({listed(below, 10)}), which are not read: give one folder of {kind}s at a time"
+        )
     if not found:
         raise InputError(f"{folder} holds no files to score (hidden ones do not count); give {kind}s")
     return found

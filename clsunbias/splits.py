@@ -12,17 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
 """What a table may call each split."""
-
-
-def listed(texts: Iterable[str]) -> str:
-    """The first five, and how many more there are."""
-    shown = list(texts)
-    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from lightning.pytorch.utilities import rank_zero_only
 
-from clsunbias.errors import InputError
-from clsunbias.splits import listed
+from clsunbias.errors import InputError, listed
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

@@ -12,9 +12,9 @@ import torch
 from clsunbias.data.base import DataModule, Split
 from clsunbias.data.table import as_labelled, cells, check_names, fit_scaler, numbers, read_table, warn_of_telling
 from clsunbias.data.units import Units
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed
 from clsunbias.files import data_root
-from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, listed, order_classes
+from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
 
 
 class Tabular(DataModule):
