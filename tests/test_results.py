@@ -98,7 +98,7 @@ def test_a_table_is_made_of_its_records(table: str, tmp_path: Path) -> None:
         *parts(grid, list(grid.columns), absent, cells, comparisons),
         *search_sections(grid, scores, choose(grid, scores)),
     ]
-    runs = run_lines(grid, [Scored(arm, records, {}) for arm, records in finished.items()])
+    runs = run_lines([Scored(arm, records, {}) for arm, records in finished.items()])
     write_table(tmp_path, table, grid.title, list(cells.values()), runs, made)
     write_csv(tmp_path / f"{table}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
     for name in (f"{table}.csv", f"{table}_runs.csv", f"{table}_comparisons.csv"):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def validate(cli: "ExperimentCLI") -> None:
     """Prints the validation figures of a checkpoint."""
+    check_data(cli)
     checkpoint = load_checkpoint(cli)
     cli.trainer.validate(cli.model, datamodule=cli.datamodule, verbose=False)
     show(split_metrics(scored_units(cli.model), cli.datamodule.class_names), str(checkpoint))
@@ -25,6 +26,7 @@ def validate(cli: "ExperimentCLI") -> None:
 
 def test(cli: "ExperimentCLI") -> None:
     """Prints the figures of a checkpoint on every split."""
+    check_data(cli)
     checkpoint = load_checkpoint(cli)
     cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False)
     show(split_metrics(scored_units(cli.model), cli.datamodule.class_names), str(checkpoint))
@@ -39,9 +41,9 @@ def predict(cli: "ExperimentCLI") -> None:
     source, out, threshold = cli.option("input"), cli.option("out"), cli.option("threshold")
     if source is None or out is None:
         raise InputError("predict needs --input (images, recordings or a table) and --out (a folder)")
-    if (Path(out).expanduser() / "result.json").exists():
-        raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
     out = Path(out).expanduser()
+    if (out / "result.json").exists():
+        raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
     check_data(cli)
     split = cli.datamodule.read(Path(source).expanduser())
     cli.model.check(cli.datamodule, split.x)
@@ -69,7 +71,6 @@ def check_data(cli: "ExperimentCLI") -> None:
 
 def load_checkpoint(cli: "ExperimentCLI") -> Path:
     """Loads --ckpt_path, or the selected checkpoint of the run whose config was given; returns which."""
-    check_data(cli)
     path = selected_weights(Path(cli.option("ckpt_path") or run_folder(cli)))
     load_weights(cli.model, path)
     return path

@@ -23,7 +23,6 @@ from clsunbias.results import (
     predictions,
     scored_units,
     show,
-    split_metrics,
     units_and_metrics,
     versions,
 )
@@ -90,7 +89,8 @@ def write_results(
         )
     write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, data.class_names))
     write_json(cli.out / "result.json", sealed(result))
-    show(split_metrics(levels[0], data.class_names), f"{data.name}, {about['objective']}, step {result['step']}")
+    shown = {split: result[split] for split in (*levels[0], "test") if split in result}
+    show(shown, f"{data.name}, {about['objective']}, step {result['step']}")
     Console().print(f"results in {cli.out}")
     if wandb:
         wandb.close()

@@ -8,10 +8,9 @@ from rich.console import Console
 
 from clsunbias.experiments.analysis.comparison import Comparison, results
 from clsunbias.experiments.analysis.scores import run_lines
-from clsunbias.experiments.plan import choose
-from clsunbias.experiments.report.build import contrast_section, parts, search_sections
 from clsunbias.experiments.report.plots import draw_curves, draw_dots
 from clsunbias.experiments.report.sections import write_table
+from clsunbias.experiments.report.study_parts import sections
 from clsunbias.experiments.study import Study
 from clsunbias.files import write_csv, write_text
 
@@ -20,13 +19,9 @@ def write_study(study: Study, out: Path) -> None:
     """Writes all of it into a folder, and prints the table; InputError before that, if predictions belie a record."""
     name, grid = study.name, study.grid
     scored, cells, comparisons = results(name, grid, study.finished)
-    report = [
-        *parts(grid, study.columns, study.absent, cells, comparisons),
-        *contrast_section(grid, scored),
-        *search_sections(grid, study.scores, choose(grid, study.scores)),
-    ]
+    report = sections(study, scored, cells, comparisons)
     write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
-    write_table(out, name, grid.title, list(cells.values()), run_lines(grid, scored), report)
+    write_table(out, name, grid.title, list(cells.values()), run_lines(scored), report)
     if cells:
         draw_dots(out / name, grid, grid.metrics[0], cells)
     draw_figures(study, out)

@@ -22,7 +22,6 @@ from clsunbias.experiments.analysis.statistics import (
     metrics,
     unit_sums,
 )
-from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.run import Record, read_predictions
 
@@ -171,7 +170,7 @@ def check_asked(record: Record, asked: Mapping[str, Sequence[str]]) -> None:
             raise InputError(f"{record.folder} has no {split} metric {lacking[0]!r}; it has {known}")
 
 
-def run_lines(grid: Grid, scored: Sequence[Scored]) -> pd.DataFrame:
+def run_lines(scored: Sequence[Scored]) -> pd.DataFrame:
     """A line a run: where it stands in the grid, and every metric of its record."""
     return pd.DataFrame(
         {

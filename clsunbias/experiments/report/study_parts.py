@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from clsunbias.experiments.analysis.comparison import results
+from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.plan import choose
 from clsunbias.experiments.report.build import Cells, Comparisons, contrast_section, parts, search_sections
 from clsunbias.experiments.report.sections import Section
@@ -26,6 +27,15 @@ class StudyPart(NamedTuple):
         return [self.study.grid.columns[name].label for name in columns]
 
 
+def sections(study: Study, scored: Sequence[Scored], cells: Cells, comparisons: Comparisons) -> list[Section | str]:
+    """Tables and paragraphs of a study: its results, contrasts, and what a search saw and chose."""
+    return [
+        *parts(study.grid, study.columns, study.absent, cells, comparisons),
+        *contrast_section(study.grid, scored),
+        *search_sections(study.grid, study.scores, choose(study.grid, study.scores)),
+    ]
+
+
 def study_parts(study: Study) -> list[StudyPart]:
     """The real and the simulated part of a study, each if it is there; p-values are corrected for the whole."""
     scored, all_cells, all_comparisons = results(study.name, study.grid, study.finished)
@@ -36,12 +46,8 @@ def study_parts(study: Study) -> list[StudyPart]:
             continue
         cells = {key: cell for key, cell in all_cells.items() if key[0] in part.finished}
         comparisons = {key: one for key, one in all_comparisons.items() if key[0] in part.finished}
-        said = [
-            *parts(part.grid, part.columns, part.absent, cells, comparisons),
-            *contrast_section(part.grid, [one for one in scored if one.arm in part.finished]),
-            *search_sections(part.grid, part.scores, choose(part.grid, part.scores)),
-        ]
-        made.append(StudyPart(part, simulated, cells, comparisons, said))
+        ours = [one for one in scored if one.arm in part.finished]
+        made.append(StudyPart(part, simulated, cells, comparisons, sections(part, ours, cells, comparisons)))
     return made
 
 
