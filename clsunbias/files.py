@@ -47,6 +47,9 @@ def find_config(asked: str | Path) -> Path:
     name = path.as_posix().removeprefix("configs/").removesuffix(".yaml")
     if name in shipped:
         return shipped[name]
+    if path.is_dir():
+        inside = f": {path / 'config.yaml'}" if (path / "config.yaml").is_file() else ""
+        raise InputError(f"--config {asked} is a folder; give a file{inside}")
     last = {one: one.rpartition("/")[2] for one in shipped}
     near = get_close_matches(name.rpartition("/")[2], last.values())
     like_it = ", ".join(one for one in shipped if last[one] in near)

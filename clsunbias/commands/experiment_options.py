@@ -9,6 +9,9 @@ from clsunbias.callbacks import Anneal
 from clsunbias.dashboards.logger import Wandb
 from clsunbias.files import find_config
 from clsunbias.selection import SelectionRule
+from clsunbias.yaml_files import read_yaml
+
+CONFIG_OPTIONS = ("-c", "--config")
 
 
 def add_options(parser: LightningArgumentParser) -> None:
@@ -36,19 +39,27 @@ def add_options(parser: LightningArgumentParser) -> None:
 
 
 def with_found_configs(args: list[str]) -> list[str]:
-    """Options in which each ``--config`` is the path of a file, though it may have been the name of a shipped one.
+    """Options in which each ``--config`` is the path of a readable file, though it may have been a shipped one's name.
 
     Raises:
-        InputError: there is neither a file nor a shipped config of that name.
+        InputError: there is neither a file nor a shipped config of that name, or it cannot be read as a config.
     """
 
     def found() -> Iterator[str]:
         for before, option in zip(["", *args], args, strict=False):
-            if before == "--config":
-                yield str(find_config(option))
-            elif option.startswith("--config="):
-                yield f"--config={find_config(option.removeprefix('--config='))}"
+            name, equals, value = option.partition("=")
+            if before in CONFIG_OPTIONS:
+                yield readable(option)
+            elif name in CONFIG_OPTIONS and equals:
+                yield f"{name}={readable(value)}"
             else:
                 yield option
 
     return list(found())
+
+
+def readable(asked: str) -> str:
+    """The path of a config, by its own path or its name."""
+    path = find_config(asked)
+    read_yaml(path)
+    return str(path)
