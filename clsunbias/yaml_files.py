@@ -21,6 +21,9 @@ DEEPEST = 50
 MOST = 100_000
 """Values, those counted again that a reference stands for."""
 
+TAGS = {"!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map"))}
+"""Of YAML's own, what a value may be said to be."""
+
 
 def read_yaml(path: Path) -> str:
     """The text of a YAML file that holds a mapping.
@@ -59,6 +62,8 @@ def check_events(text: str, path: Path) -> None:
     sizes: dict[str, int] = {}
     for event in yaml.parse(text, Loader):
         top, line = stack[-1], event.start_mark.line + 1 if event.start_mark else 1
+        if (tag := getattr(event, "tag", None)) and tag not in TAGS:
+            raise InputError(f"{path} has the tag {tag} in line {line}, which a config cannot have; take it out")
         if isinstance(event, yaml.NodeEvent) and len(stack) == 1:
             if not isinstance(event, yaml.MappingStartEvent):
                 raise InputError(f"{path} holds no mapping, such as `seed_everything: 0`, but {kind(event)}")

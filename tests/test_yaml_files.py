@@ -31,6 +31,7 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "bomb": (BOMB, "more than 100,000 values"),
     "itself": ("a: &a [*a]\n", "refers to *a in line 1"),
     "deep": ("a: " + "[" * 100_000, "more than 50 levels deep in line 1"),
+    "tag": ("a: !!python/object:os.system [ls]\n", "has the tag tag:yaml.org,2002:python/object:os.system in line 1"),
     "large": ("a: " + "x" * 2_000_000, "2,000,003 bytes"),
 }
 

@@ -7,11 +7,15 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from clsunbias.callbacks import Anneal
 from clsunbias.dashboards.logger import Wandb
-from clsunbias.files import find_config
+from clsunbias.errors import InputError
+from clsunbias.files import find_config, shipped_configs
 from clsunbias.selection import SelectionRule
 from clsunbias.yaml_files import read_yaml
 
 CONFIG_OPTIONS = ("-c", "--config")
+
+OVERLAYS = {"sweep", "wandb"}
+"""Shipped configs that are no experiment of their own."""
 
 
 def add_options(parser: LightningArgumentParser) -> None:
@@ -42,8 +46,14 @@ def with_found_configs(args: list[str]) -> list[str]:
     """Options in which each ``--config`` is the path of a readable file, though it may have been a shipped one's name.
 
     Raises:
-        InputError: there is neither a file nor a shipped config of that name, or it cannot be read as a config.
+        InputError: no config is given, or there is neither a file nor a shipped config of that name, or it is none.
     """
+    if not any(option.startswith(("--config", "-c", "--model", "--help", "-h")) for option in args):
+        names = [name for name in shipped_configs() if "/" not in name and name not in OVERLAYS]
+        raise InputError(
+            f"give --config FILE, or --config NAME of one that comes with clsunbias: {', '.join(names)}; "
+            "clsunbias configs says what they are"
+        )
 
     def found() -> Iterator[str]:
         for before, option in zip(["", *args], args, strict=False):

@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 
 from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selected_weights
-from clsunbias.commands.checks import check_batches, check_trainer
+from clsunbias.commands.checks import check_batches, check_optimizer, check_trainer, check_validations
 from clsunbias.dashboards import charts
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
@@ -49,7 +49,7 @@ def fit(cli: "ExperimentCLI") -> None:
         cli.checkpoints.made_from = hashes
         resume_from = start(cli, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         about = {"dataset": data.name, "simulated": data.simulated, "objective": cli.model.objective.name}
-        wandb = attach(cli.trainer, cli.option("wandb"), cli.out, {**config, **about}, sha256)
+        wandb = attach(cli.trainer, cli.option("wandb") or False, cli.out, {**config, **about}, sha256)
         cli.trainer.fit(cli.model, datamodule=data, ckpt_path=resume_from, weights_only=True)
         data.withhold_test = cli.option("withhold_test")
         cli.trainer.test(cli.model, datamodule=data, verbose=False)
@@ -110,6 +110,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
     train = data.splits["train"]
     cli.model.check(data, train.x)
     check_batches(data, cli.model.network)
+    check_validations(cli.option("trainer"), data)
     missing = sorted(set(objective.needs) - train[torch.arange(1)].keys())
     if missing:
         raise InputError(
@@ -130,6 +131,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
         check_resumable(Path(asked))
     if cli.parts("freeze"):
         cli.model.freeze_parts(cli.parts("freeze"))
+    check_optimizer(cli.model)
 
 
 def start(cli: "ExperimentCLI", config: str) -> str | None:
