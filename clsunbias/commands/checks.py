@@ -4,16 +4,21 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from joblib import cpu_count
 from lightning.pytorch.callbacks import StochasticWeightAveraging
+from rich.console import Console
 from torch import nn
 
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed
 from clsunbias.objectives import ERM, ClassWeightedERM
 
 if TYPE_CHECKING:
     from clsunbias.data import DataModule
     from clsunbias.module import Classifier
+
+FEW = 20
+"""Validation units of a class below which a selection is said to rest on little."""
 
 UNSCORED = {
     "overfit_batches": (0.0, "data.resample (clsunbias.data.Subsample) makes a smaller training split"),
@@ -58,10 +63,7 @@ def check_sections(option: Callable[[str], Any]) -> None:
     """
     for name, (is_right, needed) in SECTIONS.items():
         if not is_right(value := option(name)):
-            shown = (
-                {None: "null", True: "true", False: "false"}.get(value, value) if not isinstance(value, list) else []
-            )
-            raise InputError(f"{name} must be {needed}; got {shown}")
+            raise InputError(f"{name} must be {needed}; got {'null' if value is None else value}")
 
 
 def check_trainer_options(trainer: Any) -> None:
@@ -152,3 +154,18 @@ def check_optimizer(model: "Classifier") -> None:
         raise InputError(f"model.optimizer cannot be made so: {error}") from error
     if wrong := [rate for rate in rates if not 0 < rate < math.inf]:
         raise InputError(f"the learning rate must be a number above 0, got {wrong[0]:g}")
+
+
+def warn_of_few_to_select_by(data: "DataModule") -> None:
+    """Says so if the validation split has few units of a class, whose figures then take few values and often tie."""
+    target = data.splits["val"].units[0].target
+    counts = dict(zip(data.class_names, torch.bincount(target, minlength=len(data.class_names)).tolist(), strict=True))
+    few = {name: count for name, count in counts.items() if count < FEW}
+    if few:
+        shown = listed([f"{count} of {name}" for name, count in few.items()])
+        Console(stderr=True).print(
+            f"validation has {shown} (fewer than {FEW}): which checkpoint is selected is largely chance; "
+            "selection.over_last averages validations, folds use every row",
+            markup=False,
+            soft_wrap=True,
+        )
