@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from clsunbias.experiments.running.run import read_record
 from clsunbias.files import is_of_other_data
 from clsunbias.metrics import classification_metrics
 from clsunbias.module import Classifier
+from clsunbias.terminal import console
 
 PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist", "librosa")
 
@@ -212,4 +212,4 @@ def show(metrics: dict[str, dict[str, float]], title: str) -> None:
         if name.startswith(("neg_", "pos_")) or name in {"loss_neg", "loss_pos"}:
             continue
         table.add_row(name, *(f"{values[name]:.4f}" for values in metrics.values()))
-    Console().print(table)
+    console().print(table)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from joblib import cpu_count
 from lightning.pytorch.callbacks import StochasticWeightAveraging
-from rich.console import Console
 from torch import nn
 
 from clsunbias.errors import InputError, listed
 from clsunbias.objectives import ERM, ClassWeightedERM
+from clsunbias.terminal import note
 
 if TYPE_CHECKING:
     from clsunbias.data import DataModule
@@ -163,9 +163,7 @@ def warn_of_few_to_select_by(data: "DataModule") -> None:
     few = {name: count for name, count in counts.items() if count < FEW}
     if few:
         shown = listed([f"{count} of {name}" for name, count in few.items()])
-        Console(stderr=True).print(
+        note(
             f"validation has {shown} (fewer than {FEW}): which checkpoint is selected is largely chance; "
-            "selection.over_last averages validations, folds use every row",
-            markup=False,
-            soft_wrap=True,
+            "selection.over_last averages validations, folds use every row"
         )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
-from rich.console import Console
 
 from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selected_weights
 from clsunbias.commands.checks import (
@@ -24,6 +23,7 @@ from clsunbias.experiments.report.model_card import model_card
 from clsunbias.experiments.running.run import FILES
 from clsunbias.files import config_sha256, one_process_in, sealed, sha256_of, write_csv, write_json, write_text
 from clsunbias.module import submodule
+from clsunbias.remarks import remarks
 from clsunbias.results import (
     UnitScores,
     finished,
@@ -34,6 +34,7 @@ from clsunbias.results import (
     units_and_metrics,
     versions,
 )
+from clsunbias.terminal import note, say
 
 if TYPE_CHECKING:
     from clsunbias.commands.fit import ExperimentCLI
@@ -46,7 +47,7 @@ def fit(cli: "ExperimentCLI") -> None:
     init = selected_weights(cli.option("init_from")) if cli.option("init_from") else None
     sources = {"source": data.source, "init": init}
     if finished(cli.out, sha256, sources):
-        Console(stderr=True).print(f"{cli.out} already holds this run, finished; nothing to do")
+        note(f"{cli.out} already holds this run, finished; nothing to do")
         return
     prepare(cli, init)
     if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
@@ -103,7 +104,9 @@ def write_results(
     write_json(cli.out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
     show(shown, f"{data.name}, {about['objective']}, step {result['step']}")
-    Console().print(f"results in {cli.out}")
+    say(f"results in {cli.out}")
+    for remark in remarks(frame, data.class_names):
+        note(f"remark: {remark}")
     if wandb:
         wandb.close()
 
@@ -153,7 +156,7 @@ def start(cli: "ExperimentCLI", config: str) -> str | None:
     saved, last = cli.out / "config.yaml", cli.out / "checkpoints" / "last.ckpt"
     asked = cli.option("ckpt_path")
     if not asked and saved.exists() and saved.read_text(encoding="utf-8") == config and is_whole(last):
-        Console(stderr=True).print(f"going on from {last}")
+        note(f"going on from {last}")
         asked = last
     elif not asked:
         last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it
