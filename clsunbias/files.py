@@ -140,13 +140,18 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def config_sha256(config: Mapping[str, Any]) -> str:
-    """Hash of a run's saved config, less what does not change its result: where files lie, and what is displayed."""
+def what_counts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's saved config, less what does not change its result: where files lie, and what is displayed."""
     data, trainer = dict(config["data"]), config["trainer"]
     data["init_args"] = {name: value for name, value in data.get("init_args", {}).items() if name != "root"}
     kept = {**{name: value for name, value in config.items() if name != "init_from"}, "data": data}
     kept["trainer"] = {name: value for name, value in trainer.items() if not name.startswith("enable_")}
-    return _sha256(kept)
+    return kept
+
+
+def config_sha256(config: Mapping[str, Any]) -> str:
+    """Hash of what counts of a run's saved config."""
+    return _sha256(what_counts(config))
 
 
 def sha256_of(path: Path) -> str:

@@ -237,11 +237,12 @@ def test_an_output_folder_with_another_finished_run(tmp_path: Path, capfd: pytes
     assert fit("toy_balanced", out, *SHORT_TOY) == 0
     kept = (out / "result.json").read_bytes()
     other = ["fit", *TOY, "--out", str(out), *SHORT_TOY, "--model.optimizer.init_args.lr", "0.02"]
-    fails(other, capfd, str(out), "another config")
+    said = "model.optimizer.lr is 0.01 there and 0.02 here; give another --out, such as "
+    fails(other, capfd, f"{out} already holds a finished run of another config: {said}{out}-lr=0.02, or delete")
     fails(["predict", *TOY, "--input", str(tmp_path), "--out", str(out)], capfd, "finished run")
     assert (out / "result.json").read_bytes() == kept
     (out / "result.json").write_text("{}")
-    fails(other, capfd, "result.json", "no result of this suite")
+    fails(other, capfd, "result.json", "no record of this suite")
 
 
 def test_checkpoints_that_do_not_fit(tmp_path: Path, capfd: pytest.CaptureFixture[str], medmnist_root: Path) -> None:

@@ -80,6 +80,11 @@ class ExperimentCLI(LightningCLI):
         name = Path(str(configs[0])).stem if configs else self.datamodule.name
         return Path("runs", name, self.model.objective.name, str(self.option("seed_everything")))
 
+    @property
+    def has_own_out(self) -> bool:
+        """Whether the output folder is ``fit``'s own choice, which ends with objective and seed."""
+        return not self.option("out") and "WANDB_SWEEP_ID" not in os.environ
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         trainer = self.option("trainer")
         if self.subcommand != "fit":

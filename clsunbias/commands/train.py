@@ -16,10 +16,12 @@ from clsunbias.commands.checks import (
     check_validations,
     warn_of_few_to_select_by,
 )
+from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards import charts
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
+from clsunbias.experiments.running.config import load_saved
 from clsunbias.experiments.running.run import FILES
 from clsunbias.files import config_sha256, one_process_in, sealed, sha256_of, write_csv, write_json, write_text
 from clsunbias.module import submodule
@@ -46,7 +48,7 @@ def fit(cli: "ExperimentCLI") -> None:
     sha256 = config_sha256(config)
     init = selected_weights(cli.option("init_from")) if cli.option("init_from") else None
     sources = {"source": data.source, "init": init}
-    if finished(cli.out, sha256, sources):
+    if finished(cli.out, config, sources, cli.has_own_out):
         note(f"{cli.out} already holds this run, finished; nothing to do")
         return
     prepare(cli, init)
@@ -56,7 +58,7 @@ def fit(cli: "ExperimentCLI") -> None:
     with one_process_in(cli.out) if cli.trainer.is_global_zero else nullcontext():
         hashes = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
         cli.checkpoints.made_from = hashes
-        resume_from = start(cli, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        resume_from = start(cli, config)
         about = {"dataset": data.name, "simulated": data.simulated, "objective": cli.model.objective.name}
         wandb = attach(cli.trainer, cli.option("wandb") or False, cli.out, {**config, **about}, sha256)
         cli.trainer.fit(cli.model, datamodule=data, ckpt_path=resume_from, weights_only=True)
@@ -151,15 +153,19 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
     check_optimizer(cli.model)
 
 
-def start(cli: "ExperimentCLI", config: str) -> str | None:
+def start(cli: "ExperimentCLI", config: Mapping[str, Any]) -> str | None:
     """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's."""
     saved, last = cli.out / "config.yaml", cli.out / "checkpoints" / "last.ckpt"
     asked = cli.option("ckpt_path")
-    if not asked and saved.exists() and saved.read_text(encoding="utf-8") == config and is_whole(last):
-        note(f"going on from {last}")
-        asked = last
-    elif not asked:
+    if not asked and saved.exists() and last.exists():
+        found = differences(load_saved(saved), config)
+        if found:
+            note(f"the unfinished run in {cli.out} is another's ({in_words(found)}); starting anew")
+        elif is_whole(last):
+            note(f"going on from {last}")
+            asked = last
+    if not asked:
         last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it
     if cli.trainer.is_global_zero:
-        write_text(saved, config)
+        write_text(saved, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     return str(asked) if asked else None
