@@ -62,7 +62,7 @@ def test_a_second_setting_in_fits_own_folder(
     assert main([*plain, "--seed_everything", "1"]) == 0
     capfd.readouterr()
     assert main(other) == 2
-    own = "runs/toy_balanced/cls_unbias-lr=0.02/0"
+    own = "runs/toy_balanced/cls_unbias-lr=0.02/42"
     assert (
         f"model.optimizer.lr is 0.01 there and 0.02 here; give another --out, such as {own}" in capfd.readouterr().err
     )

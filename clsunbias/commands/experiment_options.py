@@ -48,7 +48,8 @@ def with_found_configs(args: list[str]) -> list[str]:
     Raises:
         InputError: no config is given, or there is neither a file nor a shipped config of that name, or it is none.
     """
-    if not any(option.startswith(("--config", "-c", "--model", "--help", "-h")) for option in args):
+    said = ("--config", "-c", "--model", "--help", "--print_config")
+    if not any(option.startswith(said) or ".help" in option for option in args):
         names = [name for name in shipped_configs() if "/" not in name and name not in OVERLAYS]
         raise InputError(
             f"give --config FILE, or --config NAME of one that comes with clsunbias: {', '.join(names)}; "

@@ -156,6 +156,7 @@ def run(args: list[str], execute: bool = True) -> ExperimentCLI:
                 seed_everything_default=0,
                 trainer_defaults=TRAINER_DEFAULTS,
                 parser_class=Parser,
+                parser_kwargs={"prog": "clsunbias"},
                 run=execute,
                 args=args,
             )
