@@ -19,13 +19,8 @@ help: ## list the targets
 	@echo "  settings: PYTHON=python3.12  DATA=folder of the data sets  JOBS=processes  SEEDS=10"
 	@echo "            PROTOCOLS=paper,steps,tuned  OUT=results"
 
-setup: .venv/ready ## make the virtual environment .venv, with pinned packages
-
-.venv/ready: pyproject.toml setup.py constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+setup: ## make the virtual environment .venv, with pinned packages: minutes, once
+	@bash setup.sh "$(PYTHON)"
 
 test: setup ## run the tests, but for the slow ones: a few minutes
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not slow'
@@ -41,7 +36,7 @@ lint: setup ## check style and types
 bench: setup ## measure what the suite costs beside a plain loop
 	$(BIN)/python -m benchmarks
 
-REPRODUCE = $(BIN)/clsunbias reproduce $(1) --out $(OUT) --jobs $(JOBS) $(if $(SEEDS),--seeds $(SEEDS))
+REPRODUCE = $(BIN)/clsunbias reproduce $(1) --out "$(OUT)" --jobs $(JOBS) $(if $(SEEDS),--seeds $(SEEDS))
 
 reproduce-table1: setup ## Table 1 and Figures 1 and 2 of the paper: the toy, a few minutes
 	$(call REPRODUCE,table1)
