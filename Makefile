@@ -12,7 +12,7 @@ unexport CLSUNBIAS_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint bench reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4
+.PHONY: help setup test test-slow lint notebooks bench reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ lint: setup ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+notebooks: setup ## run the notebooks and store what they show
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --overwrite --nbmake-timeout=600 notebooks/0*.ipynb
+	$(BIN)/nbstripout --keep-output --keep-count --keep-id notebooks/0*.ipynb
 
 bench: setup ## measure what the suite costs beside a plain loop
 	$(BIN)/python -m benchmarks
