@@ -31,7 +31,7 @@ check_python() {
 
 # Of pip's hundreds of lines: the large files, and that it unpacks, which it does in silence.
 briefly() {
-  awk '/(Downloading|Using cached) .*[.]whl/ && (/GB/ || substr($(NF - 1), 2) >= 50 && /MB/) {
+  awk '/(Downloading|Using cached) .*[.]whl/ && (/GB/ || substr($(NF - 1), 2) + 0 >= 50 && /MB/) {
          sub(/-(cp|py)[0-9].*/, "", $(NF - 2)); print "   " $(NF - 2), $(NF - 1), $NF; fflush() }
        /^Installing collected packages/ { print "   unpacking " NF - 3 " packages, a minute or two"; fflush() }'
 }

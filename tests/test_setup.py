@@ -21,7 +21,7 @@ case "$*" in
   *--editable*)
     [ -z "$PIP_KILLED" ] || kill -9 $PPID
     echo "Collecting torch==2.15.0"; echo "  Downloading torch-2.15.0-cp312-cp312-linux.whl (530.7 MB)"
-    echo "  Downloading six-1.0-py3-none-any.whl (92 kB)"; echo "  Using cached x_y-1.0-py3-none-any.whl (1.2 GB)"
+    echo "  Downloading six-1.0-py3-none-any.whl (8.9 MB)"; echo "  Using cached x_y-1.0-py3-none-any.whl (1.2 GB)"
     [ -z "$PIP_FAILS" ] || { echo "ERROR: no such release" >&2; exit 1; }
     echo "Installing collected packages: six, x_y, torch" ;;
 esac
