@@ -12,18 +12,20 @@ from clsunbias import __version__
 from clsunbias.experiments.report.build import PUBLISHED
 from clsunbias.experiments.report.html.findings import findings
 from clsunbias.experiments.report.html.pack import pack
+from clsunbias.experiments.report.html.summary import summaries
 from clsunbias.experiments.report.labels import COLOURS
 from clsunbias.experiments.report.sections import SIGNS, Entry, Label, Measured, Section
 from clsunbias.experiments.report.study_parts import StudyPart, study_parts
 from clsunbias.experiments.study import Study
 
-SCRIPTS = ("theme.js", "scores.js", "charts.js", "views.js", "explorer.js")
+SCRIPTS = ("theme", "scores", "ranking", "views", "charts", "training", "figures", "gallery", "explorer")
 
 
 def page(studies: Sequence[Study], name: str) -> str:
     """The whole page that shows some studies, given the name of its file."""
     parts = [part for study in studies for part in study_parts(study)]
-    data, cards = pack(parts)
+    data, shown = pack(parts)
+    said = summaries(shown)
     methods = list(dict.fromkeys(arm["method"] for arm in data["arms"]))
     kinds = {part.simulated for part in parts}
     assets = files(__package__)
@@ -35,7 +37,7 @@ def page(studies: Sequence[Study], name: str) -> str:
         undefined=StrictUndefined,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.filters |= {"prose": prose, "cell": cell, "methods": methods_of}
+    environment.filters |= {"prose": prose, "cell": cell, "methods": methods_of, "data_first": data_first}
     return environment.get_template("report.html.j2").render(
         title=" · ".join(dict.fromkeys(study.grid.title for study in studies)),
         parts=[(part, findings(part)) for part in parts],
@@ -48,10 +50,12 @@ def page(studies: Sequence[Study], name: str) -> str:
         report=f"{studies[-1].report} --html {name}",
         selections=distinct(parts, "selection"),
         versions=distinct(parts, "versions"),
-        cards=cards,
+        cards=[one.card for one in shown],
+        summaries=said,
+        warnings=[text for one in said for text in one.warnings],
         version=__version__,
         style=Markup((assets / "report.css").read_text()),
-        script=Markup("\n".join((assets / script).read_text() for script in SCRIPTS)),
+        script=Markup("\n".join((assets / f"{script}.js").read_text() for script in SCRIPTS)),
         records={**data, "methods": methods, "colours": COLOURS},
     )
 
@@ -81,6 +85,14 @@ def cell(entry: Entry, baseline: str) -> Markup:
         inner = Markup('<span aria-hidden="true">{}</span><span class="hidden"> {}</span>')
         shown += Markup(' <span class="mark {}">{}</span>').format(entry.mark, inner.format(SIGNS[entry.mark], said))
     return shown + (", simulated" if entry.simulated else "")
+
+
+def data_first(section: Section) -> Section:
+    """A section with the columns of data sets that are not there at its end."""
+    absent = [any(row[at] == "no data" for row in section.rows) for at in range(len(section.header))]
+    order = sorted(range(len(absent)), key=absent.__getitem__)
+    rows = [[row[at] for at in order] for row in section.rows]
+    return Section(section.title, [section.header[at] for at in order], rows)
 
 
 def methods_of(section: Section) -> list[tuple[str, list[tuple[str, Sequence[Entry]]]]]:
