@@ -57,17 +57,12 @@ def curves(records: Sequence[Record], classes: Sequence[str]) -> dict[str, Any]:
 
 
 def logged(record: Record) -> pd.DataFrame:
-    """What a run logged, by step.
-
-    Raises:
-        InputError: its ``metrics.csv`` is missing or no such table.
-    """
-    path = record.folder / "metrics.csv"
+    """What a run logged, by step, each once; raises InputError if that is no table of numbers."""
     try:
-        frame = pd.read_csv(path).set_index("step").astype(float)
-        return frame[~frame.index.duplicated(keep="last")]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read ({error}); {remedy(record.folder)}") from error
+        frame = record.metrics().astype(float)
+    except ValueError as error:
+        raise InputError(f"metrics.csv cannot be read ({error}); {remedy(record.folder)}") from error
+    return frame[~frame.index.duplicated(keep="last")]
 
 
 def class_losses(frames: Sequence[pd.DataFrame], steps: Any, phase: str, classes: Sequence[str]) -> Floats | None:
