@@ -127,10 +127,18 @@ CONTRAST = """() => {
   const texts = [...all].filter((one) => one.textContent.trim() && !one.closest(".confusions"));
   const signs = document.querySelectorAll("figure text, figure polyline, figure .selected, figure line:not(.axis)");
   const style = (one) => getComputedStyle(one);
+  const methods = PAGE.colours.map((_, at) => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = methodColour(at);
+    const colour = style(probe).color;
+    probe.remove();
+    return colour;
+  });
   const paint = (one) => (style(one).stroke === "none" ? style(one).fill : style(one).stroke);
   return {
     texts: Math.min(...texts.map((one) => ratio(style(one).color, behind(one)))),
     drawn: Math.min(...[...signs].map((one) => ratio(paint(one), behind(one.closest("figure"))))),
+    methods: Math.min(...methods.map((colour) => ratio(colour, behind(document.body)))),
   };
 }"""
 

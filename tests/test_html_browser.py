@@ -283,6 +283,7 @@ def readable(page: Page) -> None:
     found = page.evaluate(CONTRAST)
     assert found["texts"] >= 4.5
     assert found["drawn"] >= 3
+    assert found["methods"] >= 3
 
 
 @pytest.mark.parametrize("width", [360, 768])

@@ -16,10 +16,16 @@ function armsOf(dataset, protocol) {
   return PAGE.arms.filter((arm) => arm.dataset === dataset && (protocol === undefined || arm.protocol === protocol));
 }
 
+/** A method's colour: its own, darker on white and lighter on black, so that a thin line is seen on either. */
+function methodColour(at) {
+  if (at % PAGE.colours.length === 0) return "currentColor"; // black is white in the dark
+  const [dark, light] = ["black 25%", "white 20%"].map((mixed) => `color-mix(in srgb, ${PAGE.colours[at % PAGE.colours.length]}, ${mixed})`);
+  return `light-dark(${dark}, ${light})`;
+}
+
 function lookOf(method) {
-  const colours = ["currentColor", ...PAGE.colours.slice(1)]; // black is white in the dark
   const at = PAGE.methods.indexOf(method);
-  return { colour: colours[at % colours.length], dash: DASHES[at % DASHES.length] };
+  return { colour: methodColour(at), dash: DASHES[at % DASHES.length] };
 }
 
 /** A cost as it was entered; what is no number from 0 up is refused at its field, and there is no cost. */
