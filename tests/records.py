@@ -65,7 +65,8 @@ def write_record(
         prob = torch.softmax(torch.tensor(logits, dtype=torch.float32), 1)
         target = torch.tensor(label)
         loss = -prob[torch.arange(len(label)), target].log()
-        figures[split] = classification_metrics(prob, target, loss, [f"class {index}" for index in range(classes)])
+        names = class_names or [f"class {index}" for index in range(classes)]
+        figures[split] = classification_metrics(prob, target, loss, names)
         columns = {f"prob_{index}": prob[:, index].numpy() for index in range(classes)}
         units = [f"{unit}{at}" if unit else at for at in range(len(label))]
         frames.append(pd.DataFrame({"split": split, "unit": units, "label": label, **columns}))

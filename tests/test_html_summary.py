@@ -13,7 +13,8 @@ import pytest
 from clsunbias.experiments.report.html.curves import parting
 from clsunbias.experiments.report.html.page import data_first
 from clsunbias.experiments.report.sections import Section
-from tests.pages import fitted, report
+from clsunbias.files import sealed, write_json
+from tests.pages import fitted, records, report
 from tests.records import SPEAKERS, Labels, write_record
 
 NAMES = ("sick & tired", "<i>well</i>")
@@ -79,13 +80,13 @@ def test_the_four_answers(tmp_path: Path) -> None:
     assert "By macro-F1 mine is better (+" in said["Which method helps"]
     assert said["Since when"] == (
         "Under erm the validation loss of sick & tired is the higher one "
-        "from step 50 on (5 of 5 runs, 30 to 70), to the end."
+        "from step 50 of 100 on (in 5 of 5 runs; 30 to 70)."
     )
     assert said["How sure"].startswith("5 runs of each method on 30 test units (15 sick & tired, 15 <i>well</i>).")
     assert "<i>" not in text
     head = text.partition('<section id="results"')[0]
     assert head.index("Not for clinical use.") < head.index('id="summary"')
-    assert "sick &amp; tired, from step 50 on" in head, "in the table of all methods too"
+    assert "sick &amp; tired, from step 50 of 100 on" in head, "in the table of all methods too"
     assert 'id="warnings"' not in text
 
 
@@ -101,7 +102,7 @@ def test_of_few_runs_nothing_is_judged(tmp_path: Path) -> None:
     said = answers(tmp_path / "page.html")
     assert re.fullmatch(r"erm misses \d+ % of (nega|posi)tive, \d+ % of (nega|posi)tive\.", said["Which class suffers"])
     assert "No other method here misses fewer" in said["Which method helps"]
-    assert said["Since when"].endswith("from step 30 on, to the end.")
+    assert said["Since when"].endswith("from step 30 of 100 on.")
     assert said["How sure"].endswith("no interval and no verdict below four.")
 
 
@@ -134,7 +135,7 @@ def test_a_class_that_is_lost_is_a_warning_on_top(tmp_path: Path) -> None:
 )
 def test_where_losses_part(losses: list[Any], label: int, steps: list[int | None]) -> None:
     """At the first step from which the class has the highest loss to the end; a run that has it not is said."""
-    assert parting(np.array(losses, float), np.array([10, 20, 30, 40])) == (label, steps)
+    assert parting(np.array(losses, float), np.array([10, 20, 30, 40]))[:2] == (label, steps)
 
 
 def test_columns_without_data_come_last() -> None:
@@ -143,3 +144,19 @@ def test_columns_without_data_come_last() -> None:
     found = data_first(section)
     assert found.header == ["", "b", "c", "a"]
     assert found.rows == [["x", "1", "2", "–"], ["y", "3", "4", "no data"]]
+
+
+def test_classes_of_a_record_and_ties_are_said(tmp_path: Path) -> None:
+    """More than two classes go by their metrics' names where no list of them is; a tied selection is told."""
+    three: Labels = {split: np.arange(30) % 3 for split in SPEAKERS}
+    names = ("none & all", "mild", "severe")
+    config = {**fitted("erm", 0), "data": {"class_path": "not_there.Corpus"}}
+    folder = tmp_path / "runs" / "0"
+    write_record(folder, config, three, dataset="eyes", objective="erm", classes=3, class_names=names, skill=9.0)
+    record = json.loads((folder / "result.json").read_text())
+    del record["class_names"], record["record_sha256"]
+    write_json(folder / "result.json", sealed({**record, "tied_validations": 7}))
+    assert report(tmp_path / "runs", tmp_path / "page.html") == 0
+    assert records(tmp_path / "page.html")["datasets"][0]["classes"] == list(names)
+    assert "of severe" in answers(tmp_path / "page.html")["Which class suffers"]
+    assert "1 of 1 runs selected among up to 7 validations of one score" in (tmp_path / "page.html").read_text()

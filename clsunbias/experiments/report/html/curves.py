@@ -21,10 +21,11 @@ SCHEDULES = {"lam": "λ", "tau": "τ"}
 
 
 class Parting(NamedTuple):
-    """Which class has the highest loss in the end, and since which step in each run; None in a run where it has not."""
+    """Which class has the highest loss at the last step, and since when in each run; None in a run where it has not."""
 
     label: int
     steps: list[int | None]
+    last: int
 
 
 def curves(records: Sequence[Record], classes: Sequence[str]) -> dict[str, Any]:
@@ -82,13 +83,13 @@ def parting(losses: Floats, steps: Any) -> Parting:
     seen = np.isfinite(losses).any(axis=(0, 1))
     losses, steps = np.where(np.isfinite(losses), losses, np.nan)[:, :, seen], steps[seen]
     if not len(steps):
-        return Parting(0, [None] * len(losses))
+        return Parting(0, [None] * len(losses), 0)
     ends = losses[:, :, -1]
     finite = ends[np.isfinite(ends).all(1)]
     label = int(finite.mean(0).argmax()) if len(finite) else 0
     leads = losses[:, label] > np.delete(losses, label, axis=1).max(1)  # nothing leads what is no number
     since = [0 if lead.all() else int(np.flatnonzero(~lead)[-1]) + 1 for lead in leads]
-    return Parting(label, [int(steps[at]) if at < len(steps) else None for at in since])
+    return Parting(label, [int(steps[at]) if at < len(steps) else None for at in since], int(steps[-1]))
 
 
 def digits(values: "pd.Series[float]") -> list[float | None]:

@@ -54,7 +54,7 @@ def describe(label: str, record: Record, frame: pd.DataFrame) -> tuple[Card, "Da
         notes.append(str(error))
     classes = frame.filter(regex=r"^prob_\d+$").shape[1]
     names = list(SIDES) if classes == 2 else [f"class {index}" for index in range(classes)]
-    recorded = class_names(record.result)
+    recorded = class_names(record.result) or measured_classes(record)
     found = getattr(module, "class_names", ())  # one's own data set may name them in load(), which is not called
     if len(recorded) == classes:
         names = list(recorded)
@@ -77,6 +77,12 @@ def describe(label: str, record: Record, frame: pd.DataFrame) -> tuple[Card, "Da
         {str(split): [int(count) for count in row] for split, row in counts.fillna(0).iterrows()},
         notes,
     ), module
+
+
+def measured_classes(record: Record) -> list[str]:
+    """The classes of a record that does not list them, by its metrics of each: of two, those have names of their own."""
+    metrics = record.result[next(iter(record.result["units"]))]
+    return [] if "neg_f1" in metrics else [name.removeprefix("f1/") for name in metrics if name.startswith("f1/")]
 
 
 def module_of(section: Mapping[str, Any]) -> "DataModule":

@@ -49,6 +49,7 @@ def page(studies: Sequence[Study], name: str) -> str:
         commands=list(dict.fromkeys(line for study in studies for line in study.commands)),
         report=f"{studies[-1].report} --html {name}",
         selections=distinct(parts, "selection"),
+        ties=ties(parts),
         versions=distinct(parts, "versions"),
         cards=[one.card for one in shown],
         summaries=said,
@@ -66,6 +67,16 @@ def distinct(parts: Sequence[StudyPart], field: str) -> list[str]:
     found = [record.result[field] for by_seed in arms for record in by_seed.values()]
     shown = [", ".join(f"{name} {v}" for name, v in one.items()) if isinstance(one, Mapping) else one for one in found]
     return list(dict.fromkeys(shown))
+
+
+def ties(parts: Sequence[StudyPart]) -> str:
+    """In how many runs several validations had the score that was selected, if in any."""
+    arms = [by_seed for part in parts for by_seed in part.study.finished.values()]
+    tied = [int(record.result.get("tied_validations", 1)) for by_seed in arms for record in by_seed.values()]
+    several = [count for count in tied if count > 1]
+    if not several:
+        return ""
+    return f"{len(several)} of {len(tied)} runs selected among up to {max(several)} validations of one score, by loss"
 
 
 def prose(text: str) -> Markup:

@@ -109,10 +109,11 @@ def by_headline(compared: Sequence[Comparison], metric: str) -> str:
         for one in compared
         if one.verdict in {"better", "worse"}
     ]
+    judged = [one for one in compared if one.verdict]
     if told:
-        others = " Of the others no difference is shown." if len(told) < len(compared) else ""
+        others = " Of the others no difference is shown." if len(told) < len(judged) else ""
         return f" By {metric} {'; '.join(told)}.{others}"
-    return f" No difference in {metric} is shown, which is no proof that there is none." if compared else ""
+    return f" No difference in {metric} is shown, which is no proof that there is none." if judged else ""
 
 
 def since_when(one: Shown, base: Arm) -> str:
@@ -122,7 +123,7 @@ def since_when(one: Shown, base: Arm) -> str:
         return "The runs logged no class losses."
     label, name = row_label(one.part.study.grid, base), one.card.classes[parted.label]
     higher = "higher one" if len(one.card.classes) == 2 else "highest"
-    return f"Under {label} the validation loss of {name} is the {higher} {since(parted)}, to the end."
+    return f"Under {label} the validation loss of {name} is the {higher} {since(parted)}."
 
 
 def since(parting: Parting) -> str:
@@ -130,10 +131,11 @@ def since(parting: Parting) -> str:
     steps, runs = [step for step in parting.steps if step is not None], len(parting.steps)
     if not steps:
         return "in no run"
+    shown = f"from step {median(steps):.0f} of {parting.last} on"
     if runs == 1:
-        return f"from step {steps[0]} on"
-    spread = f", {min(steps)} to {max(steps)}" if max(steps) > min(steps) else ""
-    return f"from step {median(steps):.0f} on ({len(steps)} of {runs} runs{spread})"
+        return shown
+    spread = f"; {min(steps)} to {max(steps)}" if max(steps) > min(steps) else ""
+    return f"{shown} (in {len(steps)} of {runs} runs{spread})"
 
 
 def how_sure(one: Shown, arms: Sequence[Arm], cells: Cells) -> str:

@@ -48,8 +48,8 @@ const middleOf = (sorted) => (sorted[(sorted.length - 1) >> 1] + sorted[sorted.l
 /** Since which step a class has the highest loss, in words. */
 function sinceWords({ since, highest, runs }) {
   if (!since.length) return "none to the end";
-  const spread = since[0] < since.at(-1) ? `, ${since[0]} to ${since.at(-1)}` : "";
-  const over = runs.length > 1 ? ` (${since.length} of ${runs.length} runs${spread})` : "";
+  const spread = since[0] < since.at(-1) ? `; ${since[0]} to ${since.at(-1)}` : "";
+  const over = runs.length > 1 ? ` (in ${since.length} of ${runs.length} runs${spread})` : "";
   return `${highest}, from step ${short(middleOf(since))} on${over}`;
 }
 
