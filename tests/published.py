@@ -18,8 +18,9 @@ from clsunbias.experiments.analysis.comparison import Comparison, compared
 from clsunbias.experiments.analysis.scores import Scored, run_lines
 from clsunbias.experiments.grid import Grid, load_grid
 from clsunbias.experiments.plan import Arm, choose, search_scores
-from clsunbias.experiments.report.build import parts, search_sections
-from clsunbias.experiments.report.labels import metric_label
+from clsunbias.experiments.report.build import CONTRASTS_TITLE, parts, search_sections
+from clsunbias.experiments.report.labels import class_names, metric_label
+from clsunbias.experiments.report.notes import Classes
 from clsunbias.experiments.report.plots import draw_dots
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.running.run import Record, Run
@@ -76,22 +77,32 @@ def lines_of(name: str) -> list[dict[str, Any]]:
     return [{str(field): value for field, value in line.items()} for line in found]
 
 
+def classes(finished: Mapping[Arm, Mapping[int, Record]]) -> Classes:
+    """What records say of two classes: one is never predicted where no unit of it is found, and all of the other."""
+    names, unpredicted = {}, {}
+    for arm, records in finished.items():
+        results = [record.result for record in records.values()]
+        names[arm.column] = class_names(results[0])
+        recalls = np.array([[result["test"][f"{side}_recall"] for side in ("neg", "pos")] for result in results])
+        alone = (recalls == 0) & (recalls[:, ::-1] == 1)
+        unpredicted[arm, "test"] = [int(count) for count in alone.sum(0)]
+    return Classes(names, unpredicted)
+
+
 def derive(table: str, out: Path) -> None:
     """Writes the files of a table into a folder as they follow from what is published; its page without contrasts."""
     found = published(table)
     grid, finished, searched = found
     cells = {(found.arm(line), line["metric"]): Cell(**line) for line in lines_of(f"{table}.csv")}
     comparisons = {
-        (found.arm(line), found.arm(line, "baseline"), line["metric"]): Comparison(
-            **{**line, "effect": np.nan if line["effect"] is None else line["effect"]}
-        )
+        (found.arm(line), found.arm(line, "baseline"), line["metric"]): Comparison(**line)
         for line in lines_of(f"{table}_comparisons.csv")
     }
     scores = search_scores(grid, searched)
     assert set(choose(grid, scores)) <= set(finished)
     absent = [name for name in grid.columns if not any(arm.column == name for arm in finished)]
     made = [
-        *parts(grid, list(grid.columns), absent, cells, comparisons),
+        *parts(grid, list(grid.columns), absent, cells, comparisons, classes(finished)),
         *search_sections(grid, scores, choose(grid, scores)),
     ]
     runs = run_lines([Scored(arm, records, {}) for arm, records in finished.items()])
@@ -108,11 +119,11 @@ def main() -> None:
         derive(table, RESULTS)
         (RESULTS / f"{table}.tex").unlink()
         if old:
-            title, *lines = old[0].strip("\n").split("\n")
+            _, *lines = old[0].strip("\n").split("\n")
             header = " | ".join(metric_label(name) for name in compared(grid))
             lines[1] = f"|  | {header} |"
             head, search, rest = page.read_text().partition("\n## The search")
-            page.write_text("\n".join([head, title, *lines]) + "\n" + search + rest)
+            page.write_text("\n".join([head, f"## {CONTRASTS_TITLE}", *lines]) + "\n" + search + rest)
 
 
 if __name__ == "__main__":
