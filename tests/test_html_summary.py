@@ -65,13 +65,15 @@ def test_the_four_answers(tmp_path: Path) -> None:
         for side in ("neg", "pos")
     }
     number = r"(\d+) % \((\d+) to (\d+) %\)"
-    found = re.fullmatch(
-        rf"erm misses {number} of sick & tired, {number} of <i>well</i>\.", said["Which class suffers"]
-    )
+    sentence = rf"erm misses {number} of sick & tired, {number} of <i>well</i>\. "
+    sentence += r"Between sick & tired and <i>well</i>: (\d+) points \((\d+) to (\d+)\), shown\."
+    found = re.fullmatch(sentence, said["Which class suffers"])
     assert found, said
-    middle, low, high, other, *_ = map(int, found.groups())
+    middle, low, high, other, _, _, apart, least, most = map(int, found.groups())
     assert [middle, other] == [round(missed["erm", "neg"]), round(missed["erm", "pos"])]
     assert 0 <= low < middle < high <= 100
+    assert apart == pytest.approx(middle - other, abs=1)
+    assert 0 < least < apart < most <= 100
     points = round(missed["mine", "neg"] - missed["erm", "neg"])
     expected = f"Difference from erm: sick & tired −{-points} points (−"
     assert f"mine misses the fewest of sick & tired: {missed['mine', 'neg']:.0f} %" in said["Which method helps"]
@@ -103,7 +105,7 @@ def test_of_few_runs_nothing_is_judged(tmp_path: Path) -> None:
     assert re.fullmatch(r"erm misses \d+ % of (nega|posi)tive, \d+ % of (nega|posi)tive\.", said["Which class suffers"])
     assert "No other method here misses fewer" in said["Which method helps"]
     assert said["Since when"].endswith("from step 30 of 100 on.")
-    assert said["How sure"].endswith("no interval and no verdict below four.")
+    assert said["How sure"].endswith("no interval, no verdict.")
 
 
 def test_a_class_that_is_lost_is_a_warning_on_top(tmp_path: Path) -> None:
@@ -114,7 +116,7 @@ def test_a_class_that_is_lost_is_a_warning_on_top(tmp_path: Path) -> None:
     assert report(tmp_path / "runs", tmp_path / "page.html") == 0
     text = (tmp_path / "page.html").read_text()
     warned = text.partition('id="warnings"')[2].partition("</div>")[0]
-    assert re.findall(r"<li>(.*?)</li>", warned) == ["clinic: erm never decides for sick &amp; tired in 2 of 2 runs"]
+    assert re.findall(r"<li>(.*?)</li>", warned) == ["clinic: erm never predicts sick &amp; tired in 2 of 2 runs"]
     assert text.index('id="warnings"') < text.index('id="summary"')
     assert report(tmp_path / "rare", tmp_path / "page.html") == 0
     assert "erm finds no unit of negative in " in (tmp_path / "page.html").read_text()

@@ -80,7 +80,7 @@ def describe(label: str, record: Record, frame: pd.DataFrame) -> tuple[Card, "Da
 
 
 def measured_classes(record: Record) -> list[str]:
-    """The classes of a record that does not list them, by its metrics of each: of two, those have names of their own."""
+    """The classes of a record that does not list them, by its metrics of each; of two these do not tell."""
     metrics = record.result[next(iter(record.result["units"]))]
     return [] if "neg_f1" in metrics else [name.removeprefix("f1/") for name in metrics if name.startswith("f1/")]
 

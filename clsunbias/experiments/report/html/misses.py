@@ -1,14 +1,15 @@
 """How much of each class methods miss, judged as a table's other metrics are, and classes that are lost altogether."""
 
-import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from clsunbias.experiments.analysis.cells import Cell, row_label
 from clsunbias.experiments.analysis.comparison import Comparison, results
+from clsunbias.experiments.analysis.intervals import interval, of_difference
+from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.build import Cells, Comparisons
 from clsunbias.experiments.report.html.pack import Shown, probabilities
 
 
@@ -24,52 +25,76 @@ def split_of(one: Shown) -> str:
     return one.part.study.grid.metrics[0].partition("/")[0]
 
 
-def judge(shown: Sequence[Shown]) -> tuple[Cells, Comparisons]:
+class Misses(NamedTuple):
+    """How much of each class methods find: their scores, and the cells and comparisons of these shares."""
+
+    scored: dict[Arm, Scored]
+    cells: dict[tuple[Arm, str], Cell]
+    comparisons: dict[tuple[Arm, Arm, str], Comparison]
+
+
+def judge(shown: Sequence[Shown]) -> Misses:
     """How much of each class the methods of a study find, with intervals and verdicts made as those of its tables are.
 
     Data sets whose classes go by the same names are judged together, as the columns of one table.
     """
-    cells: dict[tuple[Arm, str], Cell] = {}
-    comparisons: dict[tuple[Arm, Arm, str], Comparison] = {}
+    made = Misses({}, {}, {})
     by_names: dict[tuple[str, ...], list[Shown]] = {}
     for one in shown:
         by_names.setdefault(tuple(recalls(one)), []).append(one)
     for (first, *others), several in by_names.items():
         study = several[0].part.study
         finished = {arm: study.finished[arm] for one in several for arm in one.frames}
-        _, made, compared = results(study.name, replace(study.grid, metrics=[first], also=others), finished)
-        cells |= made
-        comparisons |= compared
-    return cells, comparisons
+        scored, cells, comparisons = results(study.name, replace(study.grid, metrics=[first], also=others), finished)
+        made.scored.update({one.arm: one for one in scored})
+        made.cells.update(cells)
+        made.comparisons.update(comparisons)
+    return made
 
 
 def missed(cell: Cell) -> str:
     """The share of a class that is missed, of the share that is found, with its interval if there is one."""
-    return f"{100 * (1 - cell.value):.0f} %{span(cell.low, cell.high, percent, ' %')}"
-
-
-def percent(found: float) -> str:
-    """The share that is missed, between 0 and 100: a widened interval of a share may reach beyond."""
-    return f"{100 * min(max(1 - found, 0), 1):.0f}"
+    return f"{percent(1 - cell.value)} %{span(cell.low, cell.high, lambda found: percent(1 - found), ' %')}"
 
 
 def missed_difference(one: Comparison, unit: str = "") -> str:
     """A difference in what is missed, in percentage points, and whether it is shown; of few runs it is not judged."""
-    interval = span(one.low, one.high, lambda value: signed(-100 * value), "")
-    verdict = ("not shown" if one.verdict == "no difference shown" else "shown") if interval else "not judged"
-    return f"{signed(-100 * one.difference)}{unit}{interval}, {verdict}"
+    interval = span(one.low, one.high, lambda found: signed(-found), "")
+    verdict = {"no difference shown": "not shown", None: "not judged"}.get(one.verdict, "shown")
+    return f"{signed(-one.difference)}{unit}{interval}, {verdict}"
 
 
-def signed(value: float) -> str:
-    """A whole number with its sign, none at 0."""
-    return f"{round(value):+d}".replace("-", "−") if round(value) else "0"
+def classes_apart(scored: Scored, worst: str, least: str, names: Mapping[str, str]) -> str:
+    """How far apart the shares of two classes that a method misses are, and whether that is shown, if it may be said.
+
+    Args:
+        scored: of the method.
+        worst: metric of the class that is missed most; its name in records.
+        least: that of the class that is missed least.
+        names: of the classes, by those of the metrics.
+    """
+    sample = scored.sample(least).less(scored.sample(worst))
+    ends = interval(sample, scored.shares(worst), of_difference("recall"))
+    if ends is None:
+        return ""
+    verdict = "shown" if ends[0] > 0 else "not shown"
+    middle, (low, high) = percent(float(sample.values.mean())), map(percent, ends)
+    return f" Between {names[worst]} and {names[least]}: {middle} points ({low} to {high}), {verdict}."
+
+
+def percent(share: float) -> str:
+    """A share of 100."""
+    return f"{round(100 * share)}".replace("-", "−")
+
+
+def signed(share: float) -> str:
+    """A difference of shares of 100 with its sign, none at 0."""
+    return f"{round(100 * share):+d}".replace("-", "−") if round(100 * share) else "0"
 
 
 def span(low: float | None, high: float | None, shown: Callable[[float], str], unit: str) -> str:
     """An interval of what is found as one of what is missed, in brackets; nothing if there is none."""
-    if low is None or high is None or math.isnan(low):
-        return ""
-    return f" ({shown(high)} to {shown(low)}{unit})"
+    return "" if low is None or high is None else f" ({shown(high)} to {shown(low)}{unit})"
 
 
 def lost_classes(one: Shown, arm: Arm) -> list[str]:
@@ -82,6 +107,6 @@ def lost_classes(one: Shown, arm: Arm) -> list[str]:
         for index, name in enumerate(one.card.classes):
             never[name] += not (decided == index).any()
             missing[name] += bool((decided == index).any()) and not (decided[label == index] == index).any()
-    for counts, verb in ((never, "never decides for"), (missing, "finds no unit of")):
+    for counts, verb in ((never, "never predicts"), (missing, "finds no unit of")):
         said += [f"{method} {verb} {name} in {n} of {len(frames)} runs" for name, n in counts.items() if n]
     return said

@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
 from clsunbias import __version__
+from clsunbias.experiments.analysis.intervals import FEWEST
 from clsunbias.experiments.report.build import PUBLISHED
 from clsunbias.experiments.report.html.findings import findings
 from clsunbias.experiments.report.html.pack import pack
@@ -42,6 +43,7 @@ def page(studies: Sequence[Study], name: str) -> str:
         title=" · ".join(dict.fromkeys(study.grid.title for study in studies)),
         parts=[(part, findings(part)) for part in parts],
         published=PUBLISHED,
+        fewest=FEWEST,
         anything_simulated=True in kinds,
         all_simulated=kinds == {True},
         missing=[line for study in studies for line in study.missing],
@@ -95,6 +97,10 @@ def cell(entry: Entry, baseline: str) -> Markup:
         said = "chosen" if entry.mark == "chosen" else f"{entry.mark} than {baseline}"
         inner = Markup('<span aria-hidden="true">{}</span><span class="hidden"> {}</span>')
         shown += Markup(' <span class="mark {}">{}</span>').format(entry.mark, inner.format(SIGNS[entry.mark], said))
+    if entry.dagger:
+        shown += Markup(
+            ' <span aria-hidden="true">†</span><span class="hidden"> some run never predicts a class</span>'
+        )
     return shown + (", simulated" if entry.simulated else "")
 
 

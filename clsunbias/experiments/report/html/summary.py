@@ -6,10 +6,13 @@ from statistics import median
 
 from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.analysis.comparison import Comparison
+from clsunbias.experiments.analysis.intervals import FEWEST
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.build import Cells, Comparisons, headline
+from clsunbias.experiments.report.build import headline
 from clsunbias.experiments.report.html.curves import Parting
 from clsunbias.experiments.report.html.misses import (
+    Misses,
+    classes_apart,
     judge,
     lost_classes,
     missed,
@@ -48,9 +51,9 @@ def summaries(shown: Sequence[Shown]) -> list[Summary]:
     made = []
     for part in {id(one.part): one.part for one in shown}.values():
         ours = [one for one in shown if one.part is part]
-        cells, comparisons = judge(ours)
+        misses = judge(ours)
         made += [
-            summary(one, protocol, cells, comparisons)
+            summary(one, protocol, misses)
             for one in ours
             for protocol in part.study.grid.protocols
             if any(arm.protocol == protocol for arm in one.frames)
@@ -58,33 +61,33 @@ def summaries(shown: Sequence[Shown]) -> list[Summary]:
     return made
 
 
-def summary(one: Shown, protocol: str, cells: Cells, comparisons: Comparisons) -> Summary:
+def summary(one: Shown, protocol: str, misses: Misses) -> Summary:
     """A data set under a protocol; the class that suffers is the one that the first method misses most of."""
     grid = one.part.study.grid
     arms = [arm for arm in one.frames if arm.protocol == protocol]
     base = next((arm for arm in arms if arm.row in grid.baselines[:1]), arms[0])
     names = dict(zip(recalls(one), one.card.classes, strict=True))
-    worst, *rest = sorted(names, key=lambda name: cells[base, name].value)
-    others = ", ".join(f"{missed(cells[base, name])} of {names[name]}" for name in rest)
-    sentence = f"{row_label(grid, base)} misses {missed(cells[base, worst])} of {names[worst]}, {others}."
+    worst, *rest = sorted(names, key=lambda name: misses.cells[base, name].value)
+    others = ", ".join(f"{missed(misses.cells[base, name])} of {names[name]}" for name in rest)
+    suffers = f"{row_label(grid, base)} misses {missed(misses.cells[base, worst])} of {names[worst]}, {others}."
+    suffers += classes_apart(misses.scored[base], worst, rest[-1], names)
     label = f"{grid.columns[one.column].label}{', simulated' if one.card.simulated else ''}"
     title = label if len(grid.protocols) == 1 else f"{label}: {grid.protocols[protocol].label}"
     answers = [
-        ("Which class suffers", sentence),
-        ("Which method helps", which_method(one, arms, base, [worst, *rest], cells, comparisons)),
+        ("Which class suffers", suffers),
+        ("Which method helps", which_method(one, arms, base, [worst, *rest], misses)),
         ("Since when", since_when(one, base)),
-        ("How sure", how_sure(one, arms, cells)),
+        ("How sure", how_sure(one, arms)),
     ]
     warnings = [f"{title}: {text}" for arm in arms for text in lost_classes(one, arm)]
-    lines = [line(one, arm, base, cells, comparisons) for arm in arms]
+    lines = [line(one, arm, base, misses) for arm in arms]
     return Summary(title, one.card.simulated, answers, row_label(grid, base), one.card.classes, lines, warnings)
 
 
-def which_method(
-    one: Shown, arms: Sequence[Arm], base: Arm, names: Sequence[str], cells: Cells, comparisons: Comparisons
-) -> str:
+def which_method(one: Shown, arms: Sequence[Arm], base: Arm, names: Sequence[str], misses: Misses) -> str:
     """The method that misses the fewest of the class that suffers, what that costs the others, and the headline."""
     grid, classes = one.part.study.grid, dict(zip(recalls(one), one.card.classes, strict=True))
+    _, cells, comparisons = misses
     best = max(arms, key=lambda arm: cells[arm, names[0]].value)
     if cells[best, names[0]].value <= cells[base, names[0]].value:
         said = f"No other method here misses fewer of {classes[names[0]]}."
@@ -138,7 +141,7 @@ def since(parting: Parting) -> str:
     return f"{shown} (in {len(steps)} of {runs} runs{spread})"
 
 
-def how_sure(one: Shown, arms: Sequence[Arm], cells: Cells) -> str:
+def how_sure(one: Shown, arms: Sequence[Arm]) -> str:
     """Of how many runs and units the figures are, and whether there are intervals."""
     split = split_of(one)
     runs = sorted({len(one.frames[arm]) for arm in arms})
@@ -149,19 +152,18 @@ def how_sure(one: Shown, arms: Sequence[Arm], cells: Cells) -> str:
     said = (
         f"{number} of each method on {sum(counts)} {split.replace('_', ' ')} {record.get('unit', 'unit')}s ({units})."
     )
-    if all(cell.low is None for (arm, _), cell in cells.items() if arm in arms):
-        return f"{said} These are too few to say how others would come out: no interval and no verdict below four."
-    return f"{said} In brackets: 95 % intervals."
+    few = f"Of fewer than {FEWEST} runs there is no saying how others would come out: no interval, no verdict."
+    return f"{said} {few if runs[0] < FEWEST else 'In brackets: 95 % intervals.'}"
 
 
-def line(one: Shown, arm: Arm, base: Arm, cells: Cells, comparisons: Comparisons) -> Line:
+def line(one: Shown, arm: Arm, base: Arm, misses: Misses) -> Line:
     """A method in the table of what each misses."""
-    changes = [comparisons.get((arm, base, name)) for name in recalls(one)]
+    changes = [misses.comparisons.get((arm, base, name)) for name in recalls(one)]
     parted = one.parted[arm].get("val")
     return Line(
         row_label(one.part.study.grid, arm),
         [
-            (missed(cells[arm, name]), missed_difference(change) if change else "")
+            (missed(misses.cells[arm, name]), missed_difference(change) if change else "")
             for name, change in zip(recalls(one), changes, strict=True)
         ],
         f"{one.card.classes[parted.label]}, {since(parted)}" if parted else "–",
