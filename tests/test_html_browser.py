@@ -1,223 +1,59 @@
 """The report's page in a real Chromium: every control does what it says, nothing is fetched, nothing overflows."""
 
-import itertools
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
 from clsunbias.__main__ import main
 from tests.browser import (
     BACKGROUND,
     CONTRAST,
-    METHODS,
     STRUCTURE,
     Page,
     close,
     expected,
     open_page,
-    points_of,
     rows_of,
     scores,
     shown,
     worst_first,
 )
-from tests.pages import TOY_COLUMN, fitted
-from tests.records import RETINA, SPEAKERS, Labels, retina_labels, write_made_up_grid, write_record
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
+from tests.pages import fitted
+from tests.records import write_record
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, medmnist_root: Path) -> Path:
-    """Runs on real and on simulated data, under two protocols, and their page."""
-    folder = tmp_path_factory.mktemp("browser")
-    columns = {"retina": {**RETINA, "configs": {"paper": "retina.yaml", "more": "retina.yaml"}}, "toy": TOY_COLUMN}
-    more = {"label": "more seeds", "seeds": 3, "first_seed": 5}
-    labels: dict[str, Labels] = {"retina": retina_labels(medmnist_root), "toy": SPEAKERS}
-    grid = write_made_up_grid(folder, columns, labels, protocols={"more": more})
-    options = ["--grid", str(grid), "--data-root", str(medmnist_root)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLSUNBIAS_DATA", "")  # the option sets it: put back afterwards
-        assert main(["report", str(folder / "out"), "--html", str(folder / "page.html"), *options]) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One for all tests."""
-    with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=BROWSER, args=OPTIONS)
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def page(browser: Any, folder: Path) -> Iterator[Page]:
-    """The page on a desktop; whatever a test does, it complains of nothing and asks for nothing."""
-    made, complaints = open_page(browser, folder / "page.html", viewport={"width": 1280, "height": 900})
-    yield made
-    assert complaints == []
-    made.context.close()
-
-
-@pytest.mark.parametrize("threshold", [0.5, 0.0, 0.3, 0.735, 1.0])
-def test_figures_at_a_threshold_are_scikit_learns(page: Page, folder: Path, threshold: float) -> None:
-    """Of one run and over all, with costs, on both splits; so are the confusion matrices."""
-    page.fill("#cost-fn", "5")
-    page.fill("#cost-fp", "0.5")
-    page.fill("#threshold", str(threshold))
-    assert page.text_content("#threshold-shown") == f"{threshold:.3f}"
-    for split in ("test", "val"):
-        page.select_option("#split", split)
-        for chosen, seeds in (("all", (0, 1)), ("1", (1,))):
-            page.select_option("#seed", chosen)
-            found, by_class = rows_of(page, "#figures"), rows_of(page, "#figures-by-class")
-            assert list(found) == list(by_class) == list(METHODS)
-            for method, row in METHODS.items():
-                runs = [scores(folder, row, seed, split) for seed in seeds]
-                wanted = [expected(*run, threshold, 5, 0.5) for run in runs]
-                assert close(found[method], shown([overall for overall, _ in wanted]))
-                assert close(by_class[method], shown([of_classes for _, of_classes in wanted]))
-                matrices = [confusion_matrix(labels, prob > threshold, labels=[0, 1]) for labels, prob in runs]
-                cells = page.locator("#confusions table", has_text=method).last.locator("td").all_text_contents()
-                assert [float(cell) for cell in cells] == pytest.approx(np.mean(matrices, 0).ravel(), abs=0.06)
-
-
-def test_the_headline_agrees_with_the_threshold_of_a_half(page: Page) -> None:
-    """The table above and the figures below say the same of the same runs."""
-    headline = page.locator("#results table").first.locator("tbody tr").all_inner_texts()
-    below = rows_of(page, "#figures")
-    for method in METHODS:
-        assert any(below[method][0] in line for line in headline), (below[method], headline)
-
-
-def test_data_set_settings_and_split(page: Page, folder: Path) -> None:
+def test_data_set_settings_and_split(page: Page, page_folder: Path) -> None:
     """Another data set brings its own classes, protocols and runs, and the stamp if it is simulated."""
     assert page.locator(".stamped.simulated").count() == 0
     assert page.locator("#protocol option").all_inner_texts() == ["short", "more seeds"]
     page.select_option("#protocol", "more seeds")
     assert page.locator("#seed option").all_inner_texts() == ["all: mean ± sd", "seed 5", "seed 6", "seed 7"]
-    runs = [scores(folder, "erm", seed, place="more/retina") for seed in (5, 6, 7)]
+    runs = [scores(page_folder, "erm", seed, place="more/retina") for seed in (5, 6, 7)]
     assert close(rows_of(page, "#figures")["ERM"], shown([expected(*run, 0.5, 1, 1)[0] for run in runs]))
     page.select_option("#dataset", label="Made up (simulated)")
     assert page.locator(".stamped.simulated").count() == 2
     assert page.locator("#protocol option").all_inner_texts() == ["short"]
     assert page.locator("#figures-by-class th").all_inner_texts()[1:3] == ["F1 (negative)", "sensitivity (negative)"]
     assert "taken for negative" in page.inner_text("#confusions")
-    runs = [scores(folder, "erm", seed, place="paper/toy") for seed in (0, 1)]
+    runs = [scores(page_folder, "erm", seed, place="paper/toy") for seed in (0, 1)]
     assert close(rows_of(page, "#figures")["ERM"], shown([expected(*run, 0.5, 1, 1)[0] for run in runs]))
     assert page.locator("#gallery > li").count() > 0
     assert page.locator("#gallery img").count() == 0, "no picture, and no box in its place"
     assert "No pictures of this split" in page.inner_text("#errors-said")
 
 
-LOSSES = ("loss_neg", "loss_pos")
-
-
-def logged(folder: Path, row: str, seed: int) -> pd.DataFrame:
-    """What a run of the page logged."""
-    return pd.read_csv(folder / "out" / "runs" / "toy" / "paper" / "retina" / row / str(seed) / "metrics.csv")
-
-
-def test_class_losses(page: Page, folder: Path) -> None:
-    """A panel for each method with both classes on one scale, and their gap; of a run its own, and its checkpoint."""
-    page.eval_on_selector("#curves-also + details", "one => one.open = true")
-    header = page.locator("#curve-ends th[scope=col]").all_inner_texts()
-    assert header == ["Method", "loss (grade < 2)", "loss (grade ≥ 2, positive)", "Gap", "Highest loss"]
-    for phase, (chosen, seeds) in itertools.product(("val", "train"), (("all", (0, 1)), ("1", (1,)))):
-        page.select_option("#phase", phase)
-        page.select_option("#seed", chosen)
-        assert page.locator("#curves figcaption").all_inner_texts() == list(METHODS)
-        assert page.locator("#curves polyline").count() == 2 * 2
-        assert page.locator("#curves path.selected").count() == len(seeds) * 2
-        scales = page.locator("#curves svg").evaluate_all("all => all.map(one => one.querySelectorAll('.axis').length)")
-        assert len(set(scales)) == 1, "one scale"
-        for method, row in METHODS.items():
-            losses = np.stack([logged(folder, row, seed)[[f"{phase}/{name}" for name in LOSSES]] for seed in seeds])
-            gap = np.abs(losses[:, :, 0] - losses[:, :, 1])
-            wanted = [*losses.mean(0)[-1], gap.mean(0)[-1]]
-            *ends, since = rows_of(page, "#curve-ends")[method]
-            assert [float(text.split(" ± ")[0]) for text in ends] == pytest.approx(wanted, rel=6e-3)
-            assert ("±" in "".join(ends)) == (len(seeds) > 1)
-            frames = [logged(folder, row, seed) for seed in (0, 1)]
-            steps = [step for seed in seeds for step in parted(frames[seed], phase, frames)]
-            assert (f"from step {np.median(steps):g} on" if steps else "none to the end") in since
-            assert page.locator("#curves figure", has_text=method).last.locator(".parted").count() == bool(steps)
-    page.uncheck("#methods input[value=ERM]")
-    assert list(rows_of(page, "#figures")) == ["Cls-unbias"]
-    assert page.locator("[data-line=ERM]").count() == 0
-    assert page.locator("#curves polyline").count() == 2
-    assert page.locator("#confusions table").count() == 1
-    page.uncheck("#methods input[value=Cls-unbias]")
-    assert page.inner_text("#curves-said") == "No method is ticked."
-    assert page.locator("#gallery > li").count() == page.locator("figure").count() == 0
-    page.check("#methods input[value=ERM]")
-    assert list(rows_of(page, "#figures")) == ["ERM"]
-
-
-def parted(frame: pd.DataFrame, phase: str, frames: list[pd.DataFrame]) -> list[int]:
-    """The step since which a run has the higher loss of the class that all runs end with the higher loss of, if any."""
-    names = [f"{phase}/{name}" for name in LOSSES]
-    label = int(np.mean([other[names].to_numpy()[-1] for other in frames], axis=0).argmax())
-    losses = frame[names].to_numpy()
-    behind = np.flatnonzero(losses[:, label] <= losses[:, 1 - label])
-    return [int(step) for step in frame["step"].iloc[behind[-1] + 1 if len(behind) else 0 :]][:1]
-
-
-def test_scores(page: Page, folder: Path) -> None:
-    """ROC and precision–recall curves pass where scikit-learn's do; histograms count the same units."""
-    page.select_option("#seed", "1")
-    for at, side in ((1, "grade ≥ 2, positive"), (0, "grade < 2")):
-        page.select_option("#of", label=side)
-        titles = page.locator("#ranking figcaption").all_inner_texts()
-        assert [title.partition(":")[0] for title in titles] == ["ROC", "Precision and recall", "Reliability"]
-        drawn, counted = [], []
-        for method, row in METHODS.items():
-            labels, prob = scores(folder, row, 1)
-            own, score = labels == at, np.abs(1 - at - prob.astype(float))
-            false, true, _ = roc_curve(own, score, drop_intermediate=False)
-            x, y = points_of(page.locator("#ranking figure").nth(0), method)
-            between = np.abs(x[:, None] - false).min(1) > 1e-3  # on a step of the curve either of its ends will do
-            assert y[between] == pytest.approx(np.interp(x, false, true)[between], abs=0.01)
-            precision, recall, _ = precision_recall_curve(own, score)
-            x, y = points_of(page.locator("#ranking figure").nth(1), method)
-            between = np.abs(x[:, None] - recall).min(1) > 1e-3
-            first = [precision[recall >= one][-1] for one in x[between]]
-            assert y[between] == pytest.approx(first, abs=0.01)
-            for label, name in enumerate(("grade < 2", "grade ≥ 2")):
-                units = score[labels == label]
-                counted.append(np.histogram(units, 20, (0, 1))[0] / len(units))
-                panel = page.locator("#histograms figure").nth(list(METHODS).index(method))
-                drawn.append(points_of(panel, name)[1][::2])
-        assert np.array(drawn) == pytest.approx(np.array(counted) / np.max(counted), abs=0.01)
-    page.fill("#threshold", "0.7")
-    labels, prob = scores(folder, "erm", 1)
-    dot = page.locator("#ranking figure").first.locator("circle").first
-    assert (float(dot.get_attribute("cx") or 0) - 44) / 306 == pytest.approx(
-        (prob <= 0.7)[labels == 1].mean(), abs=0.01
-    )
-
-
-def test_the_misclassified(page: Page, folder: Path) -> None:
+def test_the_misclassified(page: Page, page_folder: Path) -> None:
     """Worst first, with pictures at 0.5; more on demand; by one method or any; another threshold, other units."""
 
     def units() -> list[int]:
         names = page.locator("#gallery > li strong").all_inner_texts()
         return [int(name.removeprefix("test ")) for name in names]
 
-    wanted = worst_first(folder, ["erm", "cls_unbias"], [0, 1], 0.5)
+    wanted = worst_first(page_folder, ["erm", "cls_unbias"], [0, 1], 0.5)
     assert units() == wanted[:24]
     assert page.inner_text("#errors-said").startswith(f"{len(wanted)} of ")
     while page.is_visible("#more"):
@@ -227,17 +63,17 @@ def test_the_misclassified(page: Page, folder: Path) -> None:
     sizes = page.locator("#gallery img").evaluate_all("all => all.map(one => one.naturalWidth)")
     assert set(sizes) == {28}
     page.select_option("#wrong-by", "Cls-unbias")
-    assert units() == worst_first(folder, ["cls_unbias"], [0, 1], 0.5)[:24]
+    assert units() == worst_first(page_folder, ["cls_unbias"], [0, 1], 0.5)[:24]
     page.select_option("#seed", "1")
     page.fill("#threshold", "0.8")
-    assert units() == worst_first(folder, ["cls_unbias"], [1], 0.8)[:24]
+    assert units() == worst_first(page_folder, ["cls_unbias"], [1], 0.8)[:24]
     first = units()[0]
-    labels, prob = scores(folder, "cls_unbias", 1)
+    labels, prob = scores(page_folder, "cls_unbias", 1)
     truth = prob[first] if labels[first] else 1 - prob[first]
     assert f"{truth:.3f}" in page.locator("#gallery > li").first.inner_text()
     page.click("#reset")
     assert page.input_value("#threshold") == "0.5"
-    assert units() == worst_first(folder, ["cls_unbias"], [1], 0.5)[:24]
+    assert units() == worst_first(page_folder, ["cls_unbias"], [1], 0.5)[:24]
 
 
 @pytest.mark.parametrize("value", ["", "-3", "-0.1", "1e999"])
@@ -256,9 +92,9 @@ def test_costs_that_are_no_numbers(page: Page, value: str) -> None:
         assert rows_of(page, "#figures")["ERM"][3] != "–"
 
 
-def test_light_and_dark(browser: Any, folder: Path) -> None:
+def test_light_and_dark(browser: Any, page_folder: Path) -> None:
     """As the system says, until the button says otherwise, also after a reload; text is readable in each."""
-    page, complaints = open_page(browser, folder / "page.html", color_scheme="dark")
+    page, complaints = open_page(browser, page_folder / "page.html", color_scheme="dark")
     dark = page.evaluate(BACKGROUND)
     page.fill("#cost-fn", "-1")
     readable(page)
@@ -287,10 +123,10 @@ def readable(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 768])
-def test_no_horizontal_overflow(browser: Any, folder: Path, width: int) -> None:
+def test_no_horizontal_overflow(browser: Any, page_folder: Path, width: int) -> None:
     """With everything opened; wide tables scroll within themselves, and by keyboard."""
     page, complaints = open_page(
-        browser, folder / "page.html", viewport={"width": width, "height": 740}, has_touch=True
+        browser, page_folder / "page.html", viewport={"width": width, "height": 740}, has_touch=True
     )
     page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
     for dataset in ("Retina", "Made up (simulated)"):
