@@ -88,7 +88,7 @@ def test_the_four_answers(tmp_path: Path) -> None:
     assert "<i>" not in text
     head = text.partition('<section id="results"')[0]
     assert head.index("Not for clinical use.") < head.index('id="summary"')
-    assert "sick &amp; tired, from step 50 of 100 on" in head, "in the table of all methods too"
+    assert head.count("from 50 (5/5)") == 2, "in the table of all methods too"
     assert 'id="warnings"' not in text
 
 
@@ -118,6 +118,7 @@ def test_a_class_that_is_lost_is_a_warning_on_top(tmp_path: Path) -> None:
     warned = text.partition('id="warnings"')[2].partition("</div>")[0]
     assert re.findall(r"<li>(.*?)</li>", warned) == ["clinic: erm never predicts sick &amp; tired in 2 of 2 runs"]
     assert text.index('id="warnings"') < text.index('id="summary"')
+    assert "some run never predicts a class" in text.partition('id="results"')[2], "beside the figures themselves"
     assert report(tmp_path / "rare", tmp_path / "page.html") == 0
     assert "erm finds no unit of negative in " in (tmp_path / "page.html").read_text()
 

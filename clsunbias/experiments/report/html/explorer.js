@@ -92,19 +92,14 @@ function scoredOf(now) {
   })).filter(({ runs }) => runs.length);
 }
 
-let areas = []; // under the curves of what is shown
-
-/** Shows what is chosen; what does not depend on a threshold is kept where only that has moved. */
+/** Shows what is chosen; training is left as it is where only a threshold or a cost has moved. */
 function update({ thresholdAlone = false } = {}) {
   shownUnits = AT_ONCE;
   const now = chosen();
   for (const stamped of document.querySelectorAll(".stamped")) stamped.classList.toggle("simulated", now.dataset.simulated);
   const scored = scoredOf(now);
-  if (!thresholdAlone) {
-    areas = scored.map(({ scores, runs }) => areasOf(scores, runs));
-    drawTraining(now, scored);
-  }
-  drawFigures(now, scored.map((one, at) => ({ ...one, areas: areas[at] })));
+  if (!thresholdAlone) drawTraining(now, scored);
+  drawFigures(now, scored);
   drawRanking(now, scored);
   drawGallery(now, scored);
 }

@@ -11,8 +11,9 @@ function drawFigures(now, scored) {
   $("threshold-said").textContent = now.binary
     ? `Above the threshold a unit is called ${positive}, else ${negative}. ${now.split === "val" ? "A threshold may be chosen here, then read on the test split." : "Choose a threshold on the validation split: one that is chosen here flatters."} Cost: of all ${now.labels.length} units of the split.`
     : "More than two classes: each unit goes to its most probable class, there is no threshold.";
-  const rows = scored.map(({ arm, runs, scores, areas }) => {
+  const rows = scored.map(({ arm, runs, scores }) => {
     const counts = runs.map((run) => confusion(scores, run, now.threshold));
+    const areas = runs.map((run) => now.classes.map((_, label) => rankingOf(scores, run, label)));
     return { method: arm.method, counts, areas, found: counts.map((one) => figures(one, now.costs)) };
   });
   const none = element("p", {}, "No run is chosen.");
@@ -43,24 +44,15 @@ function classTable(rows, now) {
   const names = now.classes.flatMap((_, label) => kinds.map((kind) => headers[kind][label]));
   return table(["Method", ...names], rows.map(({ method, found, areas }) => [method, ...now.classes.flatMap((_, label) => [
     ...kinds.slice(0, 3).map((kind) => spread(found.map(({ byClass }) => byClass[label][kind]))),
-    spread(areas.map((one) => one[label].ap)),
+    spread(areas.map((one) => one[label].auprc)),
   ])]));
-}
-
-/** Areas under the curves of each run, class by class. */
-function areasOf(scores, runs) {
-  return runs.map((run) => Array.from({ length: scores.classes }, (_, label) => {
-    const steps = ranked(scores, run, label);
-    return { auroc: auroc(steps), ap: averagePrecision(steps) };
-  }));
 }
 
 function drawRanking(now, scored) {
   const name = now.classes[now.of];
   const there = scored.filter(({ scores }) => scores.labels.some((label) => label === now.of) && scores.labels.some((label) => label !== now.of));
-  const steps = there.map(({ scores, runs }) => runs.map((run) => ranked(scores, run, now.of)));
-  const linesOf = (curveOf) => there.map(({ arm }, at) => {
-    const curves = steps[at].map(curveOf);
+  const linesOf = (kind) => there.map(({ arm, scores, runs }) => {
+    const curves = runs.map((run) => rankingOf(scores, run, now.of)[kind]);
     return { label: arm.method, ...lookOf(arm.method), points: GRID.map((x, point) => ({ x, ...spreadOf(curves.map((one) => one[point])) })) };
   });
   const unit = { right: 1, top: 1 };
@@ -71,8 +63,8 @@ function drawRanking(now, scored) {
   const chance = { ...diagonal, label: "chance" };
   const dots = now.binary ? there.map(({ arm, runs, scores }) => operatingPoint(arm, runs, scores, now)) : [];
   $("ranking").replaceChildren(...(there.length ? [
-    chart({ title: `ROC: ${name}`, across: "share of the others called so", up: `share of ${name} called so`, ...unit, lines: [...linesOf(rocAt), chance], dots: dots.map(({ roc }) => roc) }),
-    chart({ title: `Precision and recall: ${name}`, across: `share of ${name} called so`, up: "share of those called so that are", ...unit, lines: linesOf(precisionAt), dots: dots.map(({ pr }) => pr).filter(({ y }) => Number.isFinite(y)) }),
+    chart({ title: `ROC: ${name}`, across: "share of the others called so", up: `share of ${name} called so`, ...unit, lines: [...linesOf("roc"), chance], dots: dots.map(({ roc }) => roc) }),
+    chart({ title: `Precision and recall: ${name}`, across: `share of ${name} called so`, up: "share of those called so that are", ...unit, lines: linesOf("precision"), dots: dots.map(({ pr }) => pr).filter(({ y }) => Number.isFinite(y)) }),
     chart({ title: `Reliability: ${name}`, across: `predicted probability of ${name}`, up: `share that is ${name}`, ...unit, lines: [...calibrated, diagonal] }),
   ] : []));
   const panels = scored.map(({ arm, scores, runs }) => {

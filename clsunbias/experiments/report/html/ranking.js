@@ -2,6 +2,17 @@
 
 const GRID = Array.from({ length: 101 }, (_, at) => at / 100);
 
+/** How the scores of a class rank the units in a run: areas and curves, made once. */
+function rankingOf(scores, run, label) {
+  const key = run * scores.classes + label;
+  if (!scores.rankings.has(key)) {
+    const steps = ranked(scores, run, label);
+    const areas = { auroc: auroc(steps), auprc: averagePrecision(steps) };
+    scores.rankings.set(key, { ...areas, roc: rocAt(steps), precision: precisionAt(steps) });
+  }
+  return scores.rankings.get(key);
+}
+
 /** Units at or above each score of a class in a run, highest first: so many of the class, and so many of others. */
 function ranked(scores, run, label) {
   const units = scores.labels.map((own, unit) => ({ score: scores.at(run, unit, label), own: own === label }));

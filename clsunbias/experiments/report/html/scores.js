@@ -3,8 +3,17 @@
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const mean = (values) => sum(values) / values.length;
 
+const decoded = new WeakMap(); // by arm, then by split
+
 /** Scores of an arm on a split: at(run, unit, class) is the probability of a class. */
 function scoresOf(arm, split, labels, classes) {
+  const known = decoded.get(arm) ?? new Map();
+  decoded.set(arm, known);
+  if (!known.has(split)) known.set(split, decode(arm, split, labels, classes));
+  return known.get(split);
+}
+
+function decode(arm, split, labels, classes) {
   const bytes = Uint8Array.from(atob(arm.scores[split]), (letter) => letter.charCodeAt(0));
   const values = new Float32Array(bytes.buffer); // as they were written
   const width = classes === 2 ? 1 : classes;
@@ -13,7 +22,7 @@ function scoresOf(arm, split, labels, classes) {
     if (width > 1) return values[first + label];
     return label === 1 ? values[first] : 1 - values[first];
   };
-  return { at, labels, classes };
+  return { at, labels, classes, rankings: new Map() };
 }
 
 /** The class that a unit is put into; of two classes, the positive one above the threshold. */

@@ -30,7 +30,7 @@ class Line:
 
     method: str
     missed: list[tuple[str, str]]
-    since: str
+    loss: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,12 @@ def since(parting: Parting) -> str:
     return f"{shown} (in {len(steps)} of {runs} runs{spread})"
 
 
+def since_briefly(parting: Parting) -> str:
+    """As :func:`since`, for a narrow column."""
+    steps = [step for step in parting.steps if step is not None]
+    return f"from {median(steps):.0f} ({len(steps)}/{len(parting.steps)})" if steps else "in no run"
+
+
 def how_sure(one: Shown, arms: Sequence[Arm]) -> str:
     """Of how many runs and units the figures are, and whether there are intervals."""
     split = split_of(one)
@@ -166,5 +172,5 @@ def line(one: Shown, arm: Arm, base: Arm, misses: Misses) -> Line:
             (missed(misses.cells[arm, name]), missed_difference(change) if change else "")
             for name, change in zip(recalls(one), changes, strict=True)
         ],
-        f"{one.card.classes[parted.label]}, {since(parted)}" if parted else "–",
+        (one.card.classes[parted.label], since_briefly(parted)) if parted else ("–", ""),
     )
