@@ -128,8 +128,6 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
     cli.model.check(data, train.x)
     check_batches(data, cli.model.network)
     check_validations(cli.option("trainer"), data)
-    if cli.trainer.is_global_zero:
-        warn_of_few_to_select_by(data)
     missing = sorted(set(objective.needs) - train[torch.arange(1)].keys())
     if missing:
         raise InputError(
@@ -151,6 +149,8 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
     if cli.parts("freeze"):
         cli.model.freeze_parts(cli.parts("freeze"))
     check_optimizer(cli.model)
+    if cli.trainer.is_global_zero:
+        warn_of_few_to_select_by(data)
 
 
 def start(cli: "ExperimentCLI", config: Mapping[str, Any]) -> str | None:
