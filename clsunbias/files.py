@@ -101,8 +101,12 @@ def files_to_score(folder: Path, kind: str) -> list[Path]:
 
 @contextmanager
 def one_process_in(out: Path) -> Iterator[None]:
-    """Keeps a run's folder for this process alone; raises InputError if another is at it."""
-    (out / "checkpoints").mkdir(parents=True, exist_ok=True)
+    """Keeps a run's folder for this process alone; raises InputError if another is at it, or it cannot be made."""
+    try:
+        (out / "checkpoints").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a link to nothing" if out.is_symlink() and not out.exists() else error.strerror
+        raise InputError(f"--out {out} cannot be made a folder ({reason}): give another") from error
     try:
         with FileLock(out / "checkpoints" / ".lock", timeout=0):
             yield
