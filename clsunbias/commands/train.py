@@ -11,7 +11,6 @@ from rich.console import Console
 
 from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selected_weights
 from clsunbias.commands.checks import check_batches, check_trainer
-from clsunbias.dashboards import charts
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
@@ -84,9 +83,7 @@ def write_results(
         "predictions_sha256": sha256_of(cli.out / "predictions.csv"),
     }
     if wandb:
-        wandb.log_result(
-            cli.trainer.global_step, lambda: charts.figures(frame, data.class_names), charts.summary(result)
-        )
+        wandb.log_result(cli.trainer.global_step, frame, data.class_names, result)
     write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, data.class_names))
     write_json(cli.out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
