@@ -83,7 +83,8 @@ def toy_runs(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int, wandb: bo
                 folder = out / "runs" / "table1" / f"{row['config']}-{row['objective']}-{rule}" / seed
                 overrides = {"selection": f"clsunbias.selection.{type(selection).__name__}", **seeds_of(repetition)}
                 if wandb:
-                    overrides["wandb"] = {"group": f"table1/{row['config']}", "tags": [rule, seed]}
+                    about = {"group": f"table1/{row['config']}", "method": f"{row['objective']}, {rule}"}
+                    overrides["wandb"] = {**about, "tags": [rule, seed]}
                 planned.append(ToyRun(row, rule, seed, Run(folder, files, tuple(overrides.items()))))
     return planned
 
