@@ -51,7 +51,7 @@ def figures(frame: "pd.DataFrame", class_names: Sequence[str], unit_names: bool)
     return made
 
 
-def prediction_rows(frame: "pd.DataFrame", class_names: Sequence[str], unit_names: bool) -> tuple[list[str], list[Any]]:
+def prediction_rows(frame: "pd.DataFrame", class_names: Sequence[str], unit_names: bool) -> tuple[list[Any], list[Any]]:
     """Predictions as a table with the classes by their names; a unit goes by its own name only where that is asked."""
     names = np.array([str(name) for name in class_names], object)
     prob = frame[[f"prob_{index}" for index in range(len(names))]]
