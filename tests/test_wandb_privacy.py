@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clsunbias.dashboards.privacy import HIDDEN, run_name, without_places
 from clsunbias.dashboards.transaction_logs import rows
+from clsunbias.privacy import HIDDEN, run_name, without_places
 from tests.test_cli import CONFIGS, fit
 from tests.test_wandb import logs, opened, summary, table, wait_for_the_end
 from tests.test_wandb_service import surroundings

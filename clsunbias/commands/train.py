@@ -11,6 +11,7 @@ from rich.console import Console
 
 from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selected_weights
 from clsunbias.commands.checks import check_batches, check_trainer, warn_of_few_to_select_by
+from clsunbias.commands.making import making
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
@@ -90,11 +91,11 @@ def write_results(
     }
     if wandb:
         wandb.log_result(cli.trainer.global_step, frame, data.class_names, result)
-    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, data.class_names))
+    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, making(cli)))
     write_json(cli.out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
-    show(shown, f"{data.name}, {about['objective']}, step {result['step']}")
-    Console().print(f"results in {cli.out}")
+    show(shown, f"{data.name}, {about['objective']}, step {result['step']}", frame, data.class_names)
+    Console().print(f"results in {cli.out}", markup=False, soft_wrap=True)
     if wandb:
         wandb.close()
 

@@ -18,8 +18,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers.logger import Logger
 
 from clsunbias.dashboards import charts
-from clsunbias.dashboards.privacy import without_places
 from clsunbias.dashboards.service import STEP, SYNC, TIMEOUT, open_run, say
+from clsunbias.privacy import without_places
 
 if TYPE_CHECKING:
     import pandas as pd

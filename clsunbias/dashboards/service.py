@@ -13,9 +13,9 @@ from urllib.request import getproxies
 
 from rich.console import Console
 
-from clsunbias.dashboards.privacy import run_name
 from clsunbias.dashboards.transaction_logs import mend, rows
 from clsunbias.files import write_json
+from clsunbias.privacy import run_name
 
 if TYPE_CHECKING:
     import wandb

@@ -1,11 +1,11 @@
-"""What of a run's config and folder W&B gets to see: nothing that says where on a machine something lies."""
+"""What of a run may leave this machine: nothing that says where on it, or with whom, something lies."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 HIDDEN = "(on this machine)"
-"""What is sent in the place of a path."""
+"""What stands in the place of a path."""
 
 SOMEWHERE = re.compile(r"(?:^|[\s=:,;\"'(\[])(?:/|~|\.\.[/\\]|[A-Za-z]:[/\\]|\\\\)")
 """Where a text holds a path from the root, from somebody's home or out of the working folder, or an address."""
