@@ -61,7 +61,7 @@ def predict(cli: "ExperimentCLI") -> None:
     frame = decisions(prob, cli.datamodule.class_names, threshold)
     frame.insert(0, "unit", list(split.units[0].names or range(len(frame))))
     write_csv(out / "predictions.csv", frame)
-    Console().print(f"{len(frame)} predictions in {out / 'predictions.csv'}")
+    Console().print(f"{len(frame)} predictions in {out / 'predictions.csv'}", markup=False, soft_wrap=True)
 
 
 def run_folder(cli: "ExperimentCLI") -> Path:

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 def making(cli: "ExperimentCLI") -> Making:
     """What the objects of a run that has ended say of it."""
     data, parameters = cli.datamodule, list(cli.model.network.parameters())
-    folder, here = cli.out.resolve(), Path.cwd()
     classes = len(data.class_names)
     return Making(
-        folder=folder.relative_to(here) if folder.is_relative_to(here) else folder,
+        folder=cli.out.relative_to(Path.cwd()) if cli.out.is_relative_to(Path.cwd()) else cli.out,
         config=cli.saved_config(),
         licence=data.licence,
         rows={split: torch.bincount(rows.target, minlength=classes).tolist() for split, rows in data.splits.items()},

@@ -40,7 +40,9 @@ def fit(cli: "ExperimentCLI") -> None:
     init = selected_weights(cli.option("init_from")) if cli.option("init_from") else None
     sources = {"source": data.source, "init": init}
     if finished(cli.out, sha256, sources):
-        Console(stderr=True).print(f"{cli.out} already holds this run, finished; nothing to do")
+        Console(stderr=True).print(
+            f"{cli.out} already holds this run, finished; nothing to do", markup=False, soft_wrap=True
+        )
         return
     prepare(cli, init)
     if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
@@ -143,7 +145,7 @@ def start(cli: "ExperimentCLI", config: str) -> str | None:
     saved, last = cli.out / "config.yaml", cli.out / "checkpoints" / "last.ckpt"
     asked = cli.option("ckpt_path")
     if not asked and saved.exists() and saved.read_text(encoding="utf-8") == config and is_whole(last):
-        Console(stderr=True).print(f"going on from {last}")
+        Console(stderr=True).print(f"going on from {last}", markup=False, soft_wrap=True)
         asked = last
     elif not asked:
         last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it

@@ -29,7 +29,11 @@ def write_study(study: Study, out: Path) -> None:
     records = {run.out.relative_to(root): record.result for run, record in study.records.items() if record}
     lines = (json.dumps({"run": str(folder), **result}) + "\n" for folder, result in records.items())
     write_text(out / f"{name}_records.jsonl", "".join(lines))  # a search's too, small enough to be published
-    Console().print(f"{name}.md, .tex, .csv, .png and .svg, {name}_comparisons.csv and {name}_runs.csv in {out}")
+    Console().print(
+        f"{name}.md, .tex, .csv, .png and .svg, {name}_comparisons.csv and {name}_runs.csv in {out}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def draw_figures(study: Study, out: Path) -> None:

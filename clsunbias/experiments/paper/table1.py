@@ -47,7 +47,11 @@ def reproduce_table1(out: Path, jobs: int | None, seeds: int, wandb: bool = Fals
         of_paper = [one for one in planned if (one.row["config"], one.seed) == (config, "paper")]
         lines = {(one.row["objective"], one.rule): one.line() for one in of_paper}
         draw_toy(out / f"figure{number}", config, lines)
-    Console().print(f"table1.md, .tex, .csv, table1_runs.csv, figure1 and figure2 (.png, .svg) in {out}")
+    Console().print(
+        f"table1.md, .tex, .csv, table1_runs.csv, figure1 and figure2 (.png, .svg) in {out}",
+        markup=False,
+        soft_wrap=True,
+    )
     return 0
 
 

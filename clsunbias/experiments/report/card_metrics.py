@@ -52,7 +52,7 @@ def section(split: str, part: pd.DataFrame, result: Mapping[str, float], class_n
     ]
     header = ["probability of the chosen class", "units", "mean probability", "right"]
     return f"""
-### {escaped(split)}, {len(part)} units ({escaped(unit)})
+### {escaped(split)}, {len(part)} units{"" if unit == "unit" else f" (by {escaped(unit)})"}
 {SELECTED_BY if split == "val" else ""}
 {markdown_table(["class", "units", *OF_CLASS], by_class)}
 {markdown_table(["all classes", ""], overall)}

@@ -148,7 +148,7 @@ def data_lines(result: Mapping[str, Any], making: Making) -> list[str]:
         f"Licence: {escaped(making.licence) or 'not stated; ask for it before anything made from the data is shared'}",
         f"Classes: {', '.join(map(escaped, result['class_names']))}"
         + (f"; {escaped(positive)} is the positive one" if positive else ""),
-        f"What is scored and counted: each {escaped(result['unit'])}",
+        f"What is scored and counted: each {'row' if result['unit'] == 'unit' else escaped(result['unit'])}",
     ]
 
 
