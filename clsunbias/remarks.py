@@ -7,6 +7,9 @@ import pandas as pd
 
 from clsunbias.errors import listed
 
+FEW = 20
+"""Validation units of a class below which a selection is said to rest on little."""
+
 NARROW = 0.1
 """Width of a band of probabilities in which a model is hardly surer of one unit than of another."""
 

@@ -13,10 +13,7 @@ from clsunbias.experiments.report.card_metrics import DRAWS, section
 from clsunbias.experiments.report.markdown import code, code_block, escaped
 from clsunbias.experiments.report.sections import markdown_table
 from clsunbias.privacy import without_places
-from clsunbias.remarks import remarks
-
-FEW = 20
-"""Units of a class; with fewer in validation, which checkpoint is selected is largely chance."""
+from clsunbias.remarks import FEW, remarks
 
 CARD = """\
 # Model card: {objective} on {dataset}{simulated}
