@@ -113,18 +113,21 @@ class Threshold(DecisionRule):
 def best_offsets(logits: Floats, target: Labels, metric: Metric) -> Floats:
     """Offsets of C logits with which a metric is largest, the classes by turns, until no turn gains."""
     classes = logits.shape[1]
-    offsets, best = np.zeros(classes), -np.inf
+    offsets = np.zeros(classes)
+    best = value_of(logits.argmax(1), target, classes, metric)
     for _ in range(ROUNDS):
+        before = best
         for label in range(1, classes):
             rest = logits + offsets
             rest[:, label] = -np.inf
             lead = logits[:, label] - rest.max(1)  # the class is decided for where its offset is at least −lead
             cut = best_cut(lead, rest.argmax(1), target, label, classes, metric)
-            offsets[label] = np.clip(-cut, -1e3, 1e3) + 1e-9
-        value = value_of((logits + offsets).argmax(1), target, classes, metric)
-        if value <= best + 1e-12:
+            moved = np.where(np.arange(classes) == label, np.clip(1e-9 - cut, -1e3, 1e3), offsets)
+            value = value_of((logits + moved).argmax(1), target, classes, metric)
+            if value > best + 1e-12:
+                offsets, best = moved, value
+        if best == before:
             break
-        best = value
     return offsets
 
 
