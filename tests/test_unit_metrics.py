@@ -109,10 +109,11 @@ def test_names_of_metrics() -> None:
 
 
 def test_a_class_that_is_absent() -> None:
-    """Neither there nor predicted: F1 is 0, its loss NaN, and no resample makes a difference of it."""
+    """Neither there nor predicted: F1 and precision are 0, its loss NaN, and no resample makes a difference of it."""
     prob, label = np.array([[[0.9, 0.1], [0.6, 0.4]]]), np.zeros(2, int)
     found = {name: float(values[0]) for name, values in metrics(unit_sums(prob, label).sum(0)).items()}
     assert (found["neg_f1"], found["pos_f1"], found["macro_f1"], found["accuracy"]) == (1, 0, 0.5, 1)
+    assert (found["neg_precision"], found["pos_precision"]) == (1, 0)
     assert found["loss_neg"] == pytest.approx(-np.log([0.9, 0.6]).mean())
     assert np.isnan([found["loss_pos"], found["loss_gap"], found["balanced_accuracy"]]).all()
     p = Resampling(2, 1, draws=50).permutation_p(unit_sums(prob, label), unit_sums(prob[:, ::-1], label))

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 
 Floats = npt.NDArray[np.floating[Any]]
 Sums = Floats
@@ -119,39 +119,27 @@ class Resampling:
 
     Args:
         units: number of units N.
-        seeds: number of runs S; of one there is nothing to resample.
-        draws: B resamples of units and runs, ``(B, N)`` and ``(B, S)``, and B swaps of units behind none,
-            ``(1 + B, N)``.
+        seeds: number of runs S.
+        draws: B resamples of units, ``(B, N)``, and the shares of runs in B resamples of them, ``(B, S)``, and B swaps
+            of units behind none, ``(1 + B, N)``.
         seed: of the draws.
     """
 
     def __init__(self, units: int, seeds: int, draws: int = DRAWS, seed: int = 0) -> None:
         random = np.random.default_rng(seed)
         self.units = random.multinomial(units, np.full(units, 1 / units), draws).astype(np.float32)
-        shares = random.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
-        # Percentiles of few runs are too narrow: they lack S/(S − 1) in the variance, and Student's wider tails.
-        # With five runs that differ much, equal methods would be told apart in 15 % of studies instead of 5 %.
-        wider = stdtrit(seeds - 1, 0.975) / ndtri(0.975) * (seeds / (seeds - 1)) ** 0.5 if seeds > 1 else 1.0
-        self.seeds = 1 / seeds + wider * (shares - 1 / seeds)
+        self.seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
         swaps = random.integers(0, 2, (draws, units)).astype(np.float32)
         self.swaps = np.concatenate([np.zeros_like(swaps[:1]), swaps])  # first as observed
 
     def bootstrap(self, sums: Sums, of: Metrics = metrics) -> dict[str, Floats]:
-        """The mean over runs of each metric on resampled units and runs, ``(draws,)``.
-
-        Both are drawn anew with replacement, crossed (Owen, Annals of Applied Statistics 1, 2007: the pigeonhole
-        bootstrap): over units alone the interval would speak of these very runs, over runs alone of these very
-        patients. The runs' part is widened to Student's quantile for their number.
+        """Each metric of each run on resampled units, drawn with replacement, the same for all runs: ``(draws, S)``.
 
         Args:
             sums: of each unit, ``(N, S, …)``.
             of: metrics of their sums over units.
         """
-        return self.mean_over_runs(of(totals(self.units, sums)))
-
-    def mean_over_runs(self, drawn: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Metrics of resampled units ``(draws, S)`` as means over resampled runs ``(draws,)``."""
-        return {name: np.einsum("bs,bs->b", values, self.seeds) for name, values in drawn.items()}
+        return of(totals(self.units, sums))
 
     def permutation_p(self, ours: Sums, theirs: Sums, of: Metrics = metrics) -> dict[str, float]:
         """Two-sided p-value, for each metric, of a paired permutation test over units; see :meth:`bootstrap`.
@@ -203,10 +191,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def effect_size(gains: Floats) -> float:
-    """Mean over standard deviation of paired differences (Cohen's d_z); NaN when they are all the same."""
+def effect_size(gains: Floats) -> float | None:
+    """Mean over standard deviation of paired differences (Cohen's d_z); None when they are all the same."""
     sd = float(np.std(gains, ddof=1))
-    return float(np.mean(gains)) / sd if sd > 1e-6 else float("nan")  # metrics are in float32
+    return float(np.mean(gains)) / sd if sd > 1e-6 else None  # metrics are in float32
 
 
 def verdict(low: float, high: float, p_corrected: float, less_is_better: bool = False) -> Verdict:
