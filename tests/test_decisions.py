@@ -1,6 +1,7 @@
 """Decision rules against brute force, scikit-learn, closed forms and each other."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def macro_f1(target: Any, decided: Any) -> float:
     return float(f1_score(target, decided, average="macro", zero_division=0))
 
 
-METRICS = {
+METRICS: dict[type[DecisionRule], Callable[[Any, Any], float]] = {
     MacroF1: macro_f1,
     F1: lambda target, decided: float(f1_score(target, decided, zero_division=0)),
     BalancedAccuracy: lambda target, decided: float(balanced_accuracy_score(target, decided)),
@@ -79,7 +80,8 @@ def test_scans_equal_brute_force(rule: type[DecisionRule]) -> None:
 @pytest.mark.parametrize("name", ["f1_macro", "f1", "balanced_accuracy"])
 def test_thresholds_are_those_of_scikit_learn(name: str) -> None:
     """Given every score as a candidate, its search finds a threshold of the same value; ours where one is best."""
-    rule = {"f1_macro": MacroF1, "f1": F1, "balanced_accuracy": BalancedAccuracy}[name]()
+    rules: dict[str, DecisionRule] = {"f1_macro": MacroF1(), "f1": F1(), "balanced_accuracy": BalancedAccuracy()}
+    rule = rules[name]
     alike = 0
     for seed in range(20):
         random = np.random.default_rng(seed)
@@ -199,15 +201,8 @@ def test_platt_and_isotonic_are_scikit_learns() -> None:
     target = (random.random(300) < 0.3).astype(int)
     odds = 3 * (random.normal(size=300) + 1.5 * target - 1)
 
-    class Fixed(LogisticRegression):
-        """A model whose log odds are its input."""
-
-        def fit(self, x: Any, y: Any) -> "Fixed":
-            self.classes_, self.coef_, self.intercept_ = np.array([0, 1]), np.ones((1, 1)), np.zeros(1)
-            self.n_features_in_ = 1
-            return self
-
-    model = Fixed().fit(odds[:, None], target)
+    model = LogisticRegression().fit(odds[:, None], target)
+    model.coef_[:], model.intercept_[:] = 1, 0  # its log odds are its input
     scores = Scores(model.predict_proba(odds[:, None]), target)
     for rule, method, tolerance in ((Platt(), "sigmoid", 1e-3), (Isotonic(), "isotonic", 1e-6)):
         theirs = CalibratedClassifierCV(FrozenEstimator(model), method=method).fit(odds[:, None], target)
