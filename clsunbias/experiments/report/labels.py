@@ -10,6 +10,9 @@ from typing import Any
 # Okabe and Ito's: told apart by colour-blind readers too.
 COLOURS = ("#000000", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#E69F00")
 
+MARKERS = ("o", "s", "^", "v", "P", "X")
+"""Told apart in grey, too; one for each colour."""
+
 NAMES = {
     "macro_f1": "macro-F1",
     "f1": "F1",
