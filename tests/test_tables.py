@@ -61,11 +61,11 @@ def test_classes_go_by_their_names(tmp_path: Path) -> None:
     text = page(path, named(finished, {"a": BREAST, "b": BREAST}))
     assert "## F1 (malignant) of the same runs\n\n|  | Breast | Voices |" in text
     assert "## sensitivity (normal or benign, positive) of the same runs" in text
-    assert "That of malignant is the specificity for normal or benign" in text
+    assert "Sensitivity (malignant) is the specificity for normal or benign" in text
     text = page(path, named(finished, {"a": BREAST, "b": VOICES}))
     assert "## F1 (negative) of the same runs\n\n|  | Breast: malignant | Voices: healthy |" in text
     assert "|  | Breast: normal or benign, positive | Voices: pathological, positive |" in text
-    assert "That of healthy is the specificity for pathological" in text
+    assert "Sensitivity (healthy) is the specificity for pathological" in text
     text = page(path, finished)
     assert "## F1 (negative) of the same runs\n\n|  | Breast | Voices |" in text
 

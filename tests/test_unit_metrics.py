@@ -41,7 +41,7 @@ def test_metrics_against_scikit_learn(classes: int) -> None:
     for index, one in enumerate(prob):
         predicted = one.argmax(1)
         f1, recall = f1_score(label, predicted, average=None), recall_score(label, predicted, average=None)
-        precision = precision_score(label, predicted, average=None, zero_division=0)
+        precision = precision_score(label, predicted, average=None)
         losses = [log_loss(label[label == c], one[label == c], labels=range(classes)) for c in range(classes)]
         expected = {
             "macro_f1": f1_score(label, predicted, average="macro"),
@@ -101,7 +101,8 @@ def test_names_of_metrics() -> None:
         prob, target = torch.eye(classes), torch.arange(classes)
         recorded = classification_metrics(prob, target, torch.ones(classes), names)
         assert all(is_metric(name) for name in recorded)
-        assert classes == 3 or {name for name in recorded if "/" not in name} <= METRICS
+        by_class = {f"{what}/{name}" for what in ("f1", "recall", "precision", "loss") for name in names}
+        assert classes == 3 or recorded.keys() == METRICS | by_class
         less = {name for name in recorded if lower_is_better(name)}
         assert less == {name for name in recorded if "loss" in name} | CALIBRATION
     assert not any(is_metric(name) for name in ("", "f1", "macro", "class 1/f1"))

@@ -22,6 +22,9 @@ DRAWS = 5000
 BINS = 15
 """Equal bins of the largest probability, for the calibration error."""
 
+SIDED = ("f1", "recall", "precision")
+"""Metrics of a class that go by ``neg_`` and ``pos_`` for two."""
+
 CALIBRATION = frozenset({"brier", "ece"})
 RANKING = frozenset({"auroc", "auprc"})
 
@@ -51,28 +54,24 @@ def metrics(sums: Sums, classes: Sequence[str] = ()) -> dict[str, Floats]:
 
     Returns:
         ``(…)`` each: ``macro_f1``, ``accuracy``, ``balanced_accuracy``, ``loss``, ``loss_gap`` (largest minus smallest
-        class loss), of the first two classes ``neg_f1``, ``neg_recall``, ``neg_precision``, ``loss_neg`` and the same
-        of ``pos``, and of each class that is named ``f1/<class>``, ``recall/<class>``, ``precision/<class>``,
-        ``loss/<class>``. The F1 of a class that is neither there nor predicted is 0, and so is the precision of one
-        that is not predicted; recall and loss of a class that is not there are NaN.
+        class loss), of the first two classes ``neg_f1``, ``neg_recall``, ``neg_precision``, ``loss_neg`` and
+        ``pos_f1`` … ``loss_pos``, and of each class that is named ``f1/<class>``, ``recall/<class>``,
+        ``precision/<class>``, ``loss/<class>``. The F1 of a class that is neither there nor predicted is 0, as is the
+        precision of one not predicted; recall and loss of a class that is not there are NaN.
     """
     # Classes first and contiguous: numpy reduces a short last axis slowly.
     hit, predicted, support, loss = np.ascontiguousarray(np.moveaxis(sums, (-2, -1), (0, 1)))
     f1 = 2 * hit / np.maximum(predicted + support, 1e-9)
     with np.errstate(invalid="ignore", divide="ignore"):
         recall, class_loss = hit / support, loss / support
-    by_class = {"f1": f1, "recall": recall, "precision": hit / np.maximum(predicted, 1e-9), "loss": class_loss}
+    by_class = {"f1": f1, "recall": recall, "precision": hit / np.maximum(predicted, 1), "loss": class_loss}
     return {
         "macro_f1": f1.mean(0),
         "accuracy": hit.sum(0) / support.sum(0),
         "balanced_accuracy": recall.mean(0),
         "loss": loss.sum(0) / support.sum(0),
         "loss_gap": class_loss.max(0) - class_loss.min(0),
-        **{
-            f"{side}_{name}": by_class[name][at]
-            for name in ("f1", "recall", "precision")
-            for at, side in enumerate(("neg", "pos"))
-        },
+        **{f"{side}_{name}": by_class[name][at] for name in SIDED for at, side in enumerate(("neg", "pos"))},
         "loss_neg": class_loss[0],
         "loss_pos": class_loss[1],
         **{f"{name}/{label}": values[at] for name, values in by_class.items() for at, label in enumerate(classes)},
