@@ -134,8 +134,8 @@ def test_sensitivity_and_ppv_are_defined() -> None:
     assert " ".join(definitions(["neg_recall", "precision/normal or benign"], BREAST)) == (
         "Sensitivity of a class: the share of its units that are found (recall). Sensitivity (malignant) is the "
         "specificity for normal or benign, sensitivity (normal or benign) that for malignant. PPV of a class: the "
-        "share of the units called so that are of it (precision). PPV (malignant) is the negative predictive value (NPV) for "
-        "normal or benign, PPV (normal or benign) that for malignant."
+        "share of the units called so that are of it (precision). PPV (malignant) is the negative predictive value "
+        "(NPV) for normal or benign, PPV (normal or benign) that for malignant."
     )
     assert len(definitions(["recall/a"], ("a", "b", "c"))) == 1, "of three classes there is no other side"
 
