@@ -71,7 +71,10 @@ def main(args: Sequence[str] | None = None) -> int:
         elif command == "--version":
             print(__version__)
         elif command in EXPERIMENTS:
-            load("fit:run")([command, *options])
+            if options and options[-1] in {"--help", "-h"}:
+                load("experiment_help:show")([command])
+            else:
+                load("fit:run")([command, *(options[:-1] if options[-2:] == ["--help", "all"] else options)])
         elif command in COMMANDS:
             return int(load(COMMANDS[command])(options))
         else:

@@ -47,6 +47,9 @@ def find_config(asked: str | Path) -> Path:
     name = path.as_posix().removeprefix("configs/").removesuffix(".yaml")
     if name in shipped:
         return shipped[name]
+    if path.is_dir():
+        inside = f": {path / 'config.yaml'}" if (path / "config.yaml").is_file() else ""
+        raise InputError(f"--config {asked} is a folder; give a file{inside}")
     last = {one: one.rpartition("/")[2] for one in shipped}
     near = get_close_matches(name.rpartition("/")[2], last.values())
     like_it = ", ".join(one for one in shipped if last[one] in near)
@@ -60,6 +63,18 @@ def find_config(asked: str | Path) -> Path:
 def data_root(root: Path | None) -> Path:
     """Where data lie: root if given, else $CLSUNBIAS_DATA, else ``data``."""
     return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data").expanduser()
+
+
+def find_data(asked: Path, root: Path | None = None) -> Path:
+    """A file or folder of data: as its path says, seen from where one stands, if it is there; else below the root."""
+    path = asked.expanduser()
+    return path if path.exists() else data_root(root) / path
+
+
+def nowhere(asked: Path, below: Path, then: str) -> str:
+    """The message that there are no data of a path, neither where one stands nor below the root, and what to do."""
+    here = f", and there is no {asked} in {Path.cwd()} either" if asked != below else ""
+    return f"{below} is missing{here}; {then}"
 
 
 def files_to_score(folder: Path, kind: str) -> list[Path]:
@@ -125,13 +140,18 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def config_sha256(config: Mapping[str, Any]) -> str:
-    """Hash of a run's saved config, less what does not change its result: where files lie, and what is displayed."""
+def what_counts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's saved config, less what does not change its result: where files lie, and what is displayed."""
     data, trainer = dict(config["data"]), config["trainer"]
     data["init_args"] = {name: value for name, value in data.get("init_args", {}).items() if name != "root"}
     kept = {**{name: value for name, value in config.items() if name != "init_from"}, "data": data}
     kept["trainer"] = {name: value for name, value in trainer.items() if not name.startswith("enable_")}
-    return _sha256(kept)
+    return kept
+
+
+def config_sha256(config: Mapping[str, Any]) -> str:
+    """Hash of what counts of a run's saved config."""
+    return _sha256(what_counts(config))
 
 
 def sha256_of(path: Path) -> str:

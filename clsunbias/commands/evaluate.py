@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from rich.console import Console
 
 from clsunbias.checkpoints import load_weights, selected_weights
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import read_record
 from clsunbias.files import write_csv
 from clsunbias.results import check_finite, check_source, decisions, predictions, scored_units, show, split_metrics
+from clsunbias.terminal import say
 
 if TYPE_CHECKING:
     from clsunbias.commands.fit import ExperimentCLI
@@ -61,7 +61,7 @@ def predict(cli: "ExperimentCLI") -> None:
     frame = decisions(prob, cli.datamodule.class_names, threshold)
     frame.insert(0, "unit", list(split.units[0].names or range(len(frame))))
     write_csv(out / "predictions.csv", frame)
-    Console().print(f"{len(frame)} predictions in {out / 'predictions.csv'}", markup=False, soft_wrap=True)
+    say(f"{len(frame)} predictions in {out / 'predictions.csv'}")
 
 
 def run_folder(cli: "ExperimentCLI") -> Path:

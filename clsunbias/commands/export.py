@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from rich.console import Console
 from torch import Tensor, nn
 
 from clsunbias.data import DataModule
@@ -18,6 +17,7 @@ from clsunbias.errors import InputError
 from clsunbias.files import atomic
 from clsunbias.parser import Parser
 from clsunbias.runs import load_run
+from clsunbias.terminal import say
 
 TOLERANCE = 1e-4
 """Largest difference of a probability from torch's with which a file is left."""
@@ -57,7 +57,7 @@ def main(options: list[str]) -> int:
                 f"the exported model's probabilities differ from torch's by up to {difference:.2g}, more than "
                 f"{TOLERANCE:g}; {chosen.onnx} was not written"
             )
-    Console().print(f"{chosen.onnx}: largest difference from torch {difference:.2g}", markup=False, soft_wrap=True)
+    say(f"{chosen.onnx}: largest difference from torch {difference:.2g}")
     return 0
 
 

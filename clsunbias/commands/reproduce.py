@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import Run
 from clsunbias.parser import Parser
+from clsunbias.terminal import note
 
 
 def reproduce(options: list[str]) -> int:
@@ -90,20 +89,19 @@ def fetch_images(sources: Iterable[Path | None]) -> None:
             try:
                 official_npz(path.stem, path.parent)
             except InputError as error:
-                Console(stderr=True).print(str(error), markup=False)
+                note(str(error))
 
 
 def say_failures(failures: Mapping[Run, str], total: int) -> None:
     """Each thing that went wrong, once, with the first run that it happened to."""
-    console = Console(stderr=True)
     by_error: dict[str, list[Run]] = {}
     for run, error in failures.items():
         by_error.setdefault(error.strip().splitlines()[-1], []).append(run)
     for error, runs in by_error.items():
-        others = f" and {len(runs) - 1} others" if len(runs) > 1 else ""
-        console.print(f"failed: {runs[0].out}{others}: {error}", markup=False, soft_wrap=True)
+        others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+        note(f"failed: {runs[0].out}{others}: {error}")
     if failures:
-        console.print(f"{len(failures)} of {total} runs failed; error.txt in the folder of each has the whole account")
+        note(f"{len(failures)} of {total} runs failed; error.txt in the folder of each has the whole account")
 
 
 def say_offline(root: Path) -> None:
@@ -111,6 +109,4 @@ def say_offline(root: Path) -> None:
     logs = [log for log in root.rglob("offline-run-*/*.wandb") if not log.with_name(f"{log.name}.synced").exists()]
     if logs:
         send = f"WANDB_PROGRAM=clsunbias find {shlex.quote(str(root))} -name 'offline-run-*' -exec wandb sync {{}} +"
-        Console(stderr=True).print(
-            f"W&B has {len(logs)} runs offline; to send them: {send}", markup=False, soft_wrap=True
-        )
+        note(f"W&B has {len(logs)} runs offline; to send them: {send}")

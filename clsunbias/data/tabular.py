@@ -13,7 +13,7 @@ from clsunbias.data.base import DataModule, Split
 from clsunbias.data.table import as_labelled, cells, check_names, fit_scaler, numbers, read_table, warn_of_telling
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError, listed
-from clsunbias.files import data_root
+from clsunbias.files import find_data, nowhere
 from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
 
 
@@ -25,7 +25,8 @@ class Tabular(DataModule):
     NaN and ``?`` are missing there; labels, splits and groups are as written, such as None.
 
     Args:
-        path: the file, absolute or relative to root; its name without suffix is the data set's.
+        path: the file, as seen from where one stands or, if it is not there, below root; its name without suffix is the
+            data set's.
         label: column of the class.
         root: folder of the file; default $CLSUNBIAS_DATA, else ``data``.
         classes: labels in the order of the classes, the negative one first; default all labels, sorted. Yes and no,
@@ -54,7 +55,7 @@ class Tabular(DataModule):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.path = data_root(root) / path
+        self.asked, self.path = path, find_data(path, root)
         self.name = self.path.stem
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
         self.roles_in_table = [label, *(name for name in (split, group) if name)]
@@ -75,6 +76,8 @@ class Tabular(DataModule):
 
     def table(self) -> pd.DataFrame:
         """The file's cells as text; every column that is named is there."""
+        if not self.path.is_file():
+            raise InputError(nowhere(self.asked, self.path, "put the table there, or mend --data.path and --data.root"))
         frame = read_table(self.path, self.roles_in_table)
         for name in self.named:
             if name not in frame:

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from clsunbias.experiments.analysis.comparison import Comparison, results
 from clsunbias.experiments.analysis.scores import run_lines
@@ -14,6 +13,7 @@ from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.report.study_parts import sections
 from clsunbias.experiments.study import Study
 from clsunbias.files import write_csv, write_text
+from clsunbias.terminal import say
 
 
 def write_study(study: Study, out: Path) -> None:
@@ -30,11 +30,7 @@ def write_study(study: Study, out: Path) -> None:
     records = {run.out.relative_to(root): record.result for run, record in study.records.items() if record}
     lines = (json.dumps({"run": str(folder), **result}) + "\n" for folder, result in records.items())
     write_text(out / f"{name}_records.jsonl", "".join(lines))  # a search's too, small enough to be published
-    Console().print(
-        f"{name}.md, .tex, .csv, .png and .svg, {name}_comparisons.csv and {name}_runs.csv in {out}",
-        markup=False,
-        soft_wrap=True,
-    )
+    say(f"{name}.md, .tex, .csv, .png and .svg, {name}_comparisons.csv and {name}_runs.csv in {out}")
 
 
 def draw_figures(study: Study, out: Path) -> None:

@@ -6,11 +6,10 @@ import shutil
 from importlib import import_module
 from pathlib import Path
 
-from rich.console import Console
-
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid, Parameters, Simulated
 from clsunbias.files import write_json
+from clsunbias.terminal import note
 
 SIMULATED = "_simulated"
 """What ``reproduce --simulated`` adds to a table's name."""
@@ -49,7 +48,7 @@ def make_recordings(simulated: Simulated, home: Path) -> None:
         if not recorded.exists() or json.loads(recorded.read_text()) != asked:
             raise InputError(f"{home} holds another simulation than this grid's; delete it, or give another --out")
         return
-    Console(stderr=True).print(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
+    note(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
     shutil.rmtree(home, ignore_errors=True)  # what a killed run left
     simulate(simulated.corpus, home / "raw", simulated.speakers, simulated.hours, simulated.seed, simulated.test_cue)
     write_json(recorded, asked)
