@@ -84,6 +84,17 @@ def files_to_score(folder: Path, kind: str) -> list[Path]:
     return found
 
 
+def check_out(out: Path) -> None:
+    """Raises InputError if a folder cannot be written, or not be made; nothing is."""
+    there = next(one for one in (out, *out.absolute().parents) if os.path.lexists(one))
+    if any(len(part.encode()) > 255 for part in out.parts):
+        raise InputError(f"--out {out} has too long a name; give a shorter one")
+    if not there.is_dir():
+        raise InputError(f"--out {out} cannot be made: {there} is no folder; give another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out} cannot be written: {there} is read-only; give another")
+
+
 @contextmanager
 def one_process_in(out: Path) -> Iterator[None]:
     """Keeps a run's folder for this process alone; raises InputError if another is at it."""

@@ -59,6 +59,11 @@ class Run:
         return devices * int(trainer.get("num_nodes", 1))
 
     @property
+    def has_data(self) -> bool:
+        """Whether the file is there that says what the data are."""
+        return self.source is None or self.source.exists()
+
+    @property
     def weights(self) -> Path:
         """The selected weights, which the run leaves."""
         return self.out / "checkpoints" / "selected.ckpt"
