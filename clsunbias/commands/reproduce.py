@@ -11,7 +11,7 @@ from rich.console import Console
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import Run
-from clsunbias.files import check_out
+from clsunbias.files import check_out, data_root
 from clsunbias.parser import Parser
 
 if TYPE_CHECKING:
