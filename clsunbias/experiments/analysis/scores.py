@@ -145,7 +145,7 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
         for record, (unit, label) in zip(records.values(), units, strict=True):
             if not (np.array_equal(units[0][0], unit) and np.array_equal(units[0][1], label)):
                 raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
-        prob = np.stack([frame.iloc[:, 3:].to_numpy(float)[at] for frame, at in parts])
+        prob = np.stack([frame.filter(regex=r"^prob_\d+$").to_numpy(float)[at] for frame, at in parts])
         first = next(iter(records.values())).result[split]
         classes = [name.removeprefix("f1/") for name in first if name.startswith("f1/")]
         wanted = ["macro_f1", *wanted]  # by which records are checked
