@@ -1,7 +1,6 @@
 """``clsunbias report``: what a folder of runs shows, in the terminal or as an HTML page. Nothing is run or fetched."""
 
 import os
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -14,10 +13,12 @@ from clsunbias.experiments.report.study_parts import report_parts
 from clsunbias.files import write_text
 from clsunbias.parser import Parser
 
+ABOUT = "Report what a folder of finished runs shows. Nothing is run: no class is imported that a run's config names."
+
 
 def report(options: list[str]) -> int:
     """Runs ``clsunbias report`` with its options; returns the exit status: 0 only if no run is missing."""
-    parser = Parser(prog="clsunbias report", description="Report what a folder of finished runs shows.")
+    parser = Parser(prog="clsunbias report", description=ABOUT)
     parser.add_argument("runs", type=Path, help="--out of reproduce, its runs/TABLE, or any folder of runs of fit")
     parser.add_argument("--html", type=Path | None, help="file to write the page to; default: print to the terminal")
     parser.add_argument(
@@ -32,8 +33,6 @@ def report(options: list[str]) -> int:
         raise InputError(f"--html {chosen.html} is a folder; give a file")
     if chosen.data_root:
         os.environ["CLSUNBIAS_DATA"] = str(chosen.data_root.resolve())
-    if "" not in sys.path:  # a user's own data sets, as for fit
-        sys.path.insert(0, "")
     located = locate(chosen.runs, chosen.grid)
     for name in ("seeds", "columns", "protocols"):
         if located is None and chosen[name] is not None:

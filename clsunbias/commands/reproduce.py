@@ -1,7 +1,6 @@
 """``clsunbias reproduce``: a table of the paper, or a grid of one's own, run and set beside the published figures."""
 
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -55,8 +54,6 @@ def reproduce(options: list[str]) -> int:
     if not path.is_file():
         tables = ", ".join(shipped_tables())
         raise InputError(f"there is no table {chosen.table!r} to reproduce; there are {tables}, or the path of a grid")
-    if "" not in sys.path:  # a user's own classes, as for fit; worker processes look there too
-        sys.path.insert(0, "")
     columns, protocols = (named.split(",") if named else None for named in (chosen.columns, chosen.protocols))
     grid, name = load_grid(path), path.stem
     if chosen.simulated and protocols is None:
