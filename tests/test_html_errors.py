@@ -139,6 +139,29 @@ def test_runs_of_fit(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     fails(["report", str(tmp_path / "runs")], capfd, "twice", "the same run")
 
 
+def test_runs_that_cannot_be_trusted_are_left_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of runs of fit the others are shown, each of these is named with the reason, and the status is 1."""
+    runs = tmp_path / "runs"
+    for seed in range(6):
+        write_record(runs / str(seed), fitted("erm", seed), SPEAKERS, dataset="toy", objective="erm")
+    (runs / "1" / "config.yaml").unlink()
+    (runs / "2" / "predictions.csv").unlink()
+    (runs / "3" / "result.json").write_text("[")
+    (runs / "4" / "config.yaml").write_text("- 1")
+    assert main(["report", str(runs)]) == 1
+    said = capfd.readouterr()
+    assert "as fitted: 2" in said.out
+    lines = said.err.splitlines()
+    assert [line.split("missing: ")[1].split(" ")[0] for line in lines] == [
+        str(runs / name) for name in ("1/result.json", "2/predictions.csv", "3/result.json", "4/result.json")
+    ]
+    assert main(["report", str(runs), "--html", str(tmp_path / "page.html")]) == 1
+    assert "2/predictions.csv is missing or not what" in (tmp_path / "page.html").read_text()
+    for seed in (0, 5):
+        (runs / str(seed) / "config.yaml").unlink()
+    fails(["report", str(runs)], capfd, "no finished run", "0/result.json", "config.yaml")
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
-from clsunbias.errors import InputError, listed
+from clsunbias.errors import InputError, listed, shortened
 from clsunbias.experiments.analysis.statistics import METRICS, is_metric
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def check_keys(kind: type, content: Any, where: str = "") -> None:
     """
     at = where or "it"
     if not isinstance(content, Mapping):
-        raise InputError(f"{at} is {said(content)}; give {', '.join(field.name for field in fields(kind))}")
+        raise InputError(f"{at} is {shortened(content)}; give {', '.join(field.name for field in fields(kind))}")
     hints = get_type_hints(kind)
     for name, value in content.items():
         if name not in hints:
@@ -47,13 +47,13 @@ def check_value(hint: Any, value: Any, where: str) -> None:
     """Raises InputError if a value cannot be what a field of a dataclass asks for, as far as its shape goes."""
     wanted = {int: (int, "a whole number"), str: (str, "a text (in quotes)")}
     if hint in wanted and (not isinstance(value, wanted[hint][0]) or isinstance(value, bool)):
-        raise InputError(f"{where} is {said(value)}; give {wanted[hint][1]}")
+        raise InputError(f"{where} is {shortened(value)}; give {wanted[hint][1]}")
     origin = get_origin(hint) or hint
     if origin is list and not isinstance(value, list):
-        raise InputError(f"{where} is {said(value)}; give a list: [{said(value)}]")
+        raise InputError(f"{where} is {shortened(value)}; give a list: [{shortened(value)}]")
     is_dict = isinstance(origin, type) and issubclass(origin, dict)
     if is_dict and not isinstance(value, Mapping):
-        raise InputError(f"{where} is {said(value)}; give each a name: what it is")
+        raise InputError(f"{where} is {shortened(value)}; give each a name: what it is")
     check_texts(value, where)
     inner = next((part for part in (hint, *get_args(hint)) if is_dataclass(part)), None)
     if inner and is_dict:
@@ -71,12 +71,6 @@ def check_texts(value: Any, where: str) -> None:
         if not isinstance(name, str):
             raise InputError(f"{where} has the key {name}, which is no text to YAML; put it in quotes")
         check_texts(one, f"{where}.{name}")
-
-
-def said(value: Any) -> str:
-    """A value for a message, not too long."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def check_names(kind: str, names: Iterable[str], most: int = LONGEST) -> None:
@@ -97,7 +91,9 @@ def check_names(kind: str, names: Iterable[str], most: int = LONGEST) -> None:
             *([f"has more than {most} bytes"] if len(name.encode(errors="replace")) > most else []),
         ]
         if wrong:
-            raise InputError(f"the name of {kind} {said(name)} {wrong[0]}: it cannot be that of a folder; give another")
+            raise InputError(
+                f"the name of {kind} {shortened(name)} {wrong[0]}: it cannot be that of a folder; give another"
+            )
         alike = unicodedata.normalize("NFC", name).casefold()
         if alike in seen:
             raise InputError(

@@ -1,16 +1,17 @@
 """Tables of simulated results: made-up recordings in the layouts of corpora that are behind licences."""
 
 import dataclasses
-import json
 import shutil
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid, Parameters, Simulated
-from clsunbias.files import write_json
+from clsunbias.experiments.running.config import difference
+from clsunbias.files import read_json, write_json
 
 SIMULATED = "_simulated"
 """What ``reproduce --simulated`` adds to a table's name."""
@@ -46,8 +47,9 @@ def make_recordings(simulated: Simulated, home: Path) -> None:
 
     recorded, asked = home / "simulation.json", {**dataclasses.asdict(simulated), "set": None}
     if (home / "manifest.csv").exists():
-        if not recorded.exists() or json.loads(recorded.read_text()) != asked:
-            raise InputError(f"{home} holds another simulation than this grid's; delete it, or give another --out")
+        differing = difference(asked, facts_of(recorded))
+        if differing:
+            raise InputError(f"{home} holds another simulation ({differing}); delete it, or give another --out")
         return
     Console(stderr=True).print(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
     shutil.rmtree(home, ignore_errors=True)  # what a killed run left
@@ -56,13 +58,21 @@ def make_recordings(simulated: Simulated, home: Path) -> None:
     prepare(import_module(f"clsunbias.speech.{simulated.corpus}").read(home / "raw"), home)
 
 
+def facts_of(path: Path) -> dict[str, Any]:
+    """What stands in a file beside recordings; InputError if it cannot be read."""
+    try:
+        return read_json(path)
+    except (OSError, InputError) as error:
+        raise InputError(f"{path} cannot be used: {error}; make its folder anew") from error
+
+
 def refuse_simulated(grid: Grid) -> None:
     """Raises InputError if a column's recordings are simulated: they never stand where real results belong."""
     for column in grid.columns.values():
         if column.source is None or column.source.name != "manifest.csv":
             continue
         summary = column.source.with_name("summary.json")
-        if summary.is_file() and json.loads(summary.read_text())["simulated"]:
+        if summary.is_file() and facts_of(summary).get("simulated"):
             raise InputError(
                 f"{summary.parent} holds simulated recordings, which have no place in a table of real results; "
                 "put the corpus there, or run with --simulated"

@@ -1,5 +1,6 @@
 """One run of a grid: what it asks for, what it starts from, and the record that it leaves."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -16,7 +17,8 @@ import yaml
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.config import difference, load_saved, load_yaml, merge, nested
-from clsunbias.files import check_seal, config_sha256, is_of_other_data, sha256_of
+from clsunbias.experiments.running.record_checks import check_result, fault
+from clsunbias.files import check_seal, config_sha256, is_of_other_data, read_json, sha256_of
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,9 @@ def read_record(folder: Path) -> tuple[Record, dict[str, Any]]:
     """
     path = folder / "result.json"
     try:
-        result = json.loads(path.read_text())
+        result = read_json(path)
         check_seal(result)
+        check_result(result)
         saved = load_saved(folder / "config.yaml")
         if config_sha256(saved) != result["config_sha256"]:
             raise InputError("config.yaml beside it is not the config that it was made with")
@@ -177,12 +180,31 @@ def remedy(folder: Path) -> str:
 
 
 def read_predictions(records: Sequence[Record]) -> list[pd.DataFrame]:
-    """The predictions of several runs, in one reading where they have the same columns: a file at a time is slow."""
+    """The predictions of several runs, in one reading where they have the same columns: a file at a time is slow.
+
+    Raises:
+        InputError: a file is not what its record was made with, or holds no predictions of the record's units.
+    """
     contents = [record.file("predictions") for record in records]
-    headers = [content.partition(b"\n")[0] for content in contents]
-    if len(set(headers)) > 1:
-        return [pd.read_csv(io.BytesIO(content)) for content in contents]
-    bodies = [content.partition(b"\n")[2] for content in contents]
-    ends = np.cumsum([body.count(b"\n") for body in bodies])
-    frame = pd.read_csv(io.BytesIO(headers[0] + b"\n" + b"".join(bodies)), dtype={"split": "category"})
+    headers, bodies = ([content.partition(b"\n")[part] for content in contents] for part in (0, 2))
+    lengths = [body.count(b"\n") for body in bodies]
+    frame = read_table(headers[0] + b"\n" + b"".join(bodies)) if len(set(headers)) == 1 else None
+    if frame is None or len(frame) != sum(lengths):
+        if len(records) > 1:
+            return [frame for record in records for frame in read_predictions([record])]
+        number, wrong = 0, "it is no table"
+    else:
+        results = [record.result for record in records]
+        number, wrong = fault(frame, np.repeat(np.arange(len(records)), lengths), results)
+    if wrong or frame is None:
+        folder = records[number].folder
+        raise InputError(f"{folder / FILES['predictions']} cannot be used: {wrong}; {remedy(folder)}")
+    ends = np.cumsum(lengths)
     return [frame.iloc[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def read_table(content: bytes) -> pd.DataFrame | None:
+    """A table as predictions are written, None if it is none; a unit called NA is one."""
+    with contextlib.suppress(ValueError):
+        return pd.read_csv(io.BytesIO(content), dtype={"split": "category"}, keep_default_na=False)
+    return None
