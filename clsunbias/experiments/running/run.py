@@ -180,23 +180,25 @@ def remedy(folder: Path) -> str:
 
 
 def read_predictions(records: Sequence[Record]) -> list[pd.DataFrame]:
-    """The predictions of several runs, in one reading where they have the same columns: a file at a time is slow.
+    """Split, unit, label and probabilities of several runs.
+
+    In one reading where they have the same columns: a file at a time is slow.
 
     Raises:
         InputError: a file is not what its record was made with, or holds no predictions of the record's units.
     """
     contents = [record.file("predictions") for record in records]
     headers, bodies = ([content.partition(b"\n")[part] for content in contents] for part in (0, 2))
-    lengths = [body.count(b"\n") for body in bodies]
+    # Not by counting lines, since a name may run over several.
+    lengths = [sum(record.result["units"].values()) for record in records]
     frame = read_table(headers[0] + b"\n" + b"".join(bodies)) if len(set(headers)) == 1 else None
-    if frame is None or len(frame) != sum(lengths):
-        if len(records) > 1:
-            return [frame for record in records for frame in read_predictions([record])]
-        number, wrong = 0, "it is no table"
-    else:
-        results = [record.result for record in records]
-        number, wrong = fault(frame, np.repeat(np.arange(len(records)), lengths), results)
-    if wrong or frame is None:
+    if len(records) > 1 and (frame is None or len(frame) != sum(lengths)):
+        return [frame for record in records for frame in read_predictions([record])]
+    number, wrong = 0, "it is no table"
+    if frame is not None:
+        runs = np.repeat(np.arange(len(records)), lengths if len(records) > 1 else len(frame))
+        number, wrong = fault(frame, runs, [record.result for record in records])
+    if frame is None or wrong:
         folder = records[number].folder
         raise InputError(f"{folder / FILES['predictions']} cannot be used: {wrong}; {remedy(folder)}")
     ends = np.cumsum(lengths)
@@ -204,7 +206,12 @@ def read_predictions(records: Sequence[Record]) -> list[pd.DataFrame]:
 
 
 def read_table(content: bytes) -> pd.DataFrame | None:
-    """A table as predictions are written, None if it is none; a unit called NA is one."""
+    """A table as predictions are written, less the names in it, None if it is none; a unit called NA is one."""
     with contextlib.suppress(ValueError):
-        return pd.read_csv(io.BytesIO(content), dtype={"split": "category"}, keep_default_na=False)
+        return pd.read_csv(io.BytesIO(content), dtype={"split": "category"}, keep_default_na=False, usecols=is_score)
     return None
+
+
+def is_score(column: str) -> bool:
+    """Whether a column of predictions says what was scored and how, rather than what the classes are called."""
+    return column in {"split", "unit", "label"} or column.startswith("prob_")
