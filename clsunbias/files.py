@@ -99,6 +99,15 @@ def check_out(out: Path) -> None:
 
 
 @contextmanager
+def writing(place: Path, then: str) -> Iterator[None]:
+    """Raises InputError if files cannot be written to a place, because the disk is full, say; and what to do then."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{place} cannot be written: {error.strerror or error}; {then}") from error
+
+
+@contextmanager
 def one_process_in(out: Path) -> Iterator[None]:
     """Keeps a run's folder for this process alone; raises InputError if another is at it."""
     (out / "checkpoints").mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """``clsunbias reproduce`` when something is wrong: runs that fail, grids and options that cannot be, data not there."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,20 @@ def test_places_that_cannot_be_written(
     fails(["reproduce", grid, "--out", str(tmp_path / "out")], capfd, f"{tmp_path} is read-only")
     assert file.read_text() == "kept"
     assert {path.name for path in tmp_path.iterdir()} == {"toy.yaml", "file"}
+
+
+def test_a_table_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A disk that is full in the end, or a page's folder that is a file: one message, and the runs stand."""
+    grid, out = write_made_up_grid(tmp_path, {"toy": TOY_COLUMN}, {"toy": SPEAKERS}), tmp_path / "out"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("clsunbias.experiments.outputs.write_csv", full)
+    fails(["reproduce", str(grid), "--out", str(out)], capfd, f"{out} cannot be written: No space left", "stand")
+    (tmp_path / "file").write_text("kept")
+    page = tmp_path / "file" / "page.html"
+    fails(["report", str(out), "--grid", str(grid), "--html", str(page)], capfd, f"{page} cannot be written", "--html")
+    assert (tmp_path / "file").read_text() == "kept"

@@ -139,4 +139,4 @@ def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("clsunbias.experiments.running.executor.write_text", full)
     monkeypatch.setattr(Path, "mkdir", lambda *_, **__: full())
-    assert execute(run, wait=False)[1] == f"{run.out} cannot be written: No space left on device"
+    assert execute(run, wait=False)[1] == "its folder cannot be written: No space left on device"

@@ -10,7 +10,7 @@ from clsunbias.experiments.grid_runs import grid_study, is_simulated, locate
 from clsunbias.experiments.loose_runs import loose_studies
 from clsunbias.experiments.report.sections import show
 from clsunbias.experiments.report.study_parts import report_parts
-from clsunbias.files import write_text
+from clsunbias.files import write_text, writing
 from clsunbias.parser import Parser
 
 ABOUT = "Report what a folder of finished runs shows. Nothing is run: no class is imported that a run's config names."
@@ -45,7 +45,8 @@ def report(options: list[str]) -> int:
         from clsunbias.experiments.report.html.page import page  # which loads data sets, and torch with them
 
         content = page(studies, chosen.html.name)
-        write_text(chosen.html, content)
+        with writing(chosen.html, "give another --html, or mend that"):
+            write_text(chosen.html, content)
         size = f"{len(content.encode()) / 1e6:.2f} MB"
         Console().print(f"{chosen.html}, {size}", markup=False, highlight=False, soft_wrap=True)
     else:

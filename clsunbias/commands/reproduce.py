@@ -6,12 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import Run
-from clsunbias.files import check_out, data_root
+from clsunbias.files import check_out, data_root, writing
 from clsunbias.parser import Parser
+from clsunbias.terminal import note
 
 if TYPE_CHECKING:
     from clsunbias.experiments.grid import Grid
@@ -82,12 +81,13 @@ def reproduce(options: list[str]) -> int:
     planned = arms(grid, present, list(grid.protocols), root, path.parent, chosen.wandb)
     study, failures = complete(partial(read_study, name, grid, planned, root, absent), chosen.jobs, chosen.dask)
     if study.finished:
-        write_study(study, chosen.out)
+        with writing(chosen.out, "the runs that have ended stand: mend that, and the same command goes on"):
+            write_study(study, chosen.out)
     else:
-        say("no cell has two finished runs: no table is written, and one that is there stays as it is")
+        note("no cell has two finished runs: no table is written, and one that is there stays as it is")
     if lacking := [column.label for column in grid.columns.values() if not column.has_data]:
         undone = sum(not run.has_data for run in study.to_do)
-        say(f"no data: {', '.join(lacking)}{f'; {undone} of their runs are not done' if undone else ''}")
+        note(f"no data: {', '.join(lacking)}{f'; {undone} of their runs are not done' if undone else ''}")
     say_failures(failures, len(study.records))
     if chosen.wandb:
         say_offline(root)
@@ -100,11 +100,6 @@ def brings(grid: "Grid", columns: Iterable[str]) -> str:
     return "\n".join(f"  {command}" for command in commands if command)
 
 
-def say(line: str) -> None:
-    """Prints a line on the standard error stream, as it is."""
-    Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def fetch_images(sources: Iterable[Path | None]) -> None:
     """Fetches the official images that are not there, where that is possible."""
     for path in dict.fromkeys(sources):
@@ -114,7 +109,7 @@ def fetch_images(sources: Iterable[Path | None]) -> None:
             try:
                 official_npz(path.stem, path.parent)
             except InputError as error:
-                say(str(error))
+                note(str(error))
 
 
 def say_failures(failures: Mapping[Run, str], total: int) -> None:
@@ -124,9 +119,9 @@ def say_failures(failures: Mapping[Run, str], total: int) -> None:
         by_error.setdefault(error.strip().splitlines()[-1], []).append(run)
     for error, runs in by_error.items():
         others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
-        say(f"failed: {runs[0].out}{others}: {error}")
+        note(f"failed: {runs[0].out}{others}: {error}")
     if failures:
-        say(f"{len(failures)} of {total} runs failed; error.txt in the folder of each has the whole account")
+        note(f"{len(failures)} of {total} runs failed; error.txt in the folder of each has the whole account")
 
 
 def say_offline(root: Path) -> None:
@@ -134,4 +129,4 @@ def say_offline(root: Path) -> None:
     logs = [log for log in root.rglob("offline-run-*/*.wandb") if not log.with_name(f"{log.name}.synced").exists()]
     if logs:
         send = f"find {root} -name 'offline-run-*' -exec wandb sync {{}} +"
-        say(f"W&B has {len(logs)} runs offline; to send them: {send}")
+        note(f"W&B has {len(logs)} runs offline; to send them: {send}")

@@ -96,7 +96,7 @@ def write_results(
     write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, data.class_names))
     write_json(cli.out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
-    show(shown, f"{data.name}, {about['objective']}, step {result['step']}")
+    show(shown, f"{'SIMULATED: ' if data.simulated else ''}{data.name}, {about['objective']}, step {result['step']}")
     Console().print(f"results in {cli.out}")
     if wandb:
         wandb.close()

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from clsunbias.experiments.analysis.comparison import Comparison, results
 from clsunbias.experiments.analysis.scores import run_lines
@@ -13,6 +12,7 @@ from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.report.study_parts import sections
 from clsunbias.experiments.study import Study
 from clsunbias.files import write_csv, write_text
+from clsunbias.terminal import say
 
 
 def write_study(study: Study, out: Path) -> None:
@@ -34,7 +34,7 @@ def write_study(study: Study, out: Path) -> None:
     write_text(out / f"{name}_records.jsonl", "".join(lines))  # a search's too, small enough to be published
     tables = [f"{name}.md, .tex, .csv, .png and .svg", *(f"{name}_{part}" for part in ("comparisons.csv", "runs.csv"))]
     written = [*tables, f"{name}_records.jsonl", *(f"{figure}.png and .svg" for figure in figures)]
-    Console().print(f"{', '.join(written)} in {out}", markup=False, highlight=False, soft_wrap=True)
+    say(f"{', '.join(written)} in {out}")
 
 
 def draw_figures(study: Study, out: Path) -> list[str]:

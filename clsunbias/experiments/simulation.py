@@ -6,12 +6,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid, Parameters, Simulated
 from clsunbias.experiments.running.config import difference
 from clsunbias.files import read_json, write_json
+from clsunbias.terminal import note
 
 SIMULATED = "_simulated"
 """What ``reproduce --simulated`` adds to a table's name."""
@@ -42,6 +41,7 @@ def simulated_part(grid: Grid) -> Grid:
 def make_recordings(simulated: Simulated, home: Path) -> None:
     """Writes a raw tree and, last, its manifest into a folder, unless it is there; InputError if another one is."""
     # Imported here: they take scipy.signal with them, a second and a half of every other call of ``reproduce``.
+    from clsunbias.speech.lines import MARKER
     from clsunbias.speech.preparation import prepare
     from clsunbias.speech.simulated import simulate
 
@@ -51,10 +51,13 @@ def make_recordings(simulated: Simulated, home: Path) -> None:
         if differing:
             raise InputError(f"{home} holds another simulation ({differing}); delete it, or give another --out")
         return
-    Console(stderr=True).print(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
+    note(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
+    if not (home / "raw" / MARKER).is_file() and any(path.is_file() for path in home.rglob("*")):
+        raise InputError(f"{home} holds something else than simulated recordings; move it away, or give another --out")
     shutil.rmtree(home, ignore_errors=True)  # what a killed run left
     simulate(simulated.corpus, home / "raw", simulated.speakers, simulated.hours, simulated.seed, simulated.test_cue)
     write_json(recorded, asked)
+    note(f"checking the recordings of {home.name}")
     prepare(import_module(f"clsunbias.speech.{simulated.corpus}").read(home / "raw"), home)
 
 

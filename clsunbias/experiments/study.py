@@ -10,6 +10,7 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm, choose, runs_of, search_scores, trials_of
 from clsunbias.experiments.running.run import Record, Run
+from clsunbias.terminal import console, note
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,9 @@ def complete(read: Callable[[], Study], jobs: int | None, dask: str | None) -> t
         from clsunbias.experiments.running.executor import check, execute_all
 
         check_weights(study)
-        check(to_do)
+        with console(stderr=True).status(f"checking what {len(to_do)} runs ask for"):
+            check(to_do)
+        note(f"{len(to_do)} runs to do, {len(study.records) - len(study.to_do)} done")
         failures |= execute_all(to_do, jobs, dask)
         study = read()
         failures |= dict.fromkeys(set(study.to_do) & set(to_do) - set(failures), "it has left no result")

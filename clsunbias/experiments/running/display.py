@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeElapsedColumn
 from rich.text import Text
 
 from clsunbias.experiments.running.run import Run
+from clsunbias.terminal import console, note
 
 
 class TimeLeft(ProgressColumn):
@@ -29,9 +29,10 @@ def display(total: int, jobs: int) -> Iterator[Callable[[Run, str], None]]:
     """
     counts = "{task.fields[running]} running, {task.fields[failed]} failed,"
     columns = ("runs", BarColumn(bar_width=24), MofNCompleteColumn(), counts, TimeElapsedColumn(), "passed,")
-    console, begun = Console(stderr=True), time.monotonic()
-    on_terminal = console.is_terminal
-    with Progress(*columns, TimeLeft(), "left", console=console, disable=not (total and on_terminal)) as progress:
+    terminal, begun = console(stderr=True), time.monotonic()
+    with Progress(
+        *columns, TimeLeft(), "left", console=terminal, disable=not (total and terminal.is_terminal)
+    ) as progress:
         task = progress.add_task("runs", total=total, running=min(jobs, total), failed=0, end=None)
         done = failed = 0
 
@@ -42,9 +43,8 @@ def display(total: int, jobs: int) -> Iterator[Callable[[Run, str], None]]:
             left = time_left(passed, done, total, jobs)
             end = time.monotonic() + left
             progress.update(task, completed=done, running=min(jobs, total - done), failed=failed, end=end)
-            if not on_terminal:
-                line = f"{done} of {total}: {run.out} {outcome(run, error)}; {clock(passed)} passed, {clock(left)} left"
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
+            if not terminal.is_terminal:
+                note(f"{done} of {total}: {run.out} {outcome(run, error)}; {clock(passed)} passed, {clock(left)} left")
 
         yield advance
 

@@ -46,7 +46,7 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
     try:
         run.out.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(run.out).free < ROOM:
-            return failed(run, f"not tried: less than {ROOM:,} bytes are left on the disk of {run.out}")
+            return failed(run, f"not tried: less than {ROOM:,} bytes are left on the disk")
         with FileLock(run.out / ".lock", timeout=-1 if wait else 0), IN_THIS_PROCESS:
             for half_written in run.out.glob(".*.*.*"):  # by a process that was killed
                 half_written.unlink()
@@ -54,7 +54,7 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
     except Timeout:
         return run, BUSY
     except OSError as refused:  # a full disk, a folder that may not be written
-        return failed(run, f"{run.out} cannot be written: {refused.strerror or refused}")
+        return failed(run, f"its folder cannot be written: {refused.strerror or refused}")
     if error:
         return failed(run, error)
     (run.out / "error.txt").unlink(missing_ok=True)
