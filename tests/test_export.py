@@ -67,14 +67,14 @@ def test_a_file_that_differs_is_not_left(
 
 
 def test_wrong_runs(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """No run, a changed result, another model's checkpoint."""
+    """No run, a changed result, another checkpoint."""
     options = ["--onnx", str(tmp_path / "model.onnx")]
     assert main(["export", str(tmp_path), *options]) == 2
     assert "no finished run" in capfd.readouterr().err
     shutil.copytree(run, tmp_path / "run")
     torch.save({"state_dict": {}}, tmp_path / "run" / "checkpoints" / "selected.ckpt")
     assert main(["export", str(tmp_path / "run"), *options]) == 2
-    assert "another model" in capfd.readouterr().err
+    assert "selected.ckpt is missing or not what its record was made with" in capfd.readouterr().err
     result = tmp_path / "run" / "result.json"
     result.write_text(result.read_text().replace('"seed": 0', '"seed": 1'))
     assert main(["export", str(tmp_path / "run"), *options]) == 2

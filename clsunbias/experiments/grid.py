@@ -148,6 +148,7 @@ class Grid:
 
     Attributes:
         title: of the table.
+        note: what a reader has to know beside it.
         rows: methods, by name.
         columns: data sets, by name.
         protocols: by name.
@@ -167,6 +168,7 @@ class Grid:
     baselines: list[str] = field(default_factory=list)
     curves: dict[str, Curves] = field(default_factory=dict)
     contrasts: dict[str, dict[str, float]] = field(default_factory=dict)
+    note: str = ""
 
 
 def load_grid(path: Path) -> Grid:

@@ -118,7 +118,9 @@ def check(grid: "Grid") -> None:
     for name, protocol in grid.protocols.items():
         if not 2 <= protocol.seeds <= MOST_SEEDS:
             seeds = f"{protocol.seeds} seed{'s' if protocol.seeds != 1 else ''}"
-            raise InputError(f"protocol {name!r} has {seeds}; an interval needs at least 2, at most {MOST_SEEDS}")
+            raise InputError(
+                f"protocol {name!r} has {seeds}; a standard deviation needs at least 2, at most {MOST_SEEDS}"
+            )
         if protocol.search and not 1 <= protocol.search.seeds <= MOST_SEEDS:
             raise InputError(f"the search of protocol {name!r} has {protocol.search.seeds} seeds; it needs at least 1")
         if min(protocol.first_seed, protocol.search.first_seed if protocol.search else 0) < 0:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from clsunbias.experiments.analysis.comparison import Comparison, results
 from clsunbias.experiments.analysis.scores import run_lines
+from clsunbias.experiments.report.notes import classes_of
 from clsunbias.experiments.report.plots import draw_curves, draw_dots
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.report.study_parts import sections
@@ -26,7 +27,7 @@ def write_study(study: Study, out: Path) -> None:
     report = sections(study, scored, cells, comparisons)
     write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
     write_table(out, name, grid.title, list(cells.values()), run_lines(scored), report)
-    draw_dots(out / name, grid, grid.metrics[0], cells)
+    draw_dots(out / name, grid, grid.metrics[0], cells, classes_of(scored))
     figures = draw_figures(study, out)
     root = out / "runs" / name
     records = {run.out.relative_to(root): record.result for run, record in study.records.items() if record}

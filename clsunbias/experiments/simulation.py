@@ -51,9 +51,9 @@ def make_recordings(simulated: Simulated, home: Path) -> None:
         if differing:
             raise InputError(f"{home} holds another simulation ({differing}); delete it, or give another --out")
         return
-    note(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
     if not (home / "raw" / MARKER).is_file() and any(path.is_file() for path in home.rglob("*")):
         raise InputError(f"{home} holds something else than simulated recordings; move it away, or give another --out")
+    note(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
     shutil.rmtree(home, ignore_errors=True)  # what a killed run left
     simulate(simulated.corpus, home / "raw", simulated.speakers, simulated.hours, simulated.seed, simulated.test_cue)
     write_json(recorded, asked)
