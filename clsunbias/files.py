@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+LARGEST_JSON = 10_000_000
+"""Bytes of a JSON file that is read; a record has thousands."""
+
 _PACKAGE = Path(__file__).parent
 
 CONFIGS = next(path for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if path.is_dir())
@@ -99,6 +102,26 @@ def files_to_score(folder: Path, kind: str) -> list[Path]:
     return found
 
 
+def check_out(out: Path) -> None:
+    """Raises InputError if a folder cannot be written, or not be made; nothing is."""
+    there = next(one for one in (out, *out.absolute().parents) if os.path.lexists(one))
+    if any(len(part.encode()) > 255 for part in out.parts):
+        raise InputError(f"--out {out} has too long a name; give a shorter one")
+    if not there.is_dir():
+        raise InputError(f"--out {out} cannot be made: {there} is no folder; give another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out} cannot be written: {there} is read-only; give another")
+
+
+@contextmanager
+def writing(place: Path, then: str) -> Iterator[None]:
+    """Raises InputError if files cannot be written to a place, because the disk is full, say; and what to do then."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{place} cannot be written: {error.strerror or error}; {then}") from error
+
+
 @contextmanager
 def one_process_in(out: Path) -> Iterator[None]:
     """Keeps a run's folder for this process alone; raises InputError if another is at it."""
@@ -126,6 +149,40 @@ def write_csv(path: Path, frame: "pd.DataFrame") -> None:
     """Writes a table atomically, nine significant digits (a float32 exactly)."""
     with atomic(path) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.9g")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, by whomever it was written.
+
+    Raises:
+        InputError: what is wrong with "it": no JSON, no object, a key twice, NaN, more or deeper than can be read.
+        OSError: it cannot be read.
+    """
+    if path.stat().st_size > LARGEST_JSON:
+        raise InputError(f"it has {path.stat().st_size:,} bytes, more than the {LARGEST_JSON:,} of any such file")
+    try:
+        content = json.loads(path.read_text("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError as error:
+        raise InputError("it nests too deep") from error
+    except UnicodeDecodeError as error:
+        raise InputError("it is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"it is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError("it holds no JSON object")
+    return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+        raise InputError(f"it has {twice!r} twice")
+    return made
+
+
+def _no_number(constant: str) -> float:
+    raise InputError(f"it has {constant} in it, which JSON does not know")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -102,7 +102,8 @@ def write_results(
     write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, making(cli)))
     write_json(cli.out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
-    show(shown, f"{data.name}, {about['objective']}, step {result['step']}", frame, data.class_names)
+    simulated = "SIMULATED: " if data.simulated else ""
+    show(shown, f"{simulated}{data.name}, {about['objective']}, step {result['step']}", frame, data.class_names)
     say(f"results in {cli.out}")
     if wandb:
         wandb.close()
