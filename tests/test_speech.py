@@ -117,9 +117,9 @@ def test_new_recordings_that_cannot_be_scored(
     """An empty folder, a file that is no recording, features where audio belongs."""
     options = ["predict", "--config", str(runs["voiced"] / "config.yaml"), "--out", str(tmp_path / "out"), "--input"]
     (tmp_path / "new").mkdir()
-    fails([*options, str(tmp_path / "new")], capfd, "new holds no files")
+    fails([*options, str(tmp_path / "new")], capfd, "new holds no recordings")
     (tmp_path / "new" / "a.txt").write_text("no audio")
-    fails([*options, str(tmp_path / "new")], capfd, "a.txt is no audio that can be read")
+    fails([*options, str(tmp_path / "new")], capfd, "new holds no recordings; what is there: a.txt")
     np.save(tmp_path / "a.npy", np.ones((50, 40)))
     fails([*options, str(tmp_path / "a.npy")], capfd, "a.npy holds features; LogMel takes audio")
 

@@ -156,7 +156,7 @@ def test_labels_groups_and_splits_are_as_written(text: str, tmp_path: Path) -> N
     with pytest.raises(InputError, match=r"missing cells in 'x' \(1 of 6 rows\)"):
         Tabular(path, "label", split="part", ignore=["who"]).load()
     path.write_text(content.replace("ill,test", " ,test"))
-    with pytest.raises(InputError, match="label is empty in row 6"):
+    with pytest.raises(InputError, match="label is empty in row 7"):
         Tabular(path, "label", split="part", ignore=["who"]).load()
 
 
@@ -236,9 +236,9 @@ def test_the_order_of_classes_moves_no_row(names: tuple[str, ...], folds: int, t
     path, plan = tmp_path / "table.csv", SplitPlan(folds=folds)
     label = pd.Series(np.random.default_rng(1).integers(0, 3, 70))
     pd.DataFrame({"x": np.arange(70), "label": [names[at] for at in label]}).to_csv(path, index=False)
-    rows = pd.DataFrame({"group": np.arange(1, 71), "label": label, "split": ""})
+    rows = pd.DataFrame({"group": np.arange(70), "label": label, "split": ""})
     drawn = plan.assign(rows)
-    expected = {split: [str(at + 1) for at in np.flatnonzero(drawn == split)] for split in ("train", "val", "test")}
+    expected = {split: [str(at + 2) for at in np.flatnonzero(drawn == split)] for split in ("train", "val", "test")}
     for classes in ((), *itertools.permutations(names)):
         splits = Tabular(path, "label", classes=classes, plan=plan).load()
         assert {name: list(split.units[0].names or ()) for name, split in splits.items()} == expected

@@ -10,6 +10,7 @@ from clsunbias.checkpoints import load_weights, selected_weights
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import read_record
 from clsunbias.files import write_csv
+from clsunbias.inputs import read_inputs
 from clsunbias.results import check_finite, check_source, decisions, scored_units, show, split_metrics
 
 if TYPE_CHECKING:
@@ -44,18 +45,25 @@ def predict(cli: "ExperimentCLI") -> None:
     out = Path(out).expanduser()
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
-    check_data(cli)
-    split = cli.datamodule.read(Path(source).expanduser())
-    cli.model.check(cli.datamodule, split.x)
+    data, of_checkpoint = cli.datamodule, checkpoint_of(cli).resolve().parent.parent
+    if account := read_inputs(of_checkpoint) or read_inputs(run_folder(cli)):
+        data.restore(account)
+    split = data.read(Path(source).expanduser())
+    if data.splits or not account:  # what new inputs mean was learnt from the data anew
+        check_data(cli)
+    cli.model.check(data, split.x)
     load_checkpoint(cli)
     batches = cli.trainer.predict(cli.model, dataloaders=cli.datamodule.evaluation_loader(split))
     rows = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
     prob, _ = split.units[0].merge(rows, torch.zeros(len(rows)))
     check_finite(prob, "new inputs")
-    frame = decisions(prob, cli.datamodule.class_names, threshold)
-    frame.insert(0, "unit", list(split.units[0].names or range(len(frame))))
+    frame = decisions(prob, data.class_names, threshold)
+    units = split.units[0]
+    frame.insert(0, "unit", list(units.names or range(len(frame))))
     write_csv(out / "predictions.csv", frame)
-    Console().print(f"{len(frame)} predictions in {out / 'predictions.csv'}")
+    counted = " (numbered as a spreadsheet does, the header being row 1)" if units.name == "row" else ""
+    said = f"{len(frame)} predictions, one for each {units.name}{counted}, in {out / 'predictions.csv'}"
+    Console().print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def run_folder(cli: "ExperimentCLI") -> Path:
@@ -71,6 +79,11 @@ def check_data(cli: "ExperimentCLI") -> None:
 
 def load_checkpoint(cli: "ExperimentCLI") -> Path:
     """Loads --ckpt_path, or the selected checkpoint of the run whose config was given; returns which."""
-    path = selected_weights(Path(cli.option("ckpt_path") or run_folder(cli)))
+    path = checkpoint_of(cli)
     load_weights(cli.model, path)
     return path
+
+
+def checkpoint_of(cli: "ExperimentCLI") -> Path:
+    """The checkpoint that is asked for."""
+    return selected_weights(Path(cli.option("ckpt_path") or run_folder(cli)))

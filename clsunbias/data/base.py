@@ -88,9 +88,6 @@ class DataModule(LightningDataModule, ABC):
     simulated: bool = False
     """Whether the data are made up rather than measured; results say so."""
 
-    licence: ClassVar[str] = ""
-    """Under which the data may be used, as a report shows it."""
-
     evaluation_rows: int = 512
     """Rows in a batch of an evaluation, whose result does not depend on it."""
 
@@ -116,6 +113,11 @@ class DataModule(LightningDataModule, ABC):
         self.splits: dict[str, Split] = {}
 
     @property
+    def licence(self) -> str:
+        """Under which the data may be used, as a report shows it; nothing where the data set does not say."""
+        return ""
+
+    @property
     def source(self) -> Path | None:
         """The file that says what the data are, where the config cannot: a result is tied to it by its hash."""
         return None
@@ -127,6 +129,32 @@ class DataModule(LightningDataModule, ABC):
     def read(self, path: Path) -> Split:
         """Reads new inputs for ``predict``, prepared as in training; their units have names, their classes are 0."""
         raise InputError(f"{type(self).__name__} cannot read new inputs from {path}")
+
+    def account(self) -> dict[str, Any]:
+        """What a model's inputs are, once the splits are loaded, as JSON: kept with a run, and in an exported model.
+
+        A data set that learns more of its training rows than this adds it, and takes it over in :meth:`restore`.
+        """
+        x = self.splits["train"][torch.arange(1)]["x"]
+        return {
+            "kind": type(self).__name__,
+            "class_names": list(self.class_names),
+            "input_shape": list(x.shape[1:]),
+            "input_type": str(x.dtype).removeprefix("torch."),
+            "scaling": self.scaling,
+        }
+
+    def restore(self, account: Mapping[str, Any]) -> None:
+        """Takes over the account of the data that a model was trained on, so that :meth:`read` needs them no longer.
+
+        Raises:
+            InputError: it is not of such data.
+        """
+        if account["kind"] != type(self).__name__:
+            raise InputError(
+                f"the model was trained on data of {account['kind']}, the config has {type(self).__name__}"
+            )
+        self.class_names = tuple(account["class_names"])
 
     def describe(self) -> None:
         """Finds out what a report says of the data, :attr:`class_names` above all, without loading them.
