@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from clsunbias.errors import InputError
 from clsunbias.module import Classifier
 from clsunbias.objectives import Objective
 from clsunbias.schedules import Schedule
-from clsunbias.selection import SelectionRule
+from clsunbias.selection import Selection, SelectionRule
 
 
 class Anneal(Callback):
@@ -102,8 +103,7 @@ class Checkpoints(Checkpoint):
         self.rule = rule
         self.every_seconds = every_seconds
         self.history: list[dict[str, float]] = []
-        self.best_score = -math.inf
-        self.best_step = 0
+        self.selection = Selection()
         self.best_weights: dict[str, Tensor] = {}
         self.diverged_at: int | None = None
         self.made_from: dict[str, str | None] = {}  # hashes of the files that the run rests on
@@ -120,11 +120,9 @@ class Checkpoints(Checkpoint):
             return
         row = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.history.append(row | {"step": float(trainer.global_step)})
-        score = self.rule.score(self.history)
         if not math.isfinite(row["val/loss"]):
             self.diverged_at = trainer.global_step if self.diverged_at is None else self.diverged_at
-        elif self.rule.improves(score, self.best_score):
-            self.best_score, self.best_step = score, trainer.global_step
+        elif self.selection.update(self.rule, self.history):
             self.best_weights = self._averaged or copied_weights(pl_module)
 
     # At the start and end of fit, not of training: Lightning skips those where a resumed run has no step left to do.
@@ -161,8 +159,7 @@ class Checkpoints(Checkpoint):
     def state_dict(self) -> dict[str, Any]:
         return {
             "history": self.history,
-            "best_score": self.best_score,
-            "best_step": self.best_step,
+            "selection": asdict(self.selection),
             "best_weights": self.best_weights,
             "diverged_at": self.diverged_at,
             "made_from": self.made_from,
@@ -175,4 +172,4 @@ class Checkpoints(Checkpoint):
                 "them; put them back, or give another --out"
             )
         for name, value in state_dict.items():
-            setattr(self, name, value)
+            setattr(self, name, Selection(**value) if name == "selection" else value)

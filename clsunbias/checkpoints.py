@@ -9,15 +9,24 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from clsunbias.errors import InputError
+from clsunbias.experiments.running.run import FILES, read_record
 
 SHOWN = 5
 """Differing tensors that an error names."""
 
 
 def selected_weights(run_or_checkpoint: Path) -> Path:
-    """The checkpoint that a path means: that of the selected weights if it is the folder of a run, else itself."""
-    run_or_checkpoint = run_or_checkpoint.expanduser()
-    return run_or_checkpoint / "checkpoints" / "selected.ckpt" if run_or_checkpoint.is_dir() else run_or_checkpoint
+    """The checkpoint that a path means: that of the selected weights if it is the folder of a run, else itself.
+
+    Raises:
+        InputError: it is that of a finished run, and not as the run left it.
+    """
+    path = run_or_checkpoint.expanduser()
+    path = path / FILES["selected"] if path.is_dir() else path
+    run = path.parent.parent
+    if path.name == Path(FILES["selected"]).name and (run / "result.json").is_file():
+        read_record(run)[0].file("selected")
+    return path
 
 
 def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> None:

@@ -101,12 +101,14 @@ def calibration_error(prob: Tensor, target: Tensor, bins: int = 15) -> Tensor:
 def classification_metrics(prob: Tensor, target: Tensor, loss: Tensor, class_names: Sequence[str]) -> dict[str, float]:
     """All metrics of one split. The predicted class is the most probable one (for two classes: threshold 0.5).
 
-    With two classes, the first is negative: ``pos_f1``, ``neg_f1``, ``pos_recall`` (sensitivity), ``neg_recall``
-    (specificity), ``loss_pos``, ``loss_neg``. With more: ``f1/<class>``, ``recall/<class>``, ``loss/<class>``. Always:
-    ``macro_f1``, ``accuracy``, ``balanced_accuracy``, ``auroc`` and ``auprc`` (of the positive class; macro average,
-    one against the rest, for more than two), ``brier`` (mean (p₁ − y)²; for more than two classes the sum of squares
-    over classes), ``ece`` (15 equal bins of the largest probability), ``loss`` (mean over units) and ``loss_gap``
-    (largest minus smallest class loss: |L₊ − L₋| for two).
+    Of each class: ``f1/<class>``, ``recall/<class>``, ``precision/<class>`` (0 for a class never predicted),
+    ``loss/<class>``. Of two classes the same by side, the first being negative: ``pos_f1``, ``neg_f1``, ``pos_recall``
+    (sensitivity), ``neg_recall`` (specificity), ``pos_precision`` (positive predictive value), ``neg_precision``
+    (negative predictive value), ``loss_pos``, ``loss_neg``. Always: ``macro_f1``, ``accuracy``,
+    ``balanced_accuracy``, ``auroc`` and ``auprc`` (of the positive class; macro average, one against the rest, for
+    more than two), ``brier`` (mean (p₁ − y)²; for more than two classes the sum of squares over classes), ``ece`` (15
+    equal bins of the largest probability), ``loss`` (mean over units) and ``loss_gap`` (largest minus smallest class
+    loss: |L₊ − L₋| for two).
 
     Args:
         prob: float ``(U, C)``, rows summing to 1.
@@ -142,9 +144,10 @@ def classification_metrics(prob: Tensor, target: Tensor, loss: Tensor, class_nam
         "loss": loss.mean(),
         "loss_gap": class_loss.max() - class_loss.min(),
     }
-    for index, name in enumerate(class_names):
-        side = ("neg", "pos")[index] if binary else name
-        metrics[f"{side}_f1" if binary else f"f1/{side}"] = f1[index]
-        metrics[f"{side}_recall" if binary else f"recall/{side}"] = recall[index]
+    of_classes = {"f1": f1, "recall": recall, "precision": hits / predicted.clamp(min=1), "loss": class_loss}
+    for figure, values in of_classes.items():
+        metrics |= {f"{figure}/{name}": value for name, value in zip(class_names, values, strict=True)}
+        if binary and figure != "loss":
+            metrics |= {f"{side}_{figure}": value for side, value in zip(("neg", "pos"), values, strict=True)}
     metrics |= dict(zip(class_loss_names(class_names), class_loss, strict=True))
     return {name: float(value) for name, value in metrics.items()}

@@ -1,12 +1,12 @@
 """What a finished run leaves: predictions.csv and result.json."""
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import torch
 from rich.console import Console
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
+from clsunbias.experiments.running.run import read_record
 from clsunbias.files import is_of_other_data
 from clsunbias.metrics import classification_metrics
 from clsunbias.module import Classifier
@@ -32,26 +33,24 @@ def finished(out: Path, sha256: str, sources: Mapping[str, Path | None]) -> bool
             stands when one is gone.
 
     Raises:
-        InputError: it holds the finished run of another config or of other files, or a result that cannot be read.
+        InputError: it holds the finished run of another config or of other files, or what a file of it holds is not
+            what the run wrote.
     """
-    path = out / "result.json"
-    if not path.exists():
+    if not (out / "result.json").exists():
         return False
-    try:
-        result = json.loads(path.read_text())
-        found = result["config_sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no result of this suite ({error}); give another --out") from error
+    record, _ = read_record(out)
+    found = record.result["config_sha256"]
     if found != sha256:
         raise InputError(
             f"{out} already holds a finished run of another config ({found[:12]}…, this one is {sha256[:12]}…); "
             "give another --out, or delete that folder"
         )
     for name, source in sources.items():
-        if is_of_other_data(result, source, name):
+        if is_of_other_data(record.result, source, name):
             raise InputError(
                 f"{out} holds this run on other data: {source} has changed; give another --out, or delete it"
             )
+    record.check_files()
     return True
 
 
@@ -99,14 +98,52 @@ def check_finite(prob: Tensor, of: str) -> None:
         )
 
 
-def predictions(scored: Mapping[str, UnitScores]) -> pd.DataFrame:
-    """Split, unit, label and class probabilities of every scored unit."""
+def predictions(scored: Mapping[str, UnitScores], class_names: Sequence[str]) -> pd.DataFrame:
+    """Every scored unit of every split: its class, the probabilities of all classes, and the most probable one.
+
+    ``label`` counts the classes, as ``prob_0, prob_1, …`` do; ``class`` and ``predicted`` are names. Of two classes
+    ``positive_class`` says which is positive: it is the second, that of ``prob_1``.
+    """
+    return pd.concat(
+        labelled({"split": split, "unit": unit_names(units)}, units.target, prob, class_names)
+        for split, (units, prob, _) in scored.items()
+    )
+
+
+def row_predictions(model: Classifier) -> pd.DataFrame | None:
+    """Every scored row of every split with the ``unit`` that it is merged into, else as :func:`predictions`.
+
+    Segments of a speaker, rows of a patient; None where the rows themselves are all that is scored.
+    """
+    assert model.data is not None
     frames = []
-    for split, (units, prob, _) in scored.items():
-        columns = {"split": split, "unit": units.names or range(len(prob)), "label": units.target.numpy()}
-        columns |= {f"prob_{index}": prob[:, index].numpy() for index in range(prob.shape[1])}
-        frames.append(pd.DataFrame(columns))
+    for split, scores in model.scores.items():
+        levels = model.data.splits[split].units
+        merged = next((units for units in levels if units.of_row is not None), None)
+        if merged is None or merged.of_row is None:
+            return None
+        prob, _, target = scores.compute()
+        rows = next((units for units in levels if units.of_row is None), Units(target))
+        names = unit_names(merged)
+        about = {"split": split, "unit": [names[unit] for unit in merged.of_row.tolist()], "row": unit_names(rows)}
+        frames.append(labelled(about, target, prob, class_names=model.data.class_names))
     return pd.concat(frames)
+
+
+def unit_names(units: Units) -> Sequence[str | int]:
+    """Names of units, or numbers from 0."""
+    return units.names or range(len(units.target))
+
+
+def labelled(about: dict[str, Any], target: Tensor, prob: Tensor, class_names: Sequence[str]) -> pd.DataFrame:
+    """Columns that say what is scored, then its class and its probabilities."""
+    names = np.array(class_names, dtype=object)
+    columns = about | {"label": target.numpy(), "class": names[target]}
+    columns |= {f"prob_{index}": prob[:, index].numpy() for index in range(prob.shape[1])}
+    columns["predicted"] = names[prob.argmax(1)]
+    if len(names) == 2:
+        columns["positive_class"] = names[1]
+    return pd.DataFrame(columns)
 
 
 def decisions(prob: Tensor, class_names: Sequence[str], threshold: float | None) -> pd.DataFrame:
@@ -151,7 +188,7 @@ def split_metrics(scored: Mapping[str, UnitScores], class_names: Sequence[str]) 
 
 
 def units_and_metrics(levels: Sequence[Mapping[str, UnitScores]], class_names: Sequence[str]) -> dict[str, Any]:
-    """What a result says of a run's scores: the unit of the headline, units and metrics of each split, other levels.
+    """What a result says of a run's scores: classes, what a unit is, units and metrics of each split, other levels.
 
     Args:
         levels: scores of the headline's units, then of other levels.
@@ -159,6 +196,8 @@ def units_and_metrics(levels: Sequence[Mapping[str, UnitScores]], class_names: S
     """
     names = [next(iter(scored.values())).units.name for scored in levels]
     return {
+        "class_names": list(class_names),
+        "positive": class_names[1] if len(class_names) == 2 else None,
         "unit": names[0],
         "units": {split: len(one.prob) for split, one in levels[0].items()},
         **split_metrics(levels[0], class_names),
@@ -167,8 +206,10 @@ def units_and_metrics(levels: Sequence[Mapping[str, UnitScores]], class_names: S
 
 
 def show(metrics: dict[str, dict[str, float]], title: str) -> None:
-    """Prints metrics, a row each, a column a split."""
+    """Prints metrics, a row each, a column a split; those of two classes under their names, not also by side."""
     table = Table("", *metrics, title=title)
     for name in next(iter(metrics.values())):
+        if name.startswith(("neg_", "pos_")) or name in {"loss_neg", "loss_pos"}:
+            continue
         table.add_row(name, *(f"{values[name]:.4f}" for values in metrics.values()))
     Console().print(table)

@@ -54,6 +54,7 @@ def load_run(folder: str | Path) -> LoadedRun:
     if not (folder / "result.json").is_file():
         raise InputError(f"{folder} holds no finished run (there is no result.json); give the folder of one")
     record, config = read_record(folder)
+    record.check_files()
     (predictions,) = read_predictions([record])
     made = run(["--config", str(folder / "config.yaml"), *ONE_CPU.split()], execute=False)
     check_source(record.result, made.datamodule.source)

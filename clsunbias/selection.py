@@ -16,7 +16,7 @@ before) and ``val/…``."""
 
 
 class SelectionRule(ABC):
-    """Scores each validation when it happens; the weights of the best score are kept, the earliest of equals.
+    """Scores each validation when it happens; :class:`Selection` keeps the best.
 
     Test figures never reach a rule: a history holds ``train/…`` and ``val/…`` only.
     """
@@ -54,7 +54,7 @@ class Best(SelectionRule):
                 f"selection by {self.metric!r} is refused: a rule may look at val/… and train/… figures only, "
                 "never at test data"
             )
-        if self.mode == "max" and self.metric.rpartition("/")[2] in LOWER_IS_BETTER:
+        if self.mode == "max" and self.metric.split("/")[1] in LOWER_IS_BETTER:
             raise InputError(f"of {self.metric} less is better: set mode to min")
         if self.over_last < 1:
             raise InputError(f"over_last must be at least 1, got {self.over_last}")
@@ -105,3 +105,35 @@ class LossRatio(SelectionRule):
 
     def improves(self, score: float, best: float) -> bool:
         return score > best * (1 + 1e-4)  # both negative: the tolerance lets a slightly larger ratio in
+
+
+@dataclass
+class Selection:
+    """The validation that a rule prefers so far.
+
+    Of equal scores the one with the lower validation loss is kept, then the earlier: on a small validation split many
+    validations tie, and the first of them is the one least trained.
+
+    Attributes:
+        score: its score; −inf while there is none.
+        loss: its ``val/loss``.
+        step: optimiser steps done at it.
+        tied: validations that had this score.
+    """
+
+    score: float = -math.inf
+    loss: float = math.inf
+    step: int = 0
+    tied: int = 0
+
+    def update(self, rule: SelectionRule, history: History) -> bool:
+        """Whether the newest row of a history is preferred to all before it, and so taken."""
+        score, loss = rule.score(history), history[-1]["val/loss"]
+        ties = score == self.score > -math.inf
+        if not ties and not rule.improves(score, self.score):
+            return False
+        self.tied = self.tied + 1 if ties else 1
+        if ties and loss >= self.loss:
+            return False
+        self.score, self.loss, self.step = score, loss, int(history[-1]["step"])
+        return True

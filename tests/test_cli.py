@@ -59,8 +59,14 @@ def test_fit_leaves_the_files_of_the_contract(retina_run: Path) -> None:
     assert (result["dataset"], result["objective"], result["seed"]) == ("retinamnist", "cls_unbias", 0)
     assert result["val"].keys() & result["test"].keys() >= BINARY_METRICS
     assert result["test"]["loss_gap"] == pytest.approx(abs(result["test"]["loss_pos"] - result["test"]["loss_neg"]))
+    assert result["class_names"] == ["grade < 2", "grade ≥ 2"]
+    assert result["positive"] == "grade ≥ 2"
+    assert 1 <= result["tied_validations"] <= 3
     predictions = pd.read_csv(retina_run / "predictions.csv")
-    assert list(predictions) == ["split", "unit", "label", "prob_0", "prob_1"]
+    columns = ["split", "unit", "label", "class", "prob_0", "prob_1", "predicted", "positive_class"]
+    assert list(predictions) == columns
+    assert (predictions["class"] == predictions["label"].map(dict(enumerate(result["class_names"])))).all()
+    assert ((predictions["predicted"] == "grade ≥ 2") == (predictions["prob_1"] > predictions["prob_0"])).all()
     assert predictions.groupby("split").size().to_dict() == result["units"]
 
 

@@ -12,6 +12,7 @@ from sklearn.metrics import (
     balanced_accuracy_score,
     brier_score_loss,
     f1_score,
+    precision_score,
     recall_score,
     roc_auc_score,
 )
@@ -82,6 +83,12 @@ def test_two_classes_against_scikit_learn(kind: str, seed: int) -> None:
         "loss_pos": loss_pos,
         "loss_gap": abs(loss_pos - loss_neg),
     }
+    precision = precision_score(label, predicted, average=None, zero_division=0)
+    expected |= {"neg_precision": precision[0], "pos_precision": precision[1]}
+    for side, name in zip(("neg", "pos"), NAMES[2], strict=True):
+        for figure in ("f1", "recall", "precision"):
+            expected[f"{figure}/{name}"] = expected[f"{side}_{figure}"]
+        expected[f"loss/{name}"] = expected[f"loss_{side}"]
     found = score(prob, label, loss)
     assert found.keys() == expected.keys() | {"ece"}
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=2e-6)
@@ -106,8 +113,10 @@ def test_three_classes_against_scikit_learn(kind: str, seed: int) -> None:
     }
     f1 = f1_score(label, predicted, average=None, zero_division=0)
     recall = recall_score(label, predicted, average=None)
+    precision = precision_score(label, predicted, average=None, zero_division=0)
     for index, name in enumerate(NAMES[3]):
         expected |= {f"f1/{name}": f1[index], f"recall/{name}": recall[index], f"loss/{name}": class_loss[index]}
+        expected[f"precision/{name}"] = precision[index]
     found = score(prob, label, loss)
     assert found.keys() == expected.keys() | {"ece"}
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=2e-6)

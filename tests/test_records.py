@@ -200,10 +200,10 @@ def test_changed_predictions_are_refused(copy: Run) -> None:
     path = copy.out / "predictions.csv"
     path.write_text(path.read_text().replace("train,0,0,", "train,0,1,"))
     with pytest.raises(InputError, match=r"predictions\.csv is missing or not what"):
-        record.predictions()
+        record.file("predictions")
     path.unlink()
     with pytest.raises(InputError, match=r"predictions\.csv is missing or not what"):
-        record.predictions()
+        record.file("predictions")
 
 
 def test_a_seal_does_not_depend_on_order_or_on_an_older_seal() -> None:

@@ -10,20 +10,18 @@ import numpy as np
 import pytest
 
 from clsunbias.errors import InputError
-from clsunbias.selection import Best, LastStep, LossRatio, SelectionRule
+from clsunbias.selection import Best, LastStep, LossRatio, Selection, SelectionRule
 from tests.test_cli import fit
 
 
-def select(rule: SelectionRule, rows: Iterable[dict[str, float]]) -> float | None:
-    """The step of the row that a run would keep, None if none may be kept."""
+def select(rule: SelectionRule, rows: Iterable[dict[str, float]]) -> int | None:
+    """The step of the row that a run keeps, None if none may be kept."""
     history: list[dict[str, float]] = []
-    best, kept = -math.inf, None
+    selection = Selection()
     for row in rows:
-        history.append(row)
-        score = rule.score(history)
-        if rule.improves(score, best):
-            best, kept = score, row["step"]
-    return kept
+        history.append({"val/loss": 1.0, **row})
+        selection.update(rule, history)
+    return selection.step if selection.tied else None
 
 
 def rows(name: str, *values: float) -> list[dict[str, float]]:
@@ -31,11 +29,39 @@ def rows(name: str, *values: float) -> list[dict[str, float]]:
     return [{"step": float(step), name: value} for step, value in enumerate(values, start=1)]
 
 
+def test_ties_go_to_the_lower_validation_loss() -> None:
+    """Of 1.0 at steps 1, 2, 4 and 5 the least loss is at 4, the first of two with it; four validations tied."""
+    history: list[dict[str, float]] = []
+    selection, taken = Selection(), []
+    for step, (f1, loss) in enumerate([(1, 0.9), (1, 0.5), (0.8, 0.1), (1, 0.3), (1, 0.3), (0.9, 0.2)], start=1):
+        history.append({"step": step, "val/macro_f1": f1, "val/loss": loss})
+        taken.append(selection.update(Best(), history))
+    assert taken == [True, True, False, True, False, False]
+    assert (selection.score, selection.loss, selection.step, selection.tied) == (1, 0.3, 4, 4)
+
+
+def test_a_better_score_counts_its_ties_anew() -> None:
+    """Two at .7, then one at .8: one validation had the score that counts, whatever its loss."""
+    history: list[dict[str, float]] = []
+    selection = Selection()
+    for step, (f1, loss) in enumerate([(0.7, 0.1), (0.7, 0.2), (0.8, 0.9)], start=1):
+        history.append({"step": step, "val/macro_f1": f1, "val/loss": loss})
+        selection.update(Best(), history)
+    assert (selection.step, selection.tied) == (3, 1)
+
+
+@pytest.mark.parametrize("metric", ["val/loss/malignant", "val/loss", "train/brier"])
+def test_a_loss_is_not_maximised(metric: str) -> None:
+    """Whole or of a class: less is better, and that has to be said."""
+    with pytest.raises(InputError, match="less is better: set mode to min"):
+        Best(metric)
+
+
 @pytest.mark.parametrize(
     ("rule", "values", "expected"),
     [
         (Best("val/x"), (0.1, 0.7, 0.3), 2),
-        (Best("val/x"), (0.2, 0.7, 0.7, 0.7), 2),  # the earliest of equals
+        (Best("val/x"), (0.2, 0.7, 0.7, 0.7), 2),  # the earliest of equals with equal losses
         (Best("val/x", mode="min"), (0.4, 0.2, 0.2, 0.9), 2),
         (Best("val/x"), (math.nan, 0.1, math.nan), 2),
         (Best("val/x"), (math.nan, math.nan), None),

@@ -2,15 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from lightning.pytorch.callbacks import StochasticWeightAveraging
+from rich.console import Console
 from torch import nn
 
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed
 from clsunbias.objectives import ERM, ClassWeightedERM
 
 if TYPE_CHECKING:
     from clsunbias.data import DataModule
     from clsunbias.module import Classifier
+
+FEW = 20
+"""Validation units of a class below which a selection is said to rest on little."""
 
 UNSCORED = {
     "overfit_batches": (0.0, "data.resample (clsunbias.data.Subsample) makes a smaller training split"),
@@ -55,4 +60,19 @@ def check_batches(data: "DataModule", network: nn.Module) -> None:
         raise InputError(
             f"{sampler.size} rows in batches of {sampler.batch_size} leave a last batch of one row, which batch "
             "normalisation cannot take: choose another data.batch_size"
+        )
+
+
+def warn_of_few_to_select_by(data: "DataModule") -> None:
+    """Says so if the validation split has few units of a class, whose figures then take few values and often tie."""
+    target = data.splits["val"].units[0].target
+    counts = dict(zip(data.class_names, torch.bincount(target, minlength=len(data.class_names)).tolist(), strict=True))
+    few = {name: count for name, count in counts.items() if count < FEW}
+    if few:
+        shown = listed([f"{count} of {name}" for name, count in few.items()])
+        Console(stderr=True).print(
+            f"validation has {shown} (fewer than {FEW}): which checkpoint is selected is largely chance; "
+            "selection.over_last averages validations, folds use every row",
+            markup=False,
+            soft_wrap=True,
         )

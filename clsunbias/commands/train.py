@@ -10,11 +10,12 @@ import yaml
 from rich.console import Console
 
 from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selected_weights
-from clsunbias.commands.checks import check_batches, check_trainer
+from clsunbias.commands.checks import check_batches, check_trainer, warn_of_few_to_select_by
 from clsunbias.dashboards import charts
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
+from clsunbias.experiments.running.run import FILES
 from clsunbias.files import config_sha256, one_process_in, sealed, sha256_of, write_csv, write_json, write_text
 from clsunbias.inputs import INPUTS
 from clsunbias.module import submodule
@@ -22,6 +23,7 @@ from clsunbias.results import (
     UnitScores,
     finished,
     predictions,
+    row_predictions,
     scored_units,
     show,
     units_and_metrics,
@@ -74,16 +76,20 @@ def write_results(
         levels: scores of the headline's units, then of other levels.
         wandb: where the run is shown, too.
     """
-    data, frame = cli.datamodule, predictions(levels[0])
-    write_csv(cli.out / "predictions.csv", frame)
+    data, rows = cli.datamodule, row_predictions(cli.model)
+    frame = predictions(levels[0], data.class_names)
+    write_csv(cli.out / FILES["predictions"], frame)
+    if rows is not None:
+        write_csv(cli.out / FILES["rows"], rows)
     result = {
         **about,
         "seed": cli.option("seed_everything"),
         "selection": repr(cli.checkpoints.rule),
-        "step": cli.checkpoints.best_step,
+        "step": cli.checkpoints.selection.step,
+        "tied_validations": cli.checkpoints.selection.tied,
         **units_and_metrics(levels, data.class_names),
         "versions": versions(),
-        "predictions_sha256": sha256_of(cli.out / "predictions.csv"),
+        **{f"{name}_sha256": sha256_of(cli.out / path) for name, path in FILES.items() if (cli.out / path).is_file()},
     }
     if wandb:
         wandb.log_result(
@@ -112,6 +118,8 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
     train = data.splits["train"]
     cli.model.check(data, train.x)
     check_batches(data, cli.model.network)
+    if cli.trainer.is_global_zero:
+        warn_of_few_to_select_by(data)
     missing = sorted(set(objective.needs) - train[torch.arange(1)].keys())
     if missing:
         raise InputError(

@@ -43,7 +43,7 @@ def draw_curves(path: Path, title: str, runs: Mapping[str, Sequence[Record]]) ->
     figure = Figure(figsize=(11, 7), layout="constrained")
     panels = figure.subplots(2, 2).ravel()
     for (label, records), colour in zip(runs.items(), COLOURS, strict=False):
-        frames = [pd.read_csv(record.folder / "metrics.csv").set_index("step") for record in records]
+        frames = [record.metrics() for record in records]
         for axes, (_, curves) in zip(panels, PANELS, strict=True):
             for column, (part, style) in curves.items():
                 if column not in frames[0]:  # of more than two classes, whose losses go by other names

@@ -61,7 +61,7 @@ class Run:
     @property
     def weights(self) -> Path:
         """The selected weights, which the run leaves."""
-        return self.out / "checkpoints" / "selected.ckpt"
+        return self.out / FILES["selected"]
 
     @property
     def is_done(self) -> bool:
@@ -102,6 +102,15 @@ class Run:
         return ""
 
 
+FILES = {
+    "predictions": "predictions.csv",
+    "rows": "predictions_rows.csv",
+    "metrics": "metrics.csv",
+    "selected": "checkpoints/selected.ckpt",
+}
+"""Files of a run that its figures rest on, by the name that its result has their hash under: ``NAME_sha256``."""
+
+
 @dataclass(frozen=True)
 class Record:
     """What a finished run left: its folder, and the content of ``result.json``."""
@@ -109,15 +118,34 @@ class Record:
     folder: Path
     result: Mapping[str, Any]
 
-    def predictions(self) -> bytes:
-        """``predictions.csv``, the very file that the record was written with, or InputError."""
-        path = self.folder / "predictions.csv"
-        content = path.read_bytes() if path.exists() else b""
-        if hashlib.sha256(content).hexdigest() != self.result["predictions_sha256"]:
-            raise InputError(
-                f"{path} is missing or not what its record was made with; delete {self.folder} to have it run again"
-            )
+    def file(self, name: str) -> bytes:
+        """Content of a file that the figures rest on, the very one that the record was written with.
+
+        Args:
+            name: of :data:`FILES`.
+
+        Raises:
+            InputError: it is missing, or was changed after the run wrote it.
+        """
+        path = self.folder / FILES[name]
+        content = path.read_bytes() if path.is_file() else b""
+        made_with = self.result.get(f"{name}_sha256")  # records of earlier versions tell of predictions alone
+        if made_with and hashlib.sha256(content).hexdigest() != made_with:
+            raise InputError(f"{path} is missing or not what its record was made with; {remedy(self.folder)}")
         return content
+
+    def metrics(self) -> pd.DataFrame:
+        """What the run logged, by step; raises InputError if that cannot be read, or was changed."""
+        try:
+            return pd.read_csv(io.BytesIO(self.file("metrics"))).set_index("step")
+        except (ValueError, KeyError) as error:
+            path = self.folder / FILES["metrics"]
+            raise InputError(f"{path} cannot be read ({error}); {remedy(self.folder)}") from error
+
+    def check_files(self) -> None:
+        """Raises InputError if one of the files is missing, or was changed after the run wrote it."""
+        for name in FILES:
+            self.file(name)
 
 
 def read_record(folder: Path) -> tuple[Record, dict[str, Any]]:
@@ -145,7 +173,7 @@ def remedy(folder: Path) -> str:
 
 def read_predictions(records: Sequence[Record]) -> list[pd.DataFrame]:
     """The predictions of several runs, in one reading where they have the same columns: a file at a time is slow."""
-    contents = [record.predictions() for record in records]
+    contents = [record.file("predictions") for record in records]
     headers = [content.partition(b"\n")[0] for content in contents]
     if len(set(headers)) > 1:
         return [pd.read_csv(io.BytesIO(content)) for content in contents]

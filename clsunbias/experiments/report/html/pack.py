@@ -14,7 +14,7 @@ from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.html.datasets import Card, describe, pictures
 from clsunbias.experiments.report.study_parts import StudyPart
-from clsunbias.experiments.running.run import Record, read_predictions, remedy
+from clsunbias.experiments.running.run import Record, read_predictions
 
 POINTS = 200
 """Points of a curve at most: as many as can be told apart on a page."""
@@ -100,7 +100,7 @@ def scores(frames: Sequence[pd.DataFrame], split: str) -> str:
 
 def curves(records: Sequence[Record], losses: Mapping[str, str]) -> dict[str, Any]:
     """Class losses and their gap against the step: mean and standard deviation over seeds, three digits each."""
-    frames = [logged(record) for record in records]
+    frames = [record.metrics() for record in records]
     packed: dict[str, Any] = {"seeds": len(frames)}
     for phase, loss in itertools.product(("train", "val"), losses):
         name = f"{phase}/{loss}"
@@ -109,19 +109,6 @@ def curves(records: Sequence[Record], losses: Mapping[str, str]) -> dict[str, An
             packed.setdefault("steps", {})[phase] = by_seed.index.astype(int).to_list()
             packed[name] = [digits(by_seed.mean(axis=1, skipna=False)), digits(by_seed.std(axis=1).fillna(0))]
     return packed
-
-
-def logged(record: Record) -> pd.DataFrame:
-    """What a run logged, by step.
-
-    Raises:
-        InputError: its ``metrics.csv`` is missing or no such table.
-    """
-    path = record.folder / "metrics.csv"
-    try:
-        return pd.read_csv(path).set_index("step")
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read ({error}); {remedy(record.folder)}") from error
 
 
 def thinned(by_seed: pd.DataFrame) -> pd.DataFrame:
