@@ -26,7 +26,8 @@ class LoadedRun:
         config: content of ``config.yaml``.
         predictions: split, unit, label and class probabilities of every scored unit.
         model: on the CPU in evaluation mode, with the selected weights; ``model(x)`` gives logits ``(B, C)``.
-        data: the data set, whose rows are read by ``data.prepare_data()`` and ``data.setup("test")``.
+        data: the data set, whose rows are read by ``data.prepare_data()`` and ``data.setup("test")``; new inputs are
+            read by ``data.read(path)``, without it.
     """
 
     result: Mapping[str, Any]
@@ -58,5 +59,7 @@ def load_run(folder: str | Path) -> LoadedRun:
     (predictions,) = read_predictions([record])
     made = run(["--config", str(folder / "config.yaml"), *ONE_CPU.split()], execute=False)
     check_source(record.result, made.datamodule.source)
+    if account := record.inputs():
+        made.datamodule.restore(account)
     load_weights(made.model, selected_weights(folder))
     return LoadedRun(record.result, config, predictions, made.model.eval(), made.datamodule)

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from clsunbias.__main__ import main
 from clsunbias.data.scale import fit_scale
+from clsunbias.files import sealed, write_json
 from tests.fakes import table_of
 from tests.test_cli import CONFIGS
 from tests.test_errors import fails
@@ -119,15 +120,21 @@ def test_a_run_whose_inputs_are_not_its_own(
     shutil.copytree(tables["rows"], run)
     table().to_csv(new, index=False)
     inputs, kept = run / "inputs.json", (run / "inputs.json").read_text()
+    refused = f"{inputs} is missing or not what its record was made with; give another --out, or delete {run}"
     inputs.write_text(kept.replace("0.", "0.1", 1))
-    fails(predict(run, new), capfd, f"{inputs} was changed after the run wrote it; give another --out, or delete {run}")
-    fails(["fit", "--config", str(run / "config.yaml"), "--out", str(run)], capfd, "inputs.json has changed")
-    inputs.write_text(kept[:50])
-    fails(predict(run, new), capfd, f"{inputs} cannot be read")
+    fails(predict(run, new), capfd, refused)
+    fails(["fit", "--config", str(run / "config.yaml"), "--out", str(run)], capfd, refused)
     inputs.unlink()
-    fails(predict(run, new), capfd, f"{inputs} cannot be read")
-    (run / "result.json").unlink()
+    fails(predict(run, new), capfd, refused)
+    result = run / "result.json"
+    older = json.loads(result.read_text())
+    del older["inputs_sha256"]
+    write_json(result, sealed(older))
     fails(predict(run, new), capfd, "my_table.csv is missing")
+    table().to_csv(tmp_path / "my_table.csv", index=False)
+    assert main(predict(run, new, "--data.root", str(tmp_path))) == 0
+    table().assign(x0=0.0).to_csv(tmp_path / "my_table.csv", index=False)
+    fails(predict(run, new, "--data.root", str(tmp_path)), capfd, "my_table.csv has changed since the run was made")
     toy = ["predict", "--config", "toy_balanced", "--ckpt_path", str(tables["rows"] / "checkpoints" / "selected.ckpt")]
     more = ["--input", str(new), "--out", str(tmp_path / "p")]
     fails([*toy, *more], capfd, "the model was trained on data of Tabular, the config has Toy")

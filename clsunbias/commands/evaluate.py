@@ -1,16 +1,16 @@
 """``clsunbias validate``, ``test`` and ``predict``: what a trained checkpoint makes of data."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.console import Console
 
 from clsunbias.checkpoints import load_weights, selected_weights
+from clsunbias.data.medmnist import MedMNIST
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import read_record
 from clsunbias.files import write_csv
-from clsunbias.inputs import read_inputs
 from clsunbias.results import check_finite, check_source, decisions, scored_units, show, split_metrics
 
 if TYPE_CHECKING:
@@ -45,9 +45,13 @@ def predict(cli: "ExperimentCLI") -> None:
     out = Path(out).expanduser()
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
-    data, of_checkpoint = cli.datamodule, checkpoint_of(cli).resolve().parent.parent
-    if account := read_inputs(of_checkpoint) or read_inputs(run_folder(cli)):
+    data, account = cli.datamodule, inputs_of(cli)
+    if account:
         data.restore(account)
+    if cli.option("resize"):
+        if not isinstance(data, MedMNIST):
+            raise InputError(f"--resize is for images, {data.name} has none")
+        data.resize = True
     split = data.read(Path(source).expanduser())
     if data.splits or not account:  # what new inputs mean was learnt from the data anew
         check_data(cli)
@@ -75,6 +79,13 @@ def check_data(cli: "ExperimentCLI") -> None:
     """Raises InputError if the data are not those that the run was made from."""
     if (run_folder(cli) / "result.json").is_file():
         check_source(read_record(run_folder(cli))[0].result, cli.datamodule.source)
+
+
+def inputs_of(cli: "ExperimentCLI") -> dict[str, Any] | None:
+    """What the data set of the checkpoint's run, else of the config's, gave account of; None if it did not."""
+    runs = (checkpoint_of(cli).resolve().parent.parent, run_folder(cli))
+    records = [read_record(run)[0] for run in runs if (run / "result.json").is_file()]
+    return records[0].inputs() if records else None
 
 
 def load_checkpoint(cli: "ExperimentCLI") -> Path:

@@ -17,7 +17,6 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
 from clsunbias.experiments.running.run import FILES
 from clsunbias.files import config_sha256, one_process_in, sealed, sha256_of, write_csv, write_json, write_text
-from clsunbias.inputs import INPUTS
 from clsunbias.module import submodule
 from clsunbias.results import (
     UnitScores,
@@ -39,7 +38,7 @@ def fit(cli: "ExperimentCLI") -> None:
     config, data = cli.saved_config(), cli.datamodule
     sha256 = config_sha256(config)
     init = selected_weights(cli.option("init_from")) if cli.option("init_from") else None
-    sources = {"source": data.source, "init": init, "inputs": cli.out / INPUTS}
+    sources = {"source": data.source, "init": init}
     if finished(cli.out, sha256, sources):
         Console(stderr=True).print(f"{cli.out} already holds this run, finished; nothing to do")
         return
@@ -48,7 +47,6 @@ def fit(cli: "ExperimentCLI") -> None:
         cli.trainer.fit(cli.model, datamodule=data)
         return
     with one_process_in(cli.out) if cli.trainer.is_global_zero else nullcontext():
-        write_json(cli.out / INPUTS, data.account())
         hashes = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
         cli.checkpoints.made_from = hashes
         resume_from = start(cli, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
@@ -78,6 +76,7 @@ def write_results(
     """
     data, rows = cli.datamodule, row_predictions(cli.model)
     frame = predictions(levels[0], data.class_names)
+    write_json(cli.out / FILES["inputs"], data.account())
     write_csv(cli.out / FILES["predictions"], frame)
     if rows is not None:
         write_csv(cli.out / FILES["rows"], rows)

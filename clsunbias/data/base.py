@@ -175,6 +175,8 @@ class DataModule(LightningDataModule, ABC):
         if self.splits:
             return
         splits = self.load()
+        if not hasattr(self, "class_names"):
+            raise InputError(f"{self.name} names no classes: give it class_names, one for each class in order")
         if self.resample:
             if not isinstance(splits["train"].x, Tensor):
                 raise InputError(

@@ -66,13 +66,15 @@ def say_resized(images: list[str], of: int, size: int) -> None:
     """Says which images are scored in another size than they have."""
     warn(
         f"{len(images)} of {of} images were cut to their middle square and resized to {size}×{size}, from "
-        f"{listed(images, 3)}: scores mean what they do for the model's own if it was trained on images made so"
+        f"{listed(images, 3)}"
     )
 
 
 def middle_square(image: Image.Image, size: int) -> Image.Image:
     """The largest square in the middle of an image, scaled by an antialiased cubic filter."""
-    return ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    side = min(image.size)
+    left, top = ((length - side) // 2 for length in image.size)
+    return image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BICUBIC)
 
 
 def read_image(file: Path, size: int, channels: int, resize: bool) -> tuple[Pixels, str]:
@@ -124,15 +126,18 @@ def check_header(path: Path, name: str, size: int, channels: int, resize: bool) 
     """Raises InputError if an array of an npz is none of images for the model, or more than the memory holds."""
     with ZipFile(path) as archive, archive.open(f"{name}.npy") as array:
         shape, _, kind = HEADERS[npy.read_magic(array)](array)
+        held = archive.getinfo(array.name).file_size
     grey = channels == 1 and len(shape) == 3
-    sizes = shape[1:3] == (size, size) or resize
-    if kind != np.uint8 or not (grey or shape[3:] == (channels,)) or not sizes or not all(shape):
+    images = kind == np.uint8 and (grey or shape[3:] == (channels,)) and all(shape)
+    if not images or not (resize or shape[1:3] == (size, size)):
         wanted = ("H", "W") if resize else (size, size)
         raise InputError(
             f"{path}: {name} is {kind} of shape {shape}; the model takes uint8 of shape "
             f"({', '.join(map(str, ('N', *wanted, *((3,) if channels == 3 else ()))))})"
-            + ("" if resize else "; --resize true scales images of other sizes")
+            + ("; --resize true scales images of other sizes" if images else "")
         )
+    if math.prod(shape) > held:
+        raise InputError(f"{path}: {name} says that it is of shape {shape}, but holds no more than {held} bytes")
     check_memory(math.prod(shape) + BYTES * shape[0] * size * size * channels, f"the {shape[0]} images of {path}")
 
 

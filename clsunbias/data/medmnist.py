@@ -78,11 +78,10 @@ class MedMNIST(DataModule):
 
     def __init__(self, root: Path | None = None, augment: Jitter | None = None, **options: Any) -> None:
         super().__init__(**options)
-        lacking = [name for name in ("flag", "channels", "class_names") if not hasattr(self, name)]
-        if lacking:
+        if not hasattr(self, "flag") or not hasattr(self, "channels"):
             raise InputError(
-                f"{type(self).__name__} does not say its {', '.join(lacking)}: take BreastMNIST or RetinaMNIST, or a "
-                "subclass of MedMNIST that names all three (flag as MedMNIST does, such as pathmnist)"
+                f"{type(self).__name__} does not say which data set it is: take BreastMNIST or RetinaMNIST, or a "
+                "subclass of MedMNIST with a flag of MedMNIST's (such as pathmnist), channels and class_names"
             )
         self.root = data_root(root)
         self.augment = augment

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from clsunbias.data.balanced import SpeakerBalanced
 from clsunbias.data.base import DataModule, Split
+from clsunbias.data.leaks import warn_of_spellings
 from clsunbias.data.samplers import BatchSampler
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError, listed, warn
@@ -179,6 +180,7 @@ def new_recordings(path: Path) -> tuple[pd.DataFrame, str]:
         unlisted = [file.name for file in beside if file.suffix.lower() in SUFFIXES and file.resolve() not in known]
         if unlisted:
             warn(f"{table} does not list, and so leaves out, {listed(unlisted)}")
+        warn_of_spellings(rows["speaker"], f"{table}: speakers")
         return rows, "speaker"
     files = files_to_score(path, "recording", SUFFIXES) if path.is_dir() else [path]
     return to_rows([(file.name, 0, "", str(file), 0.0, math.nan) for file in files]), "recording"

@@ -115,7 +115,7 @@ class Tabular(DataModule):
             warn_of_telling(train.x[:].numpy(), train.target.numpy(), self.features, self.path)
             warn_of_equal_rows(self.splits, self.path)
             groups = [name for split in self.splits.values() for name in split.units[0].names or ()]
-            warn_of_spellings(groups if self.group else (), f"{self.path}: what {self.group} names")
+            warn_of_spellings(groups if self.group else (), f"{self.path}: names in {self.group}")
 
     def account(self) -> dict[str, Any]:
         assert self.standardise is not None
@@ -205,6 +205,7 @@ class Tabular(DataModule):
         values = numbers(frame[self.features], path, self.missing == "refuse")
         target = torch.zeros(len(frame), dtype=torch.int64)
         group = cells(frame, self.group, path) if self.group and self.group in others else None
+        warn_of_spellings(() if group is None else group, f"{path}: names in {self.group}")
         named = (str(name) for name in others if name not in self.roles_in_table)
         by = next((name for name in named if frame[name].is_unique and frame[name].notna().all()), "row")
         names = frame.index if by == "row" else pd.Index(frame[by])

@@ -79,7 +79,7 @@ def open_features(path: Path) -> npt.NDArray[np.floating]:
     """Features ``(T, D)``, mapped into memory; raises InputError for anything else."""
     try:
         frames = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header makes the reader fail in any way at all
         raise InputError(f"{path} is not an .npy file that can be read: {error}") from error
     if frames.ndim != 2 or not np.issubdtype(frames.dtype, np.floating) or not frames.size:
         raise InputError(
