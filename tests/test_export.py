@@ -40,6 +40,8 @@ def test_the_file_gives_the_runs_probabilities(
     assert json.loads(properties["class_names"]) == ["grade < 2", "grade ≥ 2"]
     assert json.loads(properties["input_shape"]) == ["batch", 3, 28, 28]
     assert (properties["threshold"], properties["config_sha256"]) == ("0.5", result["config_sha256"])
+    assert (properties["positive_class"], properties["input_type"]) == ("grade ≥ 2", "float32")
+    assert json.loads(properties["inputs"]) == json.loads((run / "inputs.json").read_text())
     assert "not for clinical use" in properties["use"]
 
     with np.load(medmnist_root / "retinamnist.npz") as arrays:
@@ -67,14 +69,14 @@ def test_a_file_that_differs_is_not_left(
 
 
 def test_wrong_runs(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """No run, a changed result, another model's checkpoint."""
+    """No run, another checkpoint, a changed result."""
     options = ["--onnx", str(tmp_path / "model.onnx")]
     assert main(["export", str(tmp_path), *options]) == 2
     assert "no finished run" in capfd.readouterr().err
     shutil.copytree(run, tmp_path / "run")
     torch.save({"state_dict": {}}, tmp_path / "run" / "checkpoints" / "selected.ckpt")
     assert main(["export", str(tmp_path / "run"), *options]) == 2
-    assert "another model" in capfd.readouterr().err
+    assert "selected.ckpt is missing or not what its record was made with" in capfd.readouterr().err
     result = tmp_path / "run" / "result.json"
     result.write_text(result.read_text().replace('"seed": 0', '"seed": 1'))
     assert main(["export", str(tmp_path / "run"), *options]) == 2

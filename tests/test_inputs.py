@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pandas as pd
 import pytest
 import torch
@@ -138,6 +140,40 @@ def test_a_run_whose_inputs_are_not_its_own(
     toy = ["predict", "--config", "toy_balanced", "--ckpt_path", str(tables["rows"] / "checkpoints" / "selected.ckpt")]
     more = ["--input", str(new), "--out", str(tmp_path / "p")]
     fails([*toy, *more], capfd, "the model was trained on data of Tabular, the config has Toy")
+
+
+@pytest.mark.parametrize("missing", ["median", "refuse"])
+def test_an_exported_table_takes_rows_as_measured(missing: str, tmp_path: Path) -> None:
+    """By its metadata alone: features by name and order, no fill and no scale to be done; predict's probabilities."""
+    frame = table() if missing == "median" else table().fillna({"x1": 0.5})
+    frame.to_csv(tmp_path / "my_table.csv", index=False)
+    options = [
+        "--config",
+        str(CONFIGS / "tabular.yaml"),
+        "--data.root",
+        str(tmp_path),
+        "--data.missing",
+        missing,
+        *SHORT,
+    ]
+    options += ["--model.network.in_features", "4", "--data.ignore", "[record, patient]"]
+    assert main(["fit", *options, "--out", str(tmp_path / "run")]) == 0
+    assert main(["export", str(tmp_path / "run"), "--onnx", str(tmp_path / "model.onnx")]) == 0
+    proto = onnx.load(tmp_path / "model.onnx")
+    properties = {one.key: one.value for one in proto.metadata_props}
+    assert properties["input_scaling"].startswith("none")
+    assert (json.loads(properties["input_shape"]), properties["input_type"]) == (["batch", 4], "float64")
+    assert (properties["positive_class"], properties["threshold"]) == ("well", "0.5")
+    account = json.loads(properties["inputs"])
+    assert account == json.loads((tmp_path / "run" / "inputs.json").read_text())
+    rows = frame.iloc[:, ::-1][account["features"]].to_numpy(np.float64)
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    (prob,) = session.run(None, {"x": rows})
+    frame.drop(columns="label").to_csv(tmp_path / "new.csv", index=False)
+    assert main(predict(tmp_path / "run", tmp_path / "new.csv")) == 0
+    np.testing.assert_allclose(prob[:, 1], scores(tmp_path / "new.csv")["prob_1"], atol=1e-6)
+    (unknown,) = session.run(None, {"x": np.full((1, 4), np.nan)})
+    assert np.isnan(unknown).all() == (missing == "refuse"), "what training refused has no probability"
 
 
 def test_an_account_says_what_inputs_are(tables: dict[str, Path]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from sklearn import metrics
@@ -109,6 +110,35 @@ def test_predict_scores_new_recordings(runs: dict[str, Path], speech_root: Path,
     np.testing.assert_allclose(found["prob_1"], expected, atol=2e-3)  # training's frames are kept in half precision
     assert main([*options, str(tmp_path / "new" / "4.wav")]) == 0
     assert predictions_of(tmp_path / "out")["prob_1"].tolist() == [found.loc["4.wav", "prob_1"]]
+
+
+def test_predict_needs_no_corpus(runs: dict[str, Path], speech_root: Path, tmp_path: Path) -> None:
+    """A speaker's recordings, listed as such, get the probability that the run merged; another front end is refused."""
+    manifest = pd.read_csv(speech_root / "modma" / "manifest.csv", dtype={"speaker": str})
+    chosen = manifest[manifest["speaker"].isin(manifest["speaker"].unique()[:2])]
+    table = chosen.assign(path=[str(speech_root / "modma" / path) for path in chosen["path"]])[["path", "speaker"]]
+    table.to_csv(tmp_path / "new.csv", index=False)
+    options = ["predict", "--config", str(runs["modma"] / "config.yaml"), "--input", str(tmp_path / "new.csv")]
+    options += ["--data.root", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(options) == 0
+    found = predictions_of(tmp_path / "out")
+    expected = predictions_of(runs["modma"]).loc[found.index, "prob_1"]
+    np.testing.assert_allclose(found["prob_1"], expected, atol=2e-3)  # training's frames are kept in half precision
+    assert found["prediction"].isin(result_of(runs["modma"])["class_names"]).all()
+    assert main([*options, "--data.front_end.hop", "0.02"]) == 2
+
+
+@pytest.mark.slow
+def test_an_exported_model_says_what_frames_it_takes(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Rate, bands, normalisation and length of a segment are in its metadata."""
+    assert main(["export", str(runs["voiced"]), "--onnx", str(tmp_path / "model.onnx")]) == 0
+    properties = {one.key: one.value for one in onnx.load(tmp_path / "model.onnx").metadata_props}
+    inputs = json.loads(properties["inputs"])
+    assert inputs["front_end"]["front_end"] == "LogMel"
+    assert inputs["front_end"].keys() >= {"sample_rate", "bands", "window", "hop", "normalise"}
+    assert (inputs["dimensions"], inputs["class_names"]) == (inputs["input_shape"][1], ["healthy", "pathological"])
+    assert inputs["seconds"] > 0
+    assert "frames of the front end" in properties["input_scaling"]
 
 
 def test_new_recordings_that_cannot_be_scored(

@@ -1,7 +1,7 @@
 """What every data set shares: splits held in memory, checked once, fetched a batch at a time by index."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from lightning.pytorch import LightningDataModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
@@ -155,6 +155,15 @@ class DataModule(LightningDataModule, ABC):
                 f"the model was trained on data of {account['kind']}, the config has {type(self).__name__}"
             )
         self.class_names = tuple(account["class_names"])
+
+    def preparation(self) -> nn.Module:
+        """What makes a model's inputs of what was measured, for an exported model, which begins with it."""
+        return nn.Identity()
+
+    def measured_rows(self, split: str) -> Iterator[Tensor]:
+        """Rows of a split in order, in batches, as :meth:`preparation` takes them."""
+        for batch in self.evaluation_loader(self.splits[split]):
+            yield batch["x"]
 
     def describe(self) -> None:
         """Finds out what a report says of the data, :attr:`class_names` above all, without loading them.

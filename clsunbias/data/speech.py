@@ -68,6 +68,9 @@ class Speech(DataModule):
 
     evaluation_rows = 64
     licence = "the corpus's own"
+    scaling = (
+        "frames of the front end, normalised as it says, in segments of so many seconds; frames of padding are NaN"
+    )
 
     def __init__(
         self,

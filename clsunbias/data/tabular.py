@@ -1,12 +1,13 @@
 """Tables: a CSV file of numbers with a column of labels, a row or a patient at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from clsunbias.data.base import DataModule, Split
 from clsunbias.data.leaks import warn_of_equal_rows, warn_of_spellings, warn_of_telling
@@ -40,6 +41,8 @@ class Tabular(DataModule):
         plan: how rows, or groups, are drawn: by class, with a seed of its own; default 60, 20 and 20 %.
         options: of every data set (:class:`DataModule`).
     """
+
+    scaling = "(value - mean) / deviation of each feature; where missing is median, that stands in for missing values"
 
     def __init__(
         self,
@@ -121,6 +124,14 @@ class Tabular(DataModule):
         assert self.standardise is not None
         learnt = {"features": self.features, "missing": self.missing, **self.standardise.account()}
         return super().account() | learnt
+
+    def preparation(self) -> nn.Module:
+        assert self.standardise is not None
+        return self.standardise
+
+    def measured_rows(self, split: str) -> Iterator[torch.Tensor]:
+        values, rows = self.measured()
+        yield from torch.split(tensor(values[rows["split"] == split]), self.evaluation_rows)
 
     def restore(self, account: Mapping[str, Any]) -> None:
         super().restore(account)
