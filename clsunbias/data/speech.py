@@ -43,9 +43,7 @@ class MappedRows:
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
         """Segments float16 ``(B, T, D)``."""
         at = self.at[rows] if isinstance(rows, slice) else self.at[rows.numpy()]
-        # Mapped anew for each batch: pages once touched would count as this process's memory until it ends.
-        mapped = np.memmap(self.features.path, np.float16, "r", shape=self.features.shape)
-        return torch.from_numpy(np.take(mapped, at, axis=0))
+        return torch.from_numpy(self.features.read(at))
 
 
 class Speech(DataModule):
