@@ -3,7 +3,7 @@
 import math
 import re
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ WORDS = {True: ("yes", "true", "on"), False: ("no", "false", "off")}
 """What YAML takes for a truth value, in any case, unless it is quoted."""
 
 
-def read_table(path: Path, as_written: Collection[str] = ()) -> pd.DataFrame:
-    """All cells as text, missing ones as NaN; in the columns as_written none but empty cells are missing.
+def read_table(path: Path, as_written: Collection[str] = ()) -> tuple[pd.DataFrame, dict[str, str]]:
+    """All cells as text, missing ones as NaN, and what the header calls each column.
 
-    The index numbers rows as a spreadsheet does, the header being row 1; rows without any text are left out.
+    In the columns as_written none but empty cells are missing. pandas names a column that has no name, and renames
+    one whose name was there before. The index numbers rows as a spreadsheet does, the header being row 1; rows
+    without any text are left out.
 
     Raises:
         InputError: the file is missing, holds no rows, or is no CSV file.
@@ -49,9 +51,7 @@ def read_table(path: Path, as_written: Collection[str] = ()) -> pd.DataFrame:
     named = [text for text in header if text]
     if all(map(is_number, named)) and named != [*map(str, range(len(named)))]:  # pandas counts columns so, from 0
         raise InputError(f"{path} has no header, but numbers in its first row; put names of the columns above them")
-    # pandas gives a name to a column that has none, and another to one whose name was there before
-    frame.attrs["header"] = dict(zip(frame, header, strict=True))
-    return frame
+    return frame, dict(zip(map(str, frame), header, strict=True))  # not in attrs, which each look at a column copies
 
 
 def is_number(text: str) -> bool:
@@ -59,9 +59,8 @@ def is_number(text: str) -> bool:
     return not math.isnan(pd.to_numeric(text, errors="coerce"))
 
 
-def check_names(frame: pd.DataFrame, features: list[str], path: Path) -> None:
+def check_names(header: Mapping[str, str], features: list[str], path: Path) -> None:
     """Raises InputError with the features that have no name in the file, or one that another column has, too."""
-    header = frame.attrs["header"]
     nameless = [name for name in features if not header[name] or re.fullmatch(r"Unnamed: \d+", name)]
     if nameless:
         raise InputError(
@@ -107,12 +106,11 @@ def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFra
     Raises:
         InputError: cells that are no finite number, or missing and refused, with their columns.
     """
-    values: pd.DataFrame = frame.apply(pd.to_numeric, errors="coerce").astype(float)
-    wrong = frame.notna() & ~np.isfinite(values)
-    shown = [
-        f"{name!r} (such as {column[wrong[name]].iloc[0]!r})" for name, column in frame.items() if wrong[name].any()
-    ]
-    if shown:
+    text = frame.to_numpy(object)  # a column of a wide frame takes long to reach
+    found = np.array([pd.to_numeric(column, errors="coerce") for column in text.T], np.float64).T
+    wrong = frame.notna().to_numpy() & ~np.isfinite(found)
+    values = pd.DataFrame(found, frame.index, frame.columns)
+    if shown := [f"{frame.columns[at]!r} (such as {text[wrong[:, at], at][0]!r})" for at in np.flatnonzero(wrong.any(0))]:
         raise InputError(
             f"{path} has cells that are no numbers in {listed(shown)}; make categories columns of 0 and 1 "
             "(pandas.get_dummies does), or leave the columns out with data.ignore"

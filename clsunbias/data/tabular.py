@@ -76,16 +76,16 @@ class Tabular(DataModule):
     def describe(self) -> None:
         self.class_names = tuple(map(str, self.classes))
         if not self.classes or any(isinstance(name, bool) for name in self.classes):
-            labels = cells(self.table(), self.label, self.path)
+            labels = cells(self.table()[0], self.label, self.path)
             self.class_names = order_classes(labels, as_labelled(self.classes, labels, self.path), self.path)
 
-    def table(self) -> pd.DataFrame:
-        """The file's cells as text; every column that is named is there."""
-        frame = read_table(self.path, self.roles_in_table)
+    def table(self) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The file's cells as text, and its header; every column that is named is there."""
+        frame, header = read_table(self.path, self.roles_in_table)
         for name in self.named:
             if name not in frame:
                 raise InputError(f"{self.path} has no column {name!r}; it has {listed(map(repr, frame))}")
-        return frame
+        return frame, header
 
     def load(self) -> dict[str, Split]:
         """Reads the file.
@@ -107,8 +107,8 @@ class Tabular(DataModule):
 
     def measured(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Features as they were measured, missing ones as NaN, and :meth:`roles`, of all rows."""
-        frame = self.table()
-        return numbers(frame[self.feature_columns(frame)], self.path, self.missing == "refuse"), self.roles(frame)
+        frame, header = self.table()
+        return numbers(frame[self.feature_columns(header)], self.path, self.missing == "refuse"), self.roles(frame)
 
     def setup(self, stage: str) -> None:
         fresh = not self.splits
@@ -138,12 +138,12 @@ class Tabular(DataModule):
         self.features = list(account["features"])
         self.standardise = Standardise(account, self.missing == "median")
 
-    def feature_columns(self, frame: pd.DataFrame) -> list[str]:
+    def feature_columns(self, header: Mapping[str, str]) -> list[str]:
         """Names of the features, in the order of the table."""
-        features = [str(name) for name in frame if name not in self.named]
+        features = [name for name in header if name not in self.named]
         if not features:
             raise InputError(f"{self.path} has no column of features beside {listed(map(repr, self.named))}")
-        check_names(frame, features, self.path)
+        check_names(header, features, self.path)
         return features
 
     def roles(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -204,13 +204,14 @@ class Tabular(DataModule):
         if self.standardise is None:
             self.setup("predict")
         assert self.standardise is not None
-        frame = read_table(path, self.roles_in_table)
+        frame, header = read_table(path, self.roles_in_table)
         absent = [name for name in self.features if name not in frame]
         if absent:
             raise InputError(f"{path} lacks {listed(map(repr, absent))}, with which the model was trained")
-        header = frame.attrs["header"].items()
-        check_names(frame, [name for name, text in header if text in self.features and name not in self.ignore], path)
-        others = [name for name in frame if name not in self.features]
+        features = set(self.features)
+        twins = [name for name, text in header.items() if text in features and name not in self.ignore]
+        check_names(header, twins, path)
+        others = [name for name in header if name not in features]
         if more := [repr(name) for name in others if name not in self.named]:
             warn(f"{path}: {listed(more)} is no feature of the model, and has no part in the scores")
         values = numbers(frame[self.features], path, self.missing == "refuse")
