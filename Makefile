@@ -12,20 +12,15 @@ unexport CLSUNBIAS_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint bench reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4
+.PHONY: help setup test test-slow lint notebooks bench reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  settings: PYTHON=python3.12  DATA=folder of the data sets  JOBS=processes  SEEDS=10"
 	@echo "            PROTOCOLS=paper,steps,tuned  OUT=results"
 
-setup: .venv/ready ## make the virtual environment .venv, with pinned packages
-
-.venv/ready: pyproject.toml setup.py constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+setup: ## make the virtual environment .venv, with pinned packages: minutes, once
+	@bash setup.sh "$(PYTHON)"
 
 test: setup ## run the tests, but for the slow ones: a few minutes
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not slow'
@@ -38,10 +33,14 @@ lint: setup ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+notebooks: setup ## run the notebooks and store what they show
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --overwrite --nbmake-timeout=600 notebooks/0*.ipynb
+	$(BIN)/nbstripout --keep-output --keep-count --keep-id notebooks/0*.ipynb
+
 bench: setup ## measure what the suite costs beside a plain loop
 	$(BIN)/python -m benchmarks
 
-REPRODUCE = $(BIN)/clsunbias reproduce $(1) --out $(OUT) --jobs $(JOBS) $(if $(SEEDS),--seeds $(SEEDS))
+REPRODUCE = $(BIN)/clsunbias reproduce $(1) --out "$(OUT)" --jobs $(JOBS) $(if $(SEEDS),--seeds $(SEEDS))
 
 reproduce-table1: setup ## Table 1 and Figures 1 and 2 of the paper: the toy, a few minutes
 	$(call REPRODUCE,table1)

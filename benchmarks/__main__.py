@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    coverage,
     grid_time,
     help_time,
     report_time,
@@ -34,12 +35,15 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "report_time": report_time.measure,
     "grid_time": grid_time.measure,
     "wandb_time": wandb_time.measure,
+    "coverage": coverage.measure,
 }
 
 
 def main() -> None:
     """Measures, then prints."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What the suite costs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="What the suite costs, and how far its intervals hold."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default all: {', '.join(BENCHMARKS)}")
     parser.add_argument("--threads", type=int, default=1, help="of torch, on both sides of a ratio; default 1")
     options = parser.parse_args()

@@ -1,5 +1,6 @@
 """Callbacks: annealing of the objective's numbers, and the two checkpoints of a run."""
 
+import io
 import math
 import time
 from collections.abc import Mapping
@@ -7,12 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import lightning
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from clsunbias.errors import InputError
+from clsunbias.files import atomic
 from clsunbias.module import Classifier
 from clsunbias.objectives import Objective
 from clsunbias.schedules import Schedule
@@ -82,6 +86,14 @@ class Anneal(Callback):
 def copied_weights(model: nn.Module) -> dict[str, Tensor]:
     """A model's weights as they are now, whatever becomes of it."""
     return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a checkpoint atomically; the same content gives the same bytes (torch names an archive by its file)."""
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    with atomic(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
 
 
 class Checkpoints(Checkpoint):
@@ -154,7 +166,9 @@ class Checkpoints(Checkpoint):
                 "steps): train longer, or validate more often (trainer.check_val_every_n_epoch)"
             )
         pl_module.load_state_dict(self.best_weights)
-        trainer.save_checkpoint(self.folder / "selected.ckpt", weights_only=True)
+        if trainer.is_global_zero:
+            kept = {"state_dict": self.best_weights, "global_step": self.selection.step}
+            write_checkpoint(self.folder / "selected.ckpt", kept | {"pytorch-lightning_version": lightning.__version__})
 
     def state_dict(self) -> dict[str, Any]:
         return {

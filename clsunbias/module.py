@@ -182,7 +182,9 @@ class Classifier(LightningModule):
             return
         metrics = self.training_metrics() | {f"val/{name}": value for name, value in self.metrics("val").items()}
         # Not self.log, which copies its records for each figure: with a small model that doubled a run's time.
-        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
+        self.trainer.callback_metrics.update(
+            {name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()}
+        )
         for logger in self.loggers:
             logger.log_metrics(metrics, self.global_step)
 

@@ -1,5 +1,6 @@
 """A finished run, read back into Python: its result, its predictions, and its model with the selected weights."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 from clsunbias.checkpoints import load_weights, selected_weights
 from clsunbias.data.base import DataModule
 from clsunbias.errors import InputError
-from clsunbias.experiments.running.run import read_predictions, read_record
+from clsunbias.experiments.running.run import read_record
 from clsunbias.module import Classifier
 from clsunbias.results import check_source
 
@@ -24,7 +25,7 @@ class LoadedRun:
     Attributes:
         result: content of ``result.json``.
         config: content of ``config.yaml``.
-        predictions: split, unit, label and class probabilities of every scored unit.
+        predictions: every scored unit of every split: its class, the probabilities of all classes, what is predicted.
         model: on the CPU in evaluation mode, with the selected weights; ``model(x)`` gives logits ``(B, C)``.
         data: the data set, whose rows are read by ``data.prepare_data()`` and ``data.setup("test")``; new inputs are
             read by ``data.read(path)``, without it.
@@ -56,7 +57,7 @@ def load_run(folder: str | Path) -> LoadedRun:
         raise InputError(f"{folder} holds no finished run (there is no result.json); give the folder of one")
     record, config = read_record(folder)
     record.check_files()
-    (predictions,) = read_predictions([record])
+    predictions = pd.read_csv(io.BytesIO(record.file("predictions")))
     made = run(["--config", str(folder / "config.yaml"), *ONE_CPU.split()], execute=False)
     check_source(record.result, made.datamodule.source)
     if account := record.inputs():

@@ -129,7 +129,9 @@ class Selection:
     def update(self, rule: SelectionRule, history: History) -> bool:
         """Whether the newest row of a history is preferred to all before it, and so taken."""
         score, loss = rule.score(history), history[-1]["val/loss"]
-        ties = score == self.score > -math.inf
+        ties = math.isfinite(score) and math.isclose(
+            score, self.score, rel_tol=1e-9
+        )  # the same counts, summed otherwise
         if not ties and not rule.improves(score, self.score):
             return False
         self.tied = self.tied + 1 if ties else 1

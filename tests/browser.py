@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    confusion_matrix,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
 METHODS = {"ERM": "erm", "Cls-unbias": "cls_unbias"}
 
@@ -44,30 +50,42 @@ def rows_of(page: Page, selector: str) -> dict[str, list[str]]:
     return {cells[0]: cells[1:] for cells in page.locator(f"{selector} tbody tr").evaluate_all(script)}
 
 
-def expected(labels: Floats, prob: Floats, threshold: float, fn: float, fp: float) -> list[float]:
-    """What scikit-learn says: macro-F1, accuracy, cost, then precision, recall and F1 of each class."""
+def points_of(panel: Page, line: str) -> tuple[Floats, Floats]:
+    """Where a line of a chart passes, as shares of the chart's width and height."""
+    text = panel.locator(f"polyline[data-line='{line}']").get_attribute("points")
+    x, y = np.array([pair.split(",") for pair in text.split()], float).T
+    return (x - 44) / 306, 1 - (y - 18) / 150
+
+
+def expected(labels: Floats, prob: Floats, threshold: float, fn: float, fp: float) -> tuple[list[float], list[float]]:
+    """What scikit-learn says: macro-F1, AUROC, accuracy and cost; then of each class F1, recall, precision and AP."""
     predicted = prob > threshold
     matrix = confusion_matrix(labels, predicted, labels=[0, 1])
-    by_class = precision_recall_fscore_support(labels, predicted, labels=[0, 1], zero_division=0)[:3]
-    macro = f1_score(labels, predicted, average="macro", labels=[0, 1], zero_division=0)
+    by_class = precision_recall_fscore_support(labels, predicted, labels=[0, 1], zero_division=np.nan)[:3]
+    precision, recall, f1 = by_class[0], by_class[1], np.nan_to_num(by_class[2])
+    scores = prob.astype(float)
+    aps = average_precision_score(1 - labels, 1 - scores), average_precision_score(labels, scores)
     cost = fn * matrix[1, 0] + fp * matrix[0, 1]
-    return [macro, accuracy_score(labels, predicted), cost, *np.transpose(by_class).ravel()]
+    overall = [f1.mean(), roc_auc_score(labels, scores), accuracy_score(labels, predicted), cost]
+    return overall, [value for at in (0, 1) for value in (f1[at], recall[at], precision[at], aps[at])]
 
 
 def shown(values: list[list[float]]) -> list[str]:
-    """Figures as the page shows them; of several runs mean and standard deviation."""
-    places = [1 if at == 2 else 3 for at in range(9)]
-    if len(values) == 1:
-        return [f"{value:.{digits}f}" for value, digits in zip(values[0], places, strict=True)]
-    pairs = zip(np.mean(values, 0), np.std(values, 0, ddof=1), places, strict=True)
-    return [f"{middle:.{digits}f} ± {sd:.{digits}f}" for middle, sd, digits in pairs]
+    """Figures as the page shows them; of several runs mean and standard deviation, of no number a dash."""
+    rows = np.array(values)
+    places = [1 if rows.shape[1] == 4 and at == 3 else 3 for at in range(rows.shape[1])]
+    made = []
+    for column, digits in zip(rows.T, places, strict=True):
+        spread = f" ± {column.std(ddof=1):.{digits}f}" if len(rows) > 1 else ""
+        made.append("–" if np.isnan(column).any() else f"{column.mean():.{digits}f}{spread}")
+    return made
 
 
 def close(found: list[str], wanted: list[str]) -> bool:
     """Whether numbers agree to the digits shown; halves may be rounded to either side."""
     ours, theirs = ([part for text in texts for part in text.split(" ± ")] for texts in (found, wanted))
     return all(
-        abs(float(one) - float(other)) <= 1.01 * 10.0 ** -len(other.partition(".")[2])
+        one == other == "–" or abs(float(one) - float(other)) <= 1.01 * 10.0 ** -len(other.partition(".")[2])
         for one, other in zip(ours, theirs, strict=True)
     )
 
@@ -99,12 +117,56 @@ CONTRAST = """() => {
     const colour = getComputedStyle(one).backgroundColor;
     return colour === "rgba(0, 0, 0, 0)" && one.parentElement ? behind(one.parentElement) : colour;
   };
-  const all = document.querySelectorAll("h1, p, td, a, button, .said, .difference, .better, .worse, .wrong, code, dd");
-  return Math.min(...[...all].filter((one) => !one.closest(".confusions")).map((one) => {
-    const pair = [light(getComputedStyle(one).color), light(behind(one))].sort((a, b) => a - b);
+  const all = document.querySelectorAll(
+    "h1, h2, h3, h4, p, td, th, a, button, select, label, legend, summary, li, dt, dd, code, span, figcaption"
+  );
+  const ratio = (colour, other) => {
+    const pair = [light(colour), light(other)].sort((a, b) => a - b);
     return (pair[1] + 0.05) / (pair[0] + 0.05);
-  }));
+  };
+  const texts = [...all].filter((one) => one.textContent.trim() && !one.closest(".confusions"));
+  const signs = document.querySelectorAll("figure text, figure polyline, figure .selected, figure line:not(.axis)");
+  const style = (one) => getComputedStyle(one);
+  const methods = PAGE.colours.map((_, at) => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = methodColour(at);
+    const colour = style(probe).color;
+    probe.remove();
+    return colour;
+  });
+  const paint = (one) => (style(one).stroke === "none" ? style(one).fill : style(one).stroke);
+  return {
+    texts: Math.min(...texts.map((one) => ratio(style(one).color, behind(one)))),
+    drawn: Math.min(...[...signs].map((one) => ratio(paint(one), behind(one.closest("figure"))))),
+    methods: Math.min(...methods.map((colour) => ratio(colour, behind(document.body)))),
+  };
 }"""
+
+
+STRUCTURE = """() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const ids = all("[id]").map((one) => one.id);
+  const levels = all("h1, h2, h3, h4").map((one) => Number(one.tagName[1]));
+  const wordless = (one) => !(one.textContent.trim() || one.getAttribute("aria-label"));
+  const named = "[aria-labelledby], [aria-describedby], label[for], a[href^='#']";
+  const targets = all(named).flatMap((one) => (
+    ["aria-labelledby", "aria-describedby", "for", "href"].map((name) => one.getAttribute(name)?.replace("#", ""))
+  ));
+  return {
+    "ids twice": ids.filter((id, at) => ids.indexOf(id) !== at),
+    "targets that are not there": targets.filter((id) => id && !ids.includes(id)),
+    "headings that skip a level": levels.filter((level, at) => at && level > levels[at - 1] + 1),
+    "not one main and one h1": [all("main"), all("h1")].filter((found) => found.length !== 1).length,
+    "fields without a label": all("select, input, textarea").filter((one) => !one.labels.length).map((one) => one.id),
+    "buttons and links without words": all("button, a, summary").filter(wordless).length,
+    "pictures without words": all("img:not([alt]), svg:not([aria-hidden]):not([aria-label])").length,
+    "header cells without a scope": all("th:not([scope])").length,
+    "regions without a name or a tab stop": all(".scroll:not([tabindex='0'][role='region'][aria-label])").length,
+    "lists with other things": all("ul > :not(li), dl > :not(dt, dd)").length,
+    "without a language or a title": Number(!document.documentElement.lang) + Number(!document.title),
+  };
+}"""
+"""What an accessibility check finds wrong, by what it is: nothing should be."""
 
 
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"

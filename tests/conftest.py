@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: a test per core, not a thread per core and test
 
@@ -14,7 +16,11 @@ import soundfile
 import torch
 
 from clsunbias.__main__ import main
+from tests.browser import Page, open_page
 from tests.fakes import SIZES, write_medmnist
+from tests.pages import TOY_COLUMN
+from tests.records import RETINA, retina_labels, write_made_up_grid
+from tests.records import SPEAKERS as UNITS
 from tests.speech_trees import write_lines
 
 torch.set_num_threads(1)
@@ -83,3 +89,41 @@ def speech_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for corpus in (*SPEAKERS, "voiced"):
         assert main(["prepare", corpus, "--raw", str(root / "raw" / corpus), "--out", str(root / corpus)]) == 0
     return root
+
+
+@pytest.fixture(scope="session")
+def page_folder(tmp_path_factory: pytest.TempPathFactory, medmnist_root: Path) -> Path:
+    """Made-up runs on real and on simulated data, under two protocols, and their page, ``page.html``."""
+    folder = tmp_path_factory.mktemp("page")
+    columns = {"retina": {**RETINA, "configs": {"paper": "retina.yaml", "more": "retina.yaml"}}, "toy": TOY_COLUMN}
+    more = {"label": "more seeds", "seeds": 3, "first_seed": 5}
+    labels = {"retina": retina_labels(medmnist_root), "toy": UNITS}
+    grid = write_made_up_grid(folder, columns, labels, protocols={"more": more})
+    options = ["--grid", str(grid), "--data-root", str(medmnist_root)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLSUNBIAS_DATA", "")  # the option sets it: put back afterwards
+        assert main(["report", str(folder / "out"), "--html", str(folder / "page.html"), *options]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium for all tests of a file; without one, or without Playwright, they are skipped."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("there is no Chromium here")
+    options = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+    with sync_api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=found, args=options)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser: Any, page_folder: Path) -> Iterator[Page]:
+    """The page on a desktop; whatever a test does, it complains of nothing and asks for nothing."""
+    made, complaints = open_page(browser, page_folder / "page.html", viewport={"width": 1280, "height": 900})
+    yield made
+    assert complaints == []
+    made.context.close()

@@ -1,6 +1,6 @@
 """Made-up records of runs: folders as ``fit`` leaves them, in no time and with figures that follow from the scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ def write_record(
     classes: int = 2,
     unit: str = "",
     init: Path | None = None,
+    bias: float = 0.0,
+    class_names: Sequence[str] = (),
 ) -> None:
     """Writes a finished run.
 
@@ -49,6 +51,8 @@ def write_record(
         classes: C.
         unit: what names of units begin with; without it they are numbers.
         init: the weights that the run started from.
+        bias: on the logits of the last class.
+        class_names: that the record says, if any.
     """
     seed = int(config["seed_everything"])
     random = np.random.default_rng(int(config_sha256(config)[:8], 16))  # of each setting and seed its own
@@ -57,10 +61,12 @@ def write_record(
     frames, figures = [], {}
     for split, label in labels.items():
         logits = random.normal(0, 1, (len(label), classes)) + skill * np.eye(classes)[label]
+        logits[:, -1] += bias
         prob = torch.softmax(torch.tensor(logits, dtype=torch.float32), 1)
         target = torch.tensor(label)
         loss = -prob[torch.arange(len(label)), target].log()
-        figures[split] = classification_metrics(prob, target, loss, [f"class {index}" for index in range(classes)])
+        names = class_names or [f"class {index}" for index in range(classes)]
+        figures[split] = classification_metrics(prob, target, loss, names)
         columns = {f"prob_{index}": prob[:, index].numpy() for index in range(classes)}
         units = [f"{unit}{at}" if unit else at for at in range(len(label))]
         frames.append(pd.DataFrame({"split": split, "unit": units, "label": label, **columns}))
@@ -85,6 +91,8 @@ def write_record(
         "config_sha256": config_sha256(config),
         "predictions_sha256": sha256_of(folder / "predictions.csv"),
     }
+    if class_names:
+        result["class_names"] = list(class_names)
     if init:
         result["init_sha256"] = sha256_of(init)
     write_json(folder / "result.json", sealed(result))

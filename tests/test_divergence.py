@@ -57,8 +57,9 @@ def test_predictions_that_are_no_numbers_are_refused(tmp_path: Path, capfd: pyte
     path = tmp_path / "run" / "checkpoints" / "selected.ckpt"
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["state_dict"]["network.bias"].fill_(float("nan"))
-    torch.save(checkpoint, path)
-    assert main(["test", "--config", str(tmp_path / "run" / "config.yaml")]) == 2
+    torch.save(checkpoint, tmp_path / "changed.ckpt")
+    options = ["--config", str(tmp_path / "run" / "config.yaml"), "--ckpt_path", str(tmp_path / "changed.ckpt")]
+    assert main(["test", *options]) == 2
     assert "no finite probabilities for 1000 of 1000 train rows, the first is number 0" in capfd.readouterr().err
     with pytest.raises(InputError, match="for 1 of 2 new inputs, the first is number 1"):
         check_finite(torch.tensor([[0.5, 0.5], [float("inf"), 0.0]]), "new inputs")

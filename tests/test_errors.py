@@ -155,7 +155,7 @@ def test_an_output_folder_with_another_finished_run(tmp_path: Path, capfd: pytes
     fails(["predict", *TOY, "--input", str(tmp_path), "--out", str(out)], capfd, "finished run")
     assert (out / "result.json").read_bytes() == kept
     (out / "result.json").write_text("{}")
-    fails(other, capfd, "result.json", "no result of this suite")
+    fails(other, capfd, "result.json", "no record of this suite")
 
 
 def test_checkpoints_that_do_not_fit(tmp_path: Path, capfd: pytest.CaptureFixture[str], medmnist_root: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_file_that_differs_is_not_left(
 
 
 def test_wrong_runs(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """No run, another checkpoint, a changed result."""
+    """No run, a changed result, another checkpoint."""
     options = ["--onnx", str(tmp_path / "model.onnx")]
     assert main(["export", str(tmp_path), *options]) == 2
     assert "no finished run" in capfd.readouterr().err

@@ -145,7 +145,7 @@ def test_a_data_set_that_cannot_be_loaded_and_more_classes(tmp_path: Path) -> No
         write_record(
             tmp_path / "runs" / str(seed), config, three, dataset="</script><b>", objective="erm", classes=3, unit="S"
         )
-    losses = {"train/loss_gap": [0.5, np.inf, np.nan], "val/loss_gap": [np.nan] * 3}
+    losses = {f"{phase}/loss/class {at}": [0.5, np.inf, np.nan] for phase in ("train", "val") for at in range(3)}
     pd.DataFrame({"step": [1, 2, 3], **losses}).to_csv(tmp_path / "runs" / "0" / "metrics.csv", index=False)
     pd.DataFrame({"step": [1, 2, 3], **losses}).to_csv(tmp_path / "runs" / "1" / "metrics.csv", index=False)
     html = tmp_path / "page.html"
@@ -155,7 +155,9 @@ def test_a_data_set_that_cannot_be_loaded_and_more_classes(tmp_path: Path) -> No
     packed = records(html)
     assert packed["datasets"][0]["classes"] == ["class 0", "class 1", "class 2"]
     assert packed["datasets"][0]["label"] == "</script><b>"
-    assert packed["arms"][0]["curves"]["train/loss_gap"][0] == [0.5, None, None]
+    curves = np.frombuffer(base64.b64decode(packed["arms"][0]["curves"]["values"]), "<f2").reshape(2, 6, 3)
+    np.testing.assert_array_equal(curves[:, :, 0], 0.5)
+    assert not np.isfinite(curves[:, :, 1:]).any()
     assert len(base64.b64decode(packed["arms"][0]["scores"]["test"])) == 2 * 30 * 3 * 4
     assert packed["datasets"][0]["splits"]["test"]["names"] == [f"S{at}" for at in range(30)]
     assert "not_there.Corpus cannot say more" in text

@@ -27,7 +27,7 @@ GRID = {
     "also": ["test/loss"],
     "rows": {"third": THIRD},
     "baselines": ["erm", "third"],
-    "protocols": {"paper": {"seeds": 4}, "longer": {"label": "longer", "seeds": 3, "first_seed": 1}},
+    "protocols": {"paper": {"seeds": 4}, "longer": {"label": "longer", "seeds": 5, "first_seed": 1}},
     "contrasts": {"gain": {"a/cls_unbias": 1, "a/erm": -1}, "twice": {"a/cls_unbias": 2, "a/erm": -2}},
 }
 
@@ -67,8 +67,10 @@ def test_each_method_is_compared_with_each_baseline_once(judged: tuple[Grid, Fin
             recorded(finished[ours], name)[seed] - other for seed, other in recorded(finished[theirs], name).items()
         ]
         assert one.difference == pytest.approx(np.mean(gains), abs=1e-6)
+        assert one.n == len(gains) == (4 if ours.protocol == "paper" else 5)
         assert one.effect == pytest.approx(np.mean(gains) / np.std(gains, ddof=1), abs=1e-3)
-        assert one.n == len(gains) == (4 if ours.protocol == "paper" else 3)
+        assert one.low is not None
+        assert one.high is not None
         assert one.low <= one.difference <= one.high
         assert (one.row, one.baseline) == (grid.rows[ours.row].label, grid.rows[theirs.row].label)
     assert {one.verdict for one in comparisons.values()} == {"no difference shown", "better"}
@@ -88,6 +90,26 @@ def test_cells_beside_what_is_published(judged: tuple[Grid, Finished]) -> None:
     assert comparisons == {}
 
 
+def test_too_few_seeds_are_not_judged(judged: tuple[Grid, Finished]) -> None:
+    """Three runs have a mean and a standard deviation; no interval, p-value, effect size or verdict; nor contrasts."""
+    grid, finished = judged
+    few = {
+        arm: {seed: found[seed] for seed in list(found)[: 3 if arm.protocol == "longer" else 4]}
+        for arm, found in finished.items()
+    }
+    scored, cells, comparisons = results("toy", grid, few)
+    for (arm, _), cell in cells.items():
+        assert cell.sd is not None
+        assert (cell.low is None, cell.high is None) == ((True, True) if arm.protocol == "longer" else (False, False))
+    for (ours, _, _), one in comparisons.items():
+        known = [one.low, one.high, one.p, one.p_corrected, one.verdict]
+        assert [value is None for value in known] == [ours.protocol == "longer"] * 5
+        assert one.effect is None or ours.protocol == "paper"
+    assert {(one.protocol, one.low is None) for one in contrasts(grid, scored)} == {("paper", False), ("longer", True)}
+    family = [one for one in comparisons.values() if (one.protocol, one.metric) == ("paper's settings", "test/loss")]
+    assert [one.p_corrected for one in family] == holm([one.p for one in family if one.p is not None])
+
+
 def test_p_values_are_corrected_within_a_protocol_and_a_metric(
     judged: tuple[Grid, Finished], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,7 +121,7 @@ def test_p_values_are_corrected_within_a_protocol_and_a_metric(
         families.setdefault((one.protocol, one.metric), []).append(one)
     assert [len(family) for family in families.values()] == [6] * 4
     for family in families.values():
-        assert [one.p_corrected for one in family] == holm([one.p for one in family])
+        assert [one.p_corrected for one in family] == holm([one.p for one in family if one.p is not None])
         assert len({one.p for one in family}) > 2
     monkeypatch.setattr(comparison, "holm", lambda p_values: [0.05 for _ in p_values])
     assert {one.verdict for one in results("toy", grid, finished)[2].values()} == {"no difference shown"}
@@ -157,7 +179,7 @@ def test_other_units_are_not_compared(judged: tuple[Grid, Finished], tmp_path: P
 
 
 def test_a_contrast_of_two_cells_is_their_difference(judged: tuple[Grid, Finished]) -> None:
-    """With the same interval, since both are paired; twice the weights, twice the numbers; by each protocol."""
+    """With that interval but for the bounds, since both are paired; twice the weights, twice the numbers."""
     grid, finished = judged
     scored, _, comparisons = results("toy", grid, finished)
     found = {(one.title, one.protocol, one.metric): one for one in contrasts(grid, scored)}
@@ -165,7 +187,8 @@ def test_a_contrast_of_two_cells_is_their_difference(judged: tuple[Grid, Finishe
     for (ours, theirs, name), one in comparisons.items():
         if (ours.row, theirs.row, ours.column) == ("cls_unbias", "erm", "a"):
             gain, twice = (np.array(found[title, ours.protocol, name][3:]) for title in ("gain", "twice"))
-            assert gain == pytest.approx([one.difference, one.low, one.high], abs=1e-6)
+            assert gain[0] == pytest.approx(one.difference, abs=1e-6)
+            assert gain == pytest.approx([one.difference, one.low, one.high], abs=0.005)
             assert twice == pytest.approx(2 * gain, abs=1e-6)
     part = [one for one in scored if one.arm.row != "erm"]
     assert contrasts(grid, part) == []

@@ -1,68 +1,12 @@
-"""The published results: every record fits its own hash, and every table follows from the records, byte for byte.
+"""The published results: every record fits its own hash, and every table follows from the records, byte for byte."""
 
-Intervals and p-values came from predictions that are not kept: they are read off the published files, and go the same
-way from there as when they are fresh. Contrasts need the draws themselves, and are left out.
-"""
-
-import json
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from clsunbias.experiments.analysis.cells import Cell
-from clsunbias.experiments.analysis.comparison import Comparison
-from clsunbias.experiments.analysis.scores import Scored, run_lines
-from clsunbias.experiments.grid import Grid, load_grid
-from clsunbias.experiments.plan import Arm, choose, search_scores
-from clsunbias.experiments.report.build import parts, search_sections
-from clsunbias.experiments.report.sections import write_table
-from clsunbias.experiments.running.run import Record, Run
-from clsunbias.experiments.simulation import simulated_part
-from clsunbias.files import CONFIGS, check_seal, write_csv
-
-RESULTS = Path(__file__).parents[1] / "docs" / "results"
-TABLES = sorted(path.name.removesuffix("_records.jsonl") for path in RESULTS.glob("*_records.jsonl"))
-
-CONTRASTS = re.compile(r"\n## Contrasts.*?(?=\n## |\Z)", re.DOTALL)
-
-
-class Published(NamedTuple):
-    """A published table: its grid, its finished runs and a search's, in the order in which they were reported."""
-
-    grid: Grid
-    finished: Mapping[Arm, Mapping[int, Record]]
-    searched: Mapping[Arm, list[Record | None]]
-
-
-def published(table: str) -> Published:
-    """Reads the records of a table."""
-    grid = load_grid(CONFIGS / "tables" / f"{table.removesuffix('_simulated')}.yaml")
-    grid = simulated_part(grid) if table.endswith("_simulated") else grid
-    finished: dict[Arm, dict[int, Record]] = {}
-    searched: dict[Arm, list[Record | None]] = {}
-    for line in (RESULTS / f"{table}_records.jsonl").read_text().splitlines():
-        result = json.loads(line)
-        folder = Path(result.pop("run"))
-        check_seal(result)
-        protocol, column, row, *setting, seed = folder.parts
-        arm = Arm(protocol, column, row, "".join(setting), Run(folder.parent, ()))
-        if "test" in result:
-            finished.setdefault(arm, {})[int(seed)] = Record(folder, result)
-        else:
-            searched.setdefault(arm, []).append(Record(folder, result))
-    return Published(grid, finished, searched)
-
-
-def lines_of(name: str) -> list[dict[str, Any]]:
-    """Lines of a published CSV file, as they were written; None where there is nothing."""
-    frame = pd.read_csv(RESULTS / name, float_precision="round_trip")
-    found = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(field): value for field, value in line.items()} for line in found]
+from tests.published import CONTRASTS, RESULTS, TABLES, derive, lines_of, published
 
 
 def test_there_are_published_results() -> None:
@@ -73,38 +17,11 @@ def test_there_are_published_results() -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_is_made_of_its_records(table: str, tmp_path: Path) -> None:
     """Cells, comparisons, runs and page, the same bytes; of the page all but the contrasts, which need draws."""
-    grid, finished, searched = published(table)
-    arms = {
-        (grid.protocols[arm.protocol].label, grid.columns[arm.column].label, grid.rows[arm.row].label): arm
-        for arm in finished
-    }
-    assert len(arms) == len(finished)
-    cells = {
-        (arms[line["protocol"], line["column"], line["row"]], line["metric"]): Cell(**line)
-        for line in lines_of(f"{table}.csv")
-    }
-    comparisons = {
-        (
-            arms[line["protocol"], line["column"], line["row"]],
-            arms[line["protocol"], line["column"], line["baseline"]],
-            line["metric"],
-        ): Comparison(**{**line, "effect": np.nan if line["effect"] is None else line["effect"]})
-        for line in lines_of(f"{table}_comparisons.csv")
-    }
-    scores = search_scores(grid, searched)
-    assert set(choose(grid, scores)) <= set(finished)
-    absent = [name for name in grid.columns if not any(arm.column == name for arm in finished)]
-    made = [
-        *parts(grid, list(grid.columns), absent, cells, comparisons),
-        *search_sections(grid, scores, choose(grid, scores)),
-    ]
-    runs = run_lines([Scored(arm, records, {}) for arm, records in finished.items()])
-    write_table(tmp_path, table, grid.title, list(cells.values()), runs, made)
-    write_csv(tmp_path / f"{table}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
+    derive(table, tmp_path)
     for name in (f"{table}.csv", f"{table}_runs.csv", f"{table}_comparisons.csv"):
         assert (tmp_path / name).read_bytes() == (RESULTS / name).read_bytes(), name
     page, contrasts = CONTRASTS.subn("", (RESULTS / f"{table}.md").read_text())
-    assert contrasts == bool(grid.contrasts)
+    assert contrasts == bool(published(table).grid.contrasts)
     assert (tmp_path / f"{table}.md").read_text() == page
 
 

@@ -29,7 +29,7 @@ def test_one_process_at_a_time(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert fit("toy_balanced", tmp_path / "run", *SHORT_TOY) == 0
 
 
-@pytest.mark.parametrize("left", [0, 3000])
+@pytest.mark.parametrize("left", [0, 1000])
 def test_a_checkpoint_that_was_cut_off_is_started_over(
     left: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from clsunbias.experiments.report.html.page import cell, methods_of
-from clsunbias.experiments.report.labels import metric_label
+from clsunbias.experiments.report.labels import definitions, metric_label
 from clsunbias.experiments.report.sections import Entry, Label, Measured, Section, latex, markdown, terminal
 
 SECTION = Section(
@@ -98,16 +98,45 @@ def test_rows_by_method() -> None:
     assert methods_of(SECTION)[1][1][0][1] == SECTION.rows[2][1:]
 
 
-def test_labels_of_metrics() -> None:
-    """In short, of another split or of a class by its name."""
-    names = ("test/macro_f1", "test_1/loss_gap", "val/recall/no finding", "test/f1/grade 2", "test/ece")
-    assert list(map(metric_label, names)) == [
-        "MF1",
-        "test 1 loss gap",
-        "val recall of no finding",
-        "F1 of grade 2",
-        "ECE",
-    ]
+BREAST = ("malignant", "normal or benign")
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "label"),
+    [
+        ("test/macro_f1", BREAST, "macro-F1"),
+        ("test_1/loss_gap", BREAST, "test 1 loss gap"),
+        ("test/neg_f1", BREAST, "F1 (malignant)"),
+        ("test/f1/malignant", BREAST, "F1 (malignant)"),
+        ("val/pos_f1", BREAST, "val F1 (normal or benign, positive)"),
+        ("test/loss_pos", BREAST, "loss (normal or benign, positive)"),
+        ("test/neg_recall", BREAST, "sensitivity (malignant)"),
+        ("test/recall/normal or benign", BREAST, "sensitivity (normal or benign, positive)"),
+        ("test/pos_precision", BREAST, "PPV (normal or benign, positive)"),
+        ("test/neg_f1", (), "F1 (negative)"),
+        ("test/pos_f1", (), "F1 (positive)"),
+        ("test/pos_recall", ("negative", "positive"), "sensitivity (positive)"),
+        ("val/recall/no finding", (), "val sensitivity (no finding)"),
+        ("test/f1/grade 2", ("grade 1", "grade 2", "grade 3"), "F1 (grade 2)"),
+        ("test/f1/a/b", ("a/b", "c"), "F1 (a/b)"),
+        ("test/balanced_accuracy", (), "balanced accuracy"),
+        ("test/ece", (), "ECE"),
+    ],
+)
+def test_labels_of_metrics(name: str, classes: tuple[str, ...], label: str) -> None:
+    """A class goes by its own name, the second of two is marked; without names they are negative and positive."""
+    assert metric_label(name, classes) == label
+
+
+def test_sensitivity_and_ppv_are_defined() -> None:
+    """By name and class, with what they are called from the other class's side; nothing else needs it."""
+    assert definitions(["macro_f1", "neg_f1", "recall"], BREAST) == []
+    assert " ".join(definitions(["neg_recall", "precision/normal or benign"], BREAST)) == (
+        "Sensitivity of a class: the share of its units that are found (recall). That of malignant is the specificity "
+        "for normal or benign, and the other way round. PPV of a class: the share of the units called so that are of "
+        "it (precision). That of malignant is the negative predictive value (NPV) for normal or benign."
+    )
+    assert len(definitions(["recall/a"], ("a", "b", "c"))) == 1, "of three classes there is no other side"
 
 
 def test_a_report_needs_no_torch() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, recall_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, precision_score, recall_score
 
 from clsunbias.experiments.analysis.statistics import (
     CALIBRATION,
@@ -41,6 +41,7 @@ def test_metrics_against_scikit_learn(classes: int) -> None:
     for index, one in enumerate(prob):
         predicted = one.argmax(1)
         f1, recall = f1_score(label, predicted, average=None), recall_score(label, predicted, average=None)
+        precision = precision_score(label, predicted, average=None)
         losses = [log_loss(label[label == c], one[label == c], labels=range(classes)) for c in range(classes)]
         expected = {
             "macro_f1": f1_score(label, predicted, average="macro"),
@@ -48,6 +49,8 @@ def test_metrics_against_scikit_learn(classes: int) -> None:
             "pos_f1": f1[1],
             "neg_recall": recall[0],
             "pos_recall": recall[1],
+            "neg_precision": precision[0],
+            "pos_precision": precision[1],
             "accuracy": accuracy_score(label, predicted),
             "balanced_accuracy": balanced_accuracy_score(label, predicted),
             "loss": log_loss(label, one),
@@ -58,6 +61,7 @@ def test_metrics_against_scikit_learn(classes: int) -> None:
         assert expected.keys() == METRICS - CALIBRATION - RANKING
         for c, name in enumerate(names):
             expected |= {f"f1/{name}": f1[c], f"recall/{name}": recall[c], f"loss/{name}": losses[c]}
+            expected[f"precision/{name}"] = precision[c]
         assert {name: values[index] for name, values in found.items()} == pytest.approx(expected, abs=1e-5)
 
 
@@ -97,17 +101,19 @@ def test_names_of_metrics() -> None:
         prob, target = torch.eye(classes), torch.arange(classes)
         recorded = classification_metrics(prob, target, torch.ones(classes), names)
         assert all(is_metric(name) for name in recorded)
-        assert classes == 3 or recorded.keys() == METRICS
+        by_class = {f"{what}/{name}" for what in ("f1", "recall", "precision", "loss") for name in names}
+        assert classes == 3 or recorded.keys() == METRICS | by_class
         less = {name for name in recorded if lower_is_better(name)}
         assert less == {name for name in recorded if "loss" in name} | CALIBRATION
     assert not any(is_metric(name) for name in ("", "f1", "macro", "class 1/f1"))
 
 
 def test_a_class_that_is_absent() -> None:
-    """Neither there nor predicted: F1 is 0, its loss NaN, and no resample makes a difference of it."""
+    """Neither there nor predicted: F1 and precision are 0, its loss NaN, and no resample makes a difference of it."""
     prob, label = np.array([[[0.9, 0.1], [0.6, 0.4]]]), np.zeros(2, int)
     found = {name: float(values[0]) for name, values in metrics(unit_sums(prob, label).sum(0)).items()}
     assert (found["neg_f1"], found["pos_f1"], found["macro_f1"], found["accuracy"]) == (1, 0, 0.5, 1)
+    assert (found["neg_precision"], found["pos_precision"]) == (1, 0)
     assert found["loss_neg"] == pytest.approx(-np.log([0.9, 0.6]).mean())
     assert np.isnan([found["loss_pos"], found["loss_gap"], found["balanced_accuracy"]]).all()
     p = Resampling(2, 1, draws=50).permutation_p(unit_sums(prob, label), unit_sums(prob[:, ::-1], label))

@@ -117,8 +117,6 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
     train = data.splits["train"]
     cli.model.check(data, train.x)
     check_batches(data, cli.model.network)
-    if cli.trainer.is_global_zero:
-        warn_of_few_to_select_by(data)
     missing = sorted(set(objective.needs) - train[torch.arange(1)].keys())
     if missing:
         raise InputError(
@@ -139,6 +137,8 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
         check_resumable(Path(asked))
     if cli.parts("freeze"):
         cli.model.freeze_parts(cli.parts("freeze"))
+    if cli.trainer.is_global_zero:
+        warn_of_few_to_select_by(data)
 
 
 def start(cli: "ExperimentCLI", config: str) -> str | None:

@@ -109,8 +109,8 @@ def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFra
     text = frame.to_numpy(object)  # a column of a wide frame takes long to reach
     found = np.array([pd.to_numeric(column, errors="coerce") for column in text.T], np.float64).T
     wrong = frame.notna().to_numpy() & ~np.isfinite(found)
-    values = pd.DataFrame(found, frame.index, frame.columns)
-    if shown := [f"{frame.columns[at]!r} (such as {text[wrong[:, at], at][0]!r})" for at in np.flatnonzero(wrong.any(0))]:
+    values, names = pd.DataFrame(found, frame.index, frame.columns), frame.columns
+    if shown := [f"{names[at]!r} (such as {text[wrong[:, at], at][0]!r})" for at in np.flatnonzero(wrong.any(0))]:
         raise InputError(
             f"{path} has cells that are no numbers in {listed(shown)}; make categories columns of 0 and 1 "
             "(pandas.get_dummies does), or leave the columns out with data.ignore"

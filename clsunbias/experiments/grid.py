@@ -146,6 +146,7 @@ class Grid:
 
     Attributes:
         title: of the table.
+        note: what a reader has to know beside it.
         rows: methods, by name.
         columns: data sets, by name.
         protocols: by name.
@@ -165,6 +166,7 @@ class Grid:
     baselines: list[str] = field(default_factory=list)
     curves: dict[str, Curves] = field(default_factory=dict)
     contrasts: dict[str, dict[str, float]] = field(default_factory=dict)
+    note: str = ""
 
 
 def load_grid(path: Path) -> Grid:
@@ -201,7 +203,7 @@ def check(grid: Grid) -> None:
             raise InputError(f"it names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
     for name, protocol in grid.protocols.items():
         if protocol.seeds < 2:
-            raise InputError(f"protocol {name!r} has {protocol.seeds} seed; an interval needs at least 2")
+            raise InputError(f"protocol {name!r} has {protocol.seeds} seed; a standard deviation needs at least 2")
         if protocol.search and protocol.search.seeds < 1:
             raise InputError(f"the search of protocol {name!r} has no seed; it needs at least 1")
         for axis, steps in protocol.axes.items():

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from clsunbias.experiments.analysis.intervals import interval, of_metric
 from clsunbias.experiments.analysis.scores import Scored
-from clsunbias.experiments.analysis.statistics import interval
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 
@@ -12,8 +12,9 @@ from clsunbias.experiments.plan import Arm
 class Cell(NamedTuple):
     """One number of a table; its fields are the columns of ``tableN.csv``.
 
-    The mean over n runs, their standard deviation and the ends of the mean's 95 % interval (None for a single run);
-    the paper's number, if it has one, and value − published; whose settings, and which checkpoint.
+    The mean over n runs, their standard deviation (None for a single run) and the ends of the mean's 95 % interval
+    (None for too few runs); the paper's number, if it has one, and value − published; whose settings, and which
+    checkpoint.
     """
 
     table: str
@@ -41,7 +42,8 @@ def cells(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, s
         for name in (*grid.metrics, *grid.also):
             values, mean = one.values[name], float(one.values[name].mean())
             several = len(values) > 1  # of a single run there is no saying how another would come out
-            low, high = interval(one.draws[name]) if several else (None, None)
+            ends = interval(one.sample(name), one.shares(name), of_metric(name.partition("/")[2]))
+            low, high = ends or (None, None)
             published = column.published.get(one.arm.row, {}).get(name)
             made[one.arm, name] = Cell(
                 table,

@@ -8,15 +8,9 @@ import numpy as np
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.cells import Cell, cells, row_label
+from clsunbias.experiments.analysis.intervals import FEWEST, PLAIN, Sample, interval, of_difference
 from clsunbias.experiments.analysis.scores import Scored, score
-from clsunbias.experiments.analysis.statistics import (
-    Verdict,
-    effect_size,
-    holm,
-    interval,
-    lower_is_better,
-    verdict,
-)
+from clsunbias.experiments.analysis.statistics import Verdict, effect_size, holm, lower_is_better, verdict
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.run import Record
@@ -27,7 +21,8 @@ class Comparison(NamedTuple):
 
     The mean over n seeds of method − baseline with its 95 % interval over test units and seeds; the p-value of the
     paired permutation test over test units, as it is and corrected for all comparisons of this metric and protocol in
-    the table (Holm); mean over standard deviation of the seeds' differences (Cohen's d_z); what may be said.
+    the table (Holm); mean over standard deviation of the seeds' differences (Cohen's d_z); what may be said. Of too few
+    seeds nothing may: then only the difference is there.
     """
 
     table: str
@@ -37,13 +32,13 @@ class Comparison(NamedTuple):
     row: str
     baseline: str
     difference: float
-    low: float
-    high: float
-    p: float
-    p_corrected: float
-    effect: float
+    low: float | None
+    high: float | None
+    p: float | None
+    p_corrected: float | None
+    effect: float | None
     n: int
-    verdict: Verdict
+    verdict: Verdict | None
 
 
 def results(
@@ -65,29 +60,30 @@ def compare(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm,
             if ours.arm.protocol == theirs.arm.protocol == protocol and comparable(grid, ours.arm, theirs.arm)
             if (pair := on_common_seeds(ours, theirs))
         ]
-        by_pair = [ours.permutation_p(theirs) for ours, theirs in pairs]
+        judged = [(ours, theirs) for ours, theirs in pairs if len(ours.records) >= FEWEST]
+        by_pair = [ours.permutation_p(theirs) for ours, theirs in judged]
         for name in compared(grid):
             p_values = [found[name] for found in by_pair]
-            for (ours, theirs), p, p_corrected in zip(pairs, p_values, holm(p_values), strict=True):
-                gains = ours.values[name] - theirs.values[name]
-                low, high = interval(ours.draws[name] - theirs.draws[name])
-                made[ours.arm, theirs.arm, name] = Comparison(
-                    table,
-                    grid.protocols[protocol].label,
-                    grid.columns[ours.arm.column].label,
-                    name,
-                    row_label(grid, ours.arm),
-                    row_label(grid, theirs.arm),
-                    float(gains.mean()),
-                    low,
-                    high,
-                    p,
-                    p_corrected,
-                    effect_size(gains),
-                    len(gains),
-                    verdict(low, high, p_corrected, lower_is_better(name.partition("/")[2])),
-                )
+            corrected = iter(zip(p_values, holm(p_values), strict=True))
+            for ours, theirs in pairs:
+                found = next(corrected) if len(ours.records) >= FEWEST else None
+                made[ours.arm, theirs.arm, name] = comparison(table, grid, ours, theirs, name, found)
     return made
+
+
+def comparison(
+    table: str, grid: Grid, ours: Scored, theirs: Scored, name: str, p_values: tuple[float, float] | None
+) -> Comparison:
+    """Two arms on the same seeds by a metric, given the p-value as it is and corrected; None of too few seeds."""
+    metric = name.partition("/")[2]
+    gained = ours.sample(name).less(theirs.sample(name))
+    labels = table, grid.protocols[ours.arm.protocol].label, grid.columns[ours.arm.column].label, name
+    rows, mean = (row_label(grid, ours.arm), row_label(grid, theirs.arm)), float(gained.values.mean())
+    ends, n = interval(gained, ours.shares(name), of_difference(metric)), len(gained.values)
+    if p_values is None or ends is None:
+        return Comparison(*labels, *rows, mean, None, None, None, None, None, n, None)
+    said = verdict(*ends, p_values[1], lower_is_better(metric))
+    return Comparison(*labels, *rows, mean, *ends, *p_values, effect_size(gained.values), n, said)
 
 
 def comparable(grid: Grid, ours: Arm, theirs: Arm) -> bool:
@@ -121,14 +117,15 @@ class Contrast(NamedTuple):
     protocol: str
     metric: str
     estimate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 def contrasts(grid: Grid, scored: Sequence[Scored]) -> list[Contrast]:
     """Every contrast of the grid under every protocol that has its cells, by each metric that methods are compared by.
 
-    Cells that were tested on the same units with as many seeds share their resamples: they are paired.
+    They are of the seeds that all its cells have. Cells that were tested on the same units share their resamples: they
+    are paired.
     """
     made = []
     for protocol in grid.protocols:
@@ -136,10 +133,20 @@ def contrasts(grid: Grid, scored: Sequence[Scored]) -> list[Contrast]:
         for title, weights in grid.contrasts.items():
             if not all(cell in found for cell in weights):
                 continue
+            shared = set.intersection(*(set(found[cell].records) for cell in weights))
+            seeds = [seed for seed in found[next(iter(weights))].records if seed in shared]
+            if not seeds:
+                continue
+            parts = [(found[cell].of_seeds(seeds), weight) for cell, weight in weights.items()]
             for name in compared(grid):
-                estimate = sum(weight * float(found[cell].values[name].mean()) for cell, weight in weights.items())
-                draws = np.sum([weight * found[cell].draws[name] for cell, weight in weights.items()], axis=0)
-                made.append(Contrast(title, protocol, name, estimate, *interval(draws)))
+                samples = [(one.sample(name), weight) for one, weight in parts]
+                sample = Sample(
+                    np.sum([weight * one.values for one, weight in samples], axis=0),
+                    np.sum([weight * one.drawn for one, weight in samples], axis=0),
+                    min(one.units for one, _ in samples),
+                )
+                ends = interval(sample, parts[0][0].shares(name), PLAIN)
+                made.append(Contrast(title, protocol, name, float(sample.values.mean()), *(ends or (None, None))))
     return made
 
 

@@ -64,8 +64,8 @@ def ranking_metrics(prob: Floats, target: Labels, weights: Floats) -> dict[str, 
 
 
 def ranking_bootstrap(resampling: Resampling, prob: Floats, target: Labels) -> dict[str, Floats]:
-    """As :meth:`Resampling.bootstrap`, ``(draws,)`` each."""
-    return resampling.mean_over_runs(ranking_metrics(prob, target, resampling.units))
+    """As :meth:`Resampling.bootstrap`, ``(draws, S)`` each."""
+    return ranking_metrics(prob, target, resampling.units)
 
 
 def ranking_p(resampling: Resampling, ours: Floats, theirs: Floats, target: Labels) -> dict[str, float]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clsunbias.errors import InputError
+from clsunbias.experiments.analysis.intervals import Sample, carrying
 from clsunbias.experiments.analysis.ranking import Labels, ranking_bootstrap, ranking_metrics, ranking_p
 from clsunbias.experiments.analysis.statistics import (
     CALIBRATION,
@@ -73,8 +74,20 @@ class SplitScores:
             found |= {name: one[0] for name, one in once.items()}
         return found
 
+    @property
+    def unpredicted(self) -> list[int]:
+        """Of each class, how many runs never predict it."""
+        found = (self.prob.argmax(2)[..., np.newaxis] == np.arange(self.prob.shape[2])).any(1)
+        return [int(count) for count in (~found).sum(0)]
+
+    @cached_property
+    def samples(self) -> dict[str, Sample]:
+        """Each metric of each run as it is and on resampled units."""
+        counts = np.bincount(self.target, minlength=self.prob.shape[2])
+        return {name: Sample(self.values[name], drawn, carrying(name, counts)) for name, drawn in self.draws().items()}
+
     def draws(self) -> dict[str, Floats]:
-        """The bootstrap of each metric, ``(draws,)``."""
+        """The bootstrap of each metric, ``(draws, S)``."""
         found = ranking_bootstrap(self.resampling, self.prob, self.target) if self.ranked else {}
         for of, sums in self.sums:
             found |= self.resampling.bootstrap(sums, of)
@@ -101,10 +114,14 @@ class Scored:
         """``split/metric`` → the metric of each seed, ``(S,)``."""
         return {f"{split}/{name}": one for split, part in self.splits.items() for name, one in part.values.items()}
 
-    @cached_property
-    def draws(self) -> dict[str, Floats]:
-        """``split/metric`` → its bootstrap ``(draws,)``, which cells and comparisons share."""
-        return {f"{split}/{name}": one for split, part in self.splits.items() for name, one in part.draws().items()}
+    def sample(self, name: str) -> Sample:
+        """A ``split/metric`` of each seed as it is and on resampled units, which cells and comparisons share."""
+        split, _, metric = name.partition("/")
+        return self.splits[split].samples[metric]
+
+    def shares(self, name: str) -> Floats:
+        """The resamples of runs for a ``split/metric``."""
+        return self.splits[name.partition("/")[0]].resampling.seeds
 
     def permutation_p(self, other: "Scored") -> dict[str, float]:
         """``split/metric`` → the p-value of the difference from another method on the same units."""
@@ -145,7 +162,7 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
         for record, (unit, label) in zip(records.values(), units, strict=True):
             if not (np.array_equal(units[0][0], unit) and np.array_equal(units[0][1], label)):
                 raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
-        prob = np.stack([frame.iloc[:, 3:].to_numpy(float)[at] for frame, at in parts])
+        prob = np.stack([frame.filter(regex=r"^prob_\d+$").to_numpy(float)[at] for frame, at in parts])
         first = next(iter(records.values())).result[split]
         classes = [name.removeprefix("f1/") for name in first if name.startswith("f1/")]
         wanted = ["macro_f1", *wanted]  # by which records are checked

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 
 Floats = npt.NDArray[np.floating[Any]]
 Sums = Floats
@@ -21,6 +21,9 @@ DRAWS = 5000
 
 BINS = 15
 """Equal bins of the largest probability, for the calibration error."""
+
+SIDED = ("f1", "recall", "precision")
+"""Metrics of a class that go by ``neg_`` and ``pos_`` for two."""
 
 CALIBRATION = frozenset({"brier", "ece"})
 RANKING = frozenset({"auroc", "auprc"})
@@ -51,23 +54,24 @@ def metrics(sums: Sums, classes: Sequence[str] = ()) -> dict[str, Floats]:
 
     Returns:
         ``(…)`` each: ``macro_f1``, ``accuracy``, ``balanced_accuracy``, ``loss``, ``loss_gap`` (largest minus smallest
-        class loss), of the first two classes ``neg_f1``, ``neg_recall``, ``loss_neg`` and ``pos_f1``, ``pos_recall``,
-        ``loss_pos``, and of each class that is named ``f1/<class>``, ``recall/<class>``, ``loss/<class>``. The F1 of a
-        class that is neither there nor predicted is 0; recall and loss of a class that is not there are NaN.
+        class loss), of the first two classes ``neg_f1``, ``neg_recall``, ``neg_precision``, ``loss_neg`` and
+        ``pos_f1`` … ``loss_pos``, and of each class that is named ``f1/<class>``, ``recall/<class>``,
+        ``precision/<class>``, ``loss/<class>``. The F1 of a class that is neither there nor predicted is 0, as is the
+        precision of one not predicted; recall and loss of a class that is not there are NaN.
     """
     # Classes first and contiguous: numpy reduces a short last axis slowly.
     hit, predicted, support, loss = np.ascontiguousarray(np.moveaxis(sums, (-2, -1), (0, 1)))
     f1 = 2 * hit / np.maximum(predicted + support, 1e-9)
     with np.errstate(invalid="ignore", divide="ignore"):
         recall, class_loss = hit / support, loss / support
-    by_class = {"f1": f1, "recall": recall, "loss": class_loss}
+    by_class = {"f1": f1, "recall": recall, "precision": hit / np.maximum(predicted, 1), "loss": class_loss}
     return {
         "macro_f1": f1.mean(0),
         "accuracy": hit.sum(0) / support.sum(0),
         "balanced_accuracy": recall.mean(0),
         "loss": loss.sum(0) / support.sum(0),
         "loss_gap": class_loss.max(0) - class_loss.min(0),
-        **{f"{side}_{name}": by_class[name][at] for name in ("f1", "recall") for at, side in enumerate(("neg", "pos"))},
+        **{f"{side}_{name}": by_class[name][at] for name in SIDED for at, side in enumerate(("neg", "pos"))},
         "loss_neg": class_loss[0],
         "loss_pos": class_loss[1],
         **{f"{name}/{label}": values[at] for name, values in by_class.items() for at, label in enumerate(classes)},
@@ -102,7 +106,7 @@ METRICS = frozenset(metrics(np.ones((4, 2)))) | CALIBRATION | RANKING
 
 def is_metric(name: str) -> bool:
     """Whether an interval can be given for a metric of this name, such as ``macro_f1`` or ``f1/<class>``."""
-    return name in METRICS or name.startswith(("f1/", "recall/", "loss/"))
+    return name in METRICS or name.startswith(("f1/", "recall/", "precision/", "loss/"))
 
 
 def lower_is_better(name: str) -> bool:
@@ -115,39 +119,27 @@ class Resampling:
 
     Args:
         units: number of units N.
-        seeds: number of runs S; of one there is nothing to resample.
-        draws: B resamples of units and runs, ``(B, N)`` and ``(B, S)``, and B swaps of units behind none,
-            ``(1 + B, N)``.
+        seeds: number of runs S.
+        draws: B resamples of units, ``(B, N)``, and the shares of runs in B resamples of them, ``(B, S)``, and B swaps
+            of units behind none, ``(1 + B, N)``.
         seed: of the draws.
     """
 
     def __init__(self, units: int, seeds: int, draws: int = DRAWS, seed: int = 0) -> None:
         random = np.random.default_rng(seed)
         self.units = random.multinomial(units, np.full(units, 1 / units), draws).astype(np.float32)
-        shares = random.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
-        # Percentiles of few runs are too narrow: they lack S/(S − 1) in the variance, and Student's wider tails.
-        # With five runs that differ much, equal methods would be told apart in 15 % of studies instead of 5 %.
-        wider = stdtrit(seeds - 1, 0.975) / ndtri(0.975) * (seeds / (seeds - 1)) ** 0.5 if seeds > 1 else 1.0
-        self.seeds = 1 / seeds + wider * (shares - 1 / seeds)
+        self.seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
         swaps = random.integers(0, 2, (draws, units)).astype(np.float32)
         self.swaps = np.concatenate([np.zeros_like(swaps[:1]), swaps])  # first as observed
 
     def bootstrap(self, sums: Sums, of: Metrics = metrics) -> dict[str, Floats]:
-        """The mean over runs of each metric on resampled units and runs, ``(draws,)``.
-
-        Both are drawn anew with replacement, crossed (Owen, Annals of Applied Statistics 1, 2007: the pigeonhole
-        bootstrap): over units alone the interval would speak of these very runs, over runs alone of these very
-        patients. The runs' part is widened to Student's quantile for their number.
+        """Each metric of each run on resampled units, drawn with replacement, the same for all runs: ``(draws, S)``.
 
         Args:
             sums: of each unit, ``(N, S, …)``.
             of: metrics of their sums over units.
         """
-        return self.mean_over_runs(of(totals(self.units, sums)))
-
-    def mean_over_runs(self, drawn: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Metrics of resampled units ``(draws, S)`` as means over resampled runs ``(draws,)``."""
-        return {name: np.einsum("bs,bs->b", values, self.seeds) for name, values in drawn.items()}
+        return of(totals(self.units, sums))
 
     def permutation_p(self, ours: Sums, theirs: Sums, of: Metrics = metrics) -> dict[str, float]:
         """Two-sided p-value, for each metric, of a paired permutation test over units; see :meth:`bootstrap`.
@@ -199,10 +191,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def effect_size(gains: Floats) -> float:
-    """Mean over standard deviation of paired differences (Cohen's d_z); NaN when they are all the same."""
+def effect_size(gains: Floats) -> float | None:
+    """Mean over standard deviation of paired differences (Cohen's d_z); None when they are all the same."""
     sd = float(np.std(gains, ddof=1))
-    return float(np.mean(gains)) / sd if sd > 1e-6 else float("nan")  # metrics are in float32
+    return float(np.mean(gains)) / sd if sd > 1e-6 else None  # metrics are in float32
 
 
 def verdict(low: float, high: float, p_corrected: float, less_is_better: bool = False) -> Verdict:

@@ -1,63 +1,71 @@
 """A grid's results as they are read: the paper's table with ours beside it, differences, what a search chose."""
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 
-from clsunbias.experiments.analysis.cells import Cell, row_label
+from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.analysis.comparison import Comparison, compared, contrasts
+from clsunbias.experiments.analysis.intervals import FEWEST
 from clsunbias.experiments.analysis.scores import Scored
-from clsunbias.experiments.analysis.statistics import DRAWS
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.labels import metric_label
+from clsunbias.experiments.report.labels import class_label, class_metric, metric_label, metric_name
+from clsunbias.experiments.report.notes import Cells, Classes, Comparisons, classes_of, legend, method
 from clsunbias.experiments.report.sections import Entry, Label, Measured, Section
 
-Cells = Mapping[tuple[Arm, str], Cell]
-Comparisons = Mapping[tuple[Arm, Arm, str], Comparison]
 AllMeasured = Mapping[tuple[Arm, str], Measured]
 
 PUBLISHED = "published"
 """Stands where a row's protocol does."""
 
+CONTRASTS_TITLE = f"Contrasts: estimate and 95 % interval (of {FEWEST} seeds or more), not corrected for their number"
+
 
 def parts(
-    grid: Grid, columns: Sequence[str], absent: Sequence[str], cells: Cells, comparisons: Comparisons
+    grid: Grid,
+    columns: Sequence[str],
+    absent: Sequence[str],
+    cells: Cells,
+    comparisons: Comparisons,
+    classes: Classes,
 ) -> list[Section | str]:
     """Tables and paragraphs of the finished runs, in order: of the columns asked for, some perhaps without data."""
     marks = {  # of differences from the first baseline
         (arm, name): one.verdict
         for (arm, baseline, name), one in comparisons.items()
-        if baseline.row == grid.baselines[0] and one.verdict != "no difference shown"
+        if baseline.row == grid.baselines[0] and one.verdict in ("better", "worse")
     }
     measured = {
-        key: Measured(cell.value, cell.sd, cell.difference, marks.get(key), cell.simulated)
-        for key, cell in cells.items()
+        (arm, name): Measured(
+            cell.value,
+            cell.sd,
+            cell.difference,
+            marks.get((arm, name)),
+            cell.simulated,
+            any(classes.unpredicted.get((arm, name.partition("/")[0]), ())),
+        )
+        for (arm, name), cell in cells.items()
     }
-    first = table(grid, grid.title, columns, absent, grid.metrics, measured)
-    made: list[Section | str] = [first, legend(grid, cells)]
+    first = table(grid, grid.title, columns, absent, grid.metrics, measured, classes)
+    made: list[Section | str] = [first, legend(grid, cells, classes)]
     if absent:
         lines = "\n".join(f"- {grid.columns[name].label}: `{grid.columns[name].get}`" for name in absent)
         made.append(f"**No data**, and the command that brings them (DATA is the data root):\n\n{lines}")
     if not cells:
         return made
     present = [name for name in columns if name not in absent]
+    shared = classes.shared(present)
     for name in grid.also:
-        made.append(table(grid, f"{metric_label(name)} of the same runs", present, (), [name], measured))
+        title = f"{metric_label(name, shared)} of the same runs"
+        made.append(table(grid, title, present, (), [name], measured, classes))
     for protocol in grid.protocols:
         differences = [line(one) for one in headline(grid, protocol, comparisons).values()]
         if differences:
-            title = f"Differences in {metric_label(grid.metrics[0])}: {grid.protocols[protocol].label}"
+            title = f"Differences in {metric_label(grid.metrics[0], shared)}: {grid.protocols[protocol].label}"
             header = ["", "verdict", "difference", "95 % interval", "p, corrected", "d"]
             made.append(Section(title, header, differences))
     if comparisons:
-        made.append(
-            f"Paired on the same test units and seeds. Interval: {DRAWS} bootstrap resamples of units and seeds, "
-            "crossed, the seeds' part widened to Student's quantile. p: permutation test, "
-            f"{DRAWS} times swapping the two methods unit by unit, corrected (Holm) for all comparisons of the table "
-            "under that protocol. d: mean over standard deviation of the seeds' differences. A verdict other than "
-            '"no difference shown" needs both an interval without 0 and p < 0.05.'
-        )
+        made.append(method(comparisons))
     return made
 
 
@@ -68,14 +76,17 @@ def headline(grid: Grid, protocol: str, comparisons: Comparisons) -> Comparisons
 
 
 def table(
-    grid: Grid, title: str, columns: Sequence[str], absent: Sequence[str], names: Sequence[str], measured: AllMeasured
+    grid: Grid,
+    title: str,
+    columns: Sequence[str],
+    absent: Sequence[str],
+    names: Sequence[str],
+    measured: AllMeasured,
+    classes: Classes,
 ) -> Section:
     """Some metrics, a column each for every data set: of each method what is published, then ours by protocol."""
     places = [(column, name) for column in columns for name in names]
-    header = [""]
-    for column, name in places:
-        label, short = grid.columns[column].label, metric_label(name)
-        header.append(label if len(names) == 1 else short if len(columns) == 1 else f"{label} {short}")
+    header = ["", *headings(grid, columns, names, classes)]
     rows: list[list[Entry]] = []
     for row in grid.rows:
         published = [grid.columns[column].published.get(row, {}).get(name) for column, name in places]
@@ -87,37 +98,46 @@ def table(
             for (arm, name), one in measured.items():
                 if (arm.row, arm.protocol) == (row, protocol):
                     by_label.setdefault(row_label(grid, arm), {})[arm.column, name] = one
+            settings = grid.protocols[protocol].label
+            if varies(grid, row):  # the label says in what
+                settings = f"otherwise {settings}"
             for label, ours in (by_label or {grid.rows[row].label: {}}).items():
                 entries = ["no data" if place[0] in absent else ours.get(place, "–") for place in places]
-                rows.append([Label(label, grid.protocols[protocol].label), *entries])
+                rows.append([Label(label, settings), *entries])
     return Section(title, header, rows)
 
 
-def legend(grid: Grid, cells: Cells) -> str:
-    """How to read the table."""
-    if not cells:
-        return "Published: mean ± standard deviation over five seeds."
-    counts: dict[str, set[int]] = {}
-    for cell in cells.values():
-        counts.setdefault(cell.protocol, set()).add(cell.n)
-    seeds = "; ".join(f"{label}: {' or '.join(map(str, sorted(found)))}" for label, found in counts.items())
-    published = any(cell.difference is not None for cell in cells.values())
-    said = f"Mean ± standard deviation over seeds ({seeds})"
-    said += "; in brackets the difference from the published mean." if published else "."
-    if grid.baselines:
-        said += f" ▲ better, ▼ worse than {grid.rows[grid.baselines[0]].label}; no mark, no difference shown."
-    return said
+def varies(grid: Grid, row: str) -> bool:
+    """Whether a row is another with something changed."""
+    ours = grid.rows[row]
+    return bool(ours.set) and any(one.config == ours.config and not one.set for one in grid.rows.values())
+
+
+def headings(grid: Grid, columns: Sequence[str], names: Sequence[str], classes: Classes) -> list[str]:
+    """Of each column and metric: the data set, the metric, or both; of one metric its class, where these differ."""
+    shared = classes.shared(columns)
+    made = []
+    for column, name in itertools.product(columns, names):
+        label, ours = grid.columns[column].label, classes.names.get(column, ())
+        if len(names) > 1:
+            made.append(metric_label(name, ours) if len(columns) == 1 else f"{label} {metric_label(name, ours)}")
+            continue
+        _, of = class_metric(name.partition("/")[2], ours)
+        apart = isinstance(of, int) and ours and ours != shared
+        made.append(f"{label}: {class_label(ours, of)}" if apart and isinstance(of, int) else label)
+    return made
 
 
 def line(one: Comparison) -> list[str]:
     """A comparison as a line of its table."""
+    known = one.low is not None and one.high is not None
     return [
         f"{one.column}: {one.row} − {one.baseline}",
-        one.verdict,
+        one.verdict or "too few seeds",
         f"{one.difference:+.3f}",
-        f"{one.low:+.3f} to {one.high:+.3f}",
-        f"{one.p_corrected:.4f}",
-        "–" if math.isnan(one.effect) else f"{one.effect:+.2f}",
+        f"{one.low:+.3f} to {one.high:+.3f}" if known else "–",
+        "–" if one.p_corrected is None else f"{one.p_corrected:.4f}",
+        "–" if one.effect is None else f"{one.effect:+.2f}",
     ]
 
 
@@ -126,12 +146,14 @@ def contrast_section(grid: Grid, scored: Sequence[Scored]) -> list[Section]:
     rows: dict[Entry, list[Entry]] = {}
     for one in contrasts(grid, scored):
         label = one.title if len(grid.protocols) == 1 else Label(one.title, grid.protocols[one.protocol].label)
-        shown = f"{one.estimate:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
+        known = one.low is not None and one.high is not None
+        shown = f"{one.estimate:+.3f} ({one.low:+.3f} to {one.high:+.3f})" if known else f"{one.estimate:+.3f}"
         rows.setdefault(label, [label]).append(shown)
     if not rows:
         return []
-    header = ["", *(metric_label(name) for name in compared(grid))]
-    return [Section("Contrasts: estimate and 95 % interval, not corrected for their number", header, [*rows.values()])]
+    shared = classes_of(scored).shared([one.arm.column for one in scored])
+    header = ["", *(metric_label(name, shared) for name in compared(grid))]
+    return [Section(CONTRASTS_TITLE, header, [*rows.values()])]
 
 
 def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> list[Section]:
@@ -147,7 +169,7 @@ def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Ar
             if arms:
                 shown = [Measured(scores[arm], mark="chosen" if arm in chosen else None) for arm in arms]
                 rows.append([f"{grid.columns[column].label}, {grid.rows[row].label}", *shown])
-        metric = metric_label(protocol.search.metric.replace("val/", "test/"))  # the split is said in words
+        metric = metric_name(protocol.search.metric.partition("/")[2])
         title = f"The search ({protocol.label}): mean validation {metric} of each setting, the chosen one marked"
         sections.append(Section(title, ["", *dict.fromkeys(arm.setting for arm in tried)], rows))
     return sections

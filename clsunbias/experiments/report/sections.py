@@ -33,7 +33,7 @@ class Label(NamedTuple):
 class Measured(NamedTuple):
     """A metric as a table shows it, its standard deviation and its difference from the published mean if there are any.
 
-    The mark says what was found of it, if anything.
+    The mark says what was found of it, if anything; a dagger, that some run never predicts one of the classes.
     """
 
     value: float
@@ -41,6 +41,7 @@ class Measured(NamedTuple):
     difference: float | None = None
     mark: Mark | None = None
     simulated: bool = False
+    dagger: bool = False
 
     @property
     def mean(self) -> str:
@@ -50,7 +51,8 @@ class Measured(NamedTuple):
     def __str__(self) -> str:
         difference = "" if self.difference is None else f" ({self.difference:+.3f})"
         mark = f" {SIGNS[self.mark]}" if self.mark else ""
-        return f"{self.mean}{difference}{mark}{', simulated' if self.simulated else ''}"
+        dagger = " †" if self.dagger else ""
+        return f"{self.mean}{difference}{mark}{dagger}{', simulated' if self.simulated else ''}"
 
 
 Entry = str | Label | Measured
@@ -86,6 +88,7 @@ def latex(section: Section) -> str:
     """The section as a LaTeX tabular for the booktabs package, its title in a comment."""
     special = {"%": r"\%", "_": r"\_", "±": r"$\pm$", "−": "$-$", "λ": r"$\lambda$", "&": r"\&"}
     special |= {"≥": r"$\geq$", "▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$", "◀": "*", "–": "--"}
+    special |= {"†": r"\dag", "τ": r"$\tau$"}
     table = (section.header, *section.lines)
     lines = [" & ".join("".join(special.get(sign, sign) for sign in cell) for cell in line) + r" \\" for line in table]
     columns = "l" + "r" * (len(section.header) - 1)

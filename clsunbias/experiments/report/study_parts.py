@@ -6,7 +6,8 @@ from typing import NamedTuple
 from clsunbias.experiments.analysis.comparison import results
 from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.plan import choose
-from clsunbias.experiments.report.build import Cells, Comparisons, contrast_section, parts, search_sections
+from clsunbias.experiments.report.build import contrast_section, parts, search_sections
+from clsunbias.experiments.report.notes import Cells, Comparisons, classes_of
 from clsunbias.experiments.report.sections import Section
 from clsunbias.experiments.study import Study, shown
 
@@ -30,7 +31,7 @@ class StudyPart(NamedTuple):
 def sections(study: Study, scored: Sequence[Scored], cells: Cells, comparisons: Comparisons) -> list[Section | str]:
     """Tables and paragraphs of a study: its results, contrasts, and what a search saw and chose."""
     return [
-        *parts(study.grid, study.columns, study.absent, cells, comparisons),
+        *parts(study.grid, study.columns, study.absent, cells, comparisons, classes_of(scored)),
         *contrast_section(study.grid, scored),
         *search_sections(study.grid, study.scores, choose(study.grid, study.scores)),
     ]

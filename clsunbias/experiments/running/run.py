@@ -178,12 +178,22 @@ def remedy(folder: Path) -> str:
 
 
 def read_predictions(records: Sequence[Record]) -> list[pd.DataFrame]:
-    """The predictions of several runs, in one reading where they have the same columns: a file at a time is slow."""
+    """Split, unit, label and probabilities of several runs.
+
+    In one reading where they have the same columns: a file at a time is slow.
+    """
     contents = [record.file("predictions") for record in records]
     headers = [content.partition(b"\n")[0] for content in contents]
     if len(set(headers)) > 1:
-        return [pd.read_csv(io.BytesIO(content)) for content in contents]
+        return [pd.read_csv(io.BytesIO(content), usecols=is_score) for content in contents]
     bodies = [content.partition(b"\n")[2] for content in contents]
-    ends = np.cumsum([body.count(b"\n") for body in bodies])
-    frame = pd.read_csv(io.BytesIO(headers[0] + b"\n" + b"".join(bodies)), dtype={"split": "category"})
+    # Not by counting lines, since a name may run over several.
+    ends = np.cumsum([sum(record.result["units"].values()) for record in records])
+    whole = io.BytesIO(headers[0] + b"\n" + b"".join(bodies))
+    frame = pd.read_csv(whole, dtype={"split": "category"}, usecols=is_score)
     return [frame.iloc[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def is_score(column: str) -> bool:
+    """Whether a column of predictions says what was scored and how, rather than what the classes are called."""
+    return column in {"split", "unit", "label"} or column.startswith("prob_")

@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from clsunbias.errors import InputError
+from clsunbias.experiments.report.labels import SIDES, class_label, class_names
 from clsunbias.experiments.running.config import load_yaml
 from clsunbias.experiments.running.run import Record
 from clsunbias.files import is_of_other_data
@@ -35,6 +36,11 @@ class Card:
     counts: Mapping[str, list[int]]
     notes: list[str]
 
+    @property
+    def labels(self) -> list[str]:
+        """The classes as headers have them, the positive one marked."""
+        return [class_label(self.classes, index) for index in range(len(self.classes))]
+
 
 def describe(label: str, record: Record, frame: pd.DataFrame) -> tuple[Card, "DataModule | None"]:
     """The card of a run's data set, of which its predictions are given, and the data set itself if it can be had."""
@@ -46,10 +52,13 @@ def describe(label: str, record: Record, frame: pd.DataFrame) -> tuple[Card, "Da
         module = module_of({**section, "init_args": given})
     except InputError as error:
         notes.append(str(error))
-    classes = frame.filter(like="prob_").shape[1]
-    names = ["negative", "positive"] if classes == 2 else [f"class {index}" for index in range(classes)]
+    classes = frame.filter(regex=r"^prob_\d+$").shape[1]
+    names = list(SIDES) if classes == 2 else [f"class {index}" for index in range(classes)]
+    recorded = class_names(record.result) or measured_classes(record)
     found = getattr(module, "class_names", ())  # one's own data set may name them in load(), which is not called
-    if len(found) == classes:
+    if len(recorded) == classes:
+        names = list(recorded)
+    elif len(found) == classes:
         names = list(found)
     elif module:
         why = f"has {len(found)} classes here" if found else "names no classes unless it is loaded or has a describe()"
@@ -68,6 +77,12 @@ def describe(label: str, record: Record, frame: pd.DataFrame) -> tuple[Card, "Da
         {str(split): [int(count) for count in row] for split, row in counts.fillna(0).iterrows()},
         notes,
     ), module
+
+
+def measured_classes(record: Record) -> list[str]:
+    """The classes of a record that does not list them, by its metrics of each; of two these do not tell."""
+    metrics = record.result[next(iter(record.result["units"]))]
+    return [] if "neg_f1" in metrics else [name.removeprefix("f1/") for name in metrics if name.startswith("f1/")]
 
 
 def module_of(section: Mapping[str, Any]) -> "DataModule":

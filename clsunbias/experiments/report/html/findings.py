@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from clsunbias.experiments.analysis.comparison import Comparison
 from clsunbias.experiments.analysis.statistics import lower_is_better
-from clsunbias.experiments.report.build import Cells, Comparisons, headline
+from clsunbias.experiments.report.build import headline
 from clsunbias.experiments.report.labels import metric_label
+from clsunbias.experiments.report.notes import Cells, Comparisons, too_few
 from clsunbias.experiments.report.study_parts import StudyPart
 
 
@@ -29,10 +30,13 @@ def findings(part: StudyPart) -> list[tuple[str, str]]:
 
 def differences(found: Sequence[Comparison], metric: str) -> str:
     """Which of some comparisons show a difference."""
-    different = [one for one in found if one.verdict != "no difference shown"]
+    judged = [one for one in found if one.verdict]
+    if not judged:
+        return too_few({one.n for one in found})
+    different = [one for one in judged if one.verdict != "no difference shown"]
     if not different:
         return (
-            f"no difference in {metric} is shown (comparisons: {len(found)}). "
+            f"no difference in {metric} is shown (comparisons: {len(judged)}). "
             "That is no proof that the methods are equal."
         )
     listed = "; ".join(
@@ -40,7 +44,7 @@ def differences(found: Sequence[Comparison], metric: str) -> str:
         f"({one.difference:+.3f}, {one.low:+.3f} to {one.high:+.3f})"
         for one in different
     )
-    left = len(found) - len(different)
+    left = len(judged) - len(different)
     rest = f" No difference is shown in the others ({left}), which is no proof that there is none."
     return f"{listed}.{rest if left else ''}"
 
@@ -50,7 +54,7 @@ def published_order(found: Comparisons, cells: Cells) -> list[str]:
     counts: Counter[str] = Counter()
     for (ours, baseline, name), one in found.items():
         said, other = cells[ours, name].published, cells[baseline, name].published
-        if said is not None and other is not None and said != other:
+        if one.verdict and said is not None and other is not None and said != other:
             expected = "better" if (said > other) != lower_is_better(name.partition("/")[2]) else "worse"
             counts[{expected: "shown", "no difference shown": "open"}.get(one.verdict, "contradicted")] += 1
     if not counts:

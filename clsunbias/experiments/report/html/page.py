@@ -9,21 +9,24 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
 from clsunbias import __version__
+from clsunbias.experiments.analysis.intervals import FEWEST
 from clsunbias.experiments.report.build import PUBLISHED
 from clsunbias.experiments.report.html.findings import findings
 from clsunbias.experiments.report.html.pack import pack
+from clsunbias.experiments.report.html.summary import summaries
 from clsunbias.experiments.report.labels import COLOURS
 from clsunbias.experiments.report.sections import SIGNS, Entry, Label, Measured, Section
 from clsunbias.experiments.report.study_parts import StudyPart, study_parts
 from clsunbias.experiments.study import Study
 
-SCRIPTS = ("theme.js", "scores.js", "charts.js", "views.js", "explorer.js")
+SCRIPTS = ("theme", "scores", "ranking", "views", "charts", "training", "figures", "gallery", "explorer")
 
 
 def page(studies: Sequence[Study], name: str) -> str:
     """The whole page that shows some studies, given the name of its file."""
     parts = [part for study in studies for part in study_parts(study)]
-    data, cards = pack(parts)
+    data, shown = pack(parts)
+    said = summaries(shown)
     methods = list(dict.fromkeys(arm["method"] for arm in data["arms"]))
     kinds = {part.simulated for part in parts}
     assets = files(__package__)
@@ -35,11 +38,12 @@ def page(studies: Sequence[Study], name: str) -> str:
         undefined=StrictUndefined,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.filters |= {"prose": prose, "cell": cell, "methods": methods_of}
+    environment.filters |= {"prose": prose, "cell": cell, "methods": methods_of, "data_first": data_first}
     return environment.get_template("report.html.j2").render(
         title=" · ".join(dict.fromkeys(study.grid.title for study in studies)),
         parts=[(part, findings(part)) for part in parts],
         published=PUBLISHED,
+        fewest=FEWEST,
         anything_simulated=True in kinds,
         all_simulated=kinds == {True},
         missing=[line for study in studies for line in study.missing],
@@ -47,11 +51,14 @@ def page(studies: Sequence[Study], name: str) -> str:
         commands=list(dict.fromkeys(line for study in studies for line in study.commands)),
         report=f"{studies[-1].report} --html {name}",
         selections=distinct(parts, "selection"),
+        ties=ties(parts),
         versions=distinct(parts, "versions"),
-        cards=cards,
+        cards=[one.card for one in shown],
+        summaries=said,
+        warnings=[text for one in said for text in one.warnings],
         version=__version__,
         style=Markup((assets / "report.css").read_text()),
-        script=Markup("\n".join((assets / script).read_text() for script in SCRIPTS)),
+        script=Markup("\n".join((assets / f"{script}.js").read_text() for script in SCRIPTS)),
         records={**data, "methods": methods, "colours": COLOURS},
     )
 
@@ -62,6 +69,16 @@ def distinct(parts: Sequence[StudyPart], field: str) -> list[str]:
     found = [record.result[field] for by_seed in arms for record in by_seed.values()]
     shown = [", ".join(f"{name} {v}" for name, v in one.items()) if isinstance(one, Mapping) else one for one in found]
     return list(dict.fromkeys(shown))
+
+
+def ties(parts: Sequence[StudyPart]) -> str:
+    """In how many runs several validations had the score that was selected, if in any."""
+    arms = [by_seed for part in parts for by_seed in part.study.finished.values()]
+    tied = [int(record.result.get("tied_validations", 1)) for by_seed in arms for record in by_seed.values()]
+    several = [count for count in tied if count > 1]
+    if not several:
+        return ""
+    return f"{len(several)} of {len(tied)} runs selected among up to {max(several)} validations of one score, by loss"
 
 
 def prose(text: str) -> Markup:
@@ -80,7 +97,19 @@ def cell(entry: Entry, baseline: str) -> Markup:
         said = "chosen" if entry.mark == "chosen" else f"{entry.mark} than {baseline}"
         inner = Markup('<span aria-hidden="true">{}</span><span class="hidden"> {}</span>')
         shown += Markup(' <span class="mark {}">{}</span>').format(entry.mark, inner.format(SIGNS[entry.mark], said))
+    if entry.dagger:
+        shown += Markup(
+            ' <span aria-hidden="true">†</span><span class="hidden"> some run never predicts a class</span>'
+        )
     return shown + (", simulated" if entry.simulated else "")
+
+
+def data_first(section: Section) -> Section:
+    """A section with the columns of data sets that are not there at its end."""
+    absent = [any(row[at] == "no data" for row in section.rows) for at in range(len(section.header))]
+    order = sorted(range(len(absent)), key=absent.__getitem__)
+    rows = [[row[at] for at in order] for row in section.rows]
+    return Section(section.title, [section.header[at] for at in order], rows)
 
 
 def methods_of(section: Section) -> list[tuple[str, list[tuple[str, Sequence[Entry]]]]]:

@@ -3,8 +3,17 @@
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const mean = (values) => sum(values) / values.length;
 
+const decoded = new WeakMap(); // by arm, then by split
+
 /** Scores of an arm on a split: at(run, unit, class) is the probability of a class. */
 function scoresOf(arm, split, labels, classes) {
+  const known = decoded.get(arm) ?? new Map();
+  decoded.set(arm, known);
+  if (!known.has(split)) known.set(split, decode(arm, split, labels, classes));
+  return known.get(split);
+}
+
+function decode(arm, split, labels, classes) {
   const bytes = Uint8Array.from(atob(arm.scores[split]), (letter) => letter.charCodeAt(0));
   const values = new Float32Array(bytes.buffer); // as they were written
   const width = classes === 2 ? 1 : classes;
@@ -13,7 +22,7 @@ function scoresOf(arm, split, labels, classes) {
     if (width > 1) return values[first + label];
     return label === 1 ? values[first] : 1 - values[first];
   };
-  return { at, labels, classes };
+  return { at, labels, classes, rankings: new Map() };
 }
 
 /** The class that a unit is put into; of two classes, the positive one above the threshold. */
@@ -30,22 +39,19 @@ function confusion(scores, run, threshold) {
   return counts;
 }
 
-/** Figures of a confusion matrix by their names; one without a denominator is 0. Cost: of two classes. */
-function figures(counts, classes, costs) {
-  const over = (part, whole) => (whole ? part / whole : 0);
-  const byClass = classes.map((name, label) => {
-    const [hits, own, taken] = [counts[label][label], sum(counts[label]), sum(counts.map((row) => row[label]))];
-    return { name, hits, precision: over(hits, taken), recall: over(hits, own), f1: over(2 * hits, own + taken) };
+/** Figures of a confusion matrix: of all units, and by class; a share of nothing is no number. */
+function figures(counts, costs) {
+  const over = (part, whole) => (whole ? part / whole : NaN);
+  const byClass = counts.map((row, label) => {
+    const [hits, own, taken] = [row[label], sum(row), sum(counts.map((other) => other[label]))];
+    return { f1: over(2 * hits, own + taken) || 0, recall: over(hits, own), precision: over(hits, taken), hits };
   });
-  const made = {
-    "macro-F1": mean(byClass.map((one) => one.f1)),
-    accuracy: over(sum(byClass.map((one) => one.hits)), sum(counts.map(sum))),
+  return {
+    "macro-F1": mean(byClass.map(({ f1 }) => f1)),
+    accuracy: over(sum(byClass.map(({ hits }) => hits)), sum(counts.map(sum))),
+    cost: counts.length === 2 ? costs.fn * counts[1][0] + costs.fp * counts[0][1] : NaN,
+    byClass,
   };
-  if (classes.length === 2) made.cost = costs.fn * counts[1][0] + costs.fp * counts[0][1];
-  for (const { name, precision, recall, f1 } of byClass) {
-    Object.assign(made, { [`precision, ${name}`]: precision, [`recall, ${name}`]: recall, [`F1, ${name}`]: f1 });
-  }
-  return made;
 }
 
 /** A unit: how many of some runs put it into another class, and the mean probability of its own. */

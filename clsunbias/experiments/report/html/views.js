@@ -20,19 +20,18 @@ function table(header, rows, ...caption) {
   return element("table", {}, ...caption.map((text) => element("caption", {}, text)), head, element("tbody", {}, ...lines));
 }
 
-/** Mean and, over several runs, standard deviation. */
-function spread(values, places) {
+/** Mean and standard deviation of values, 0 of a single one. */
+function spreadOf(values) {
   const middle = mean(values);
-  if (values.length === 1) return middle.toFixed(places);
-  const deviation = Math.sqrt(sum(values.map((value) => (value - middle) ** 2)) / (values.length - 1));
-  return `${middle.toFixed(places)} ± ${deviation.toFixed(places)}`;
+  const squares = sum(values.map((value) => (value - middle) ** 2));
+  return { middle, sd: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
 }
 
-/** Figures of each method: rows are {method, found}, found a list of figures() a run. */
-function figuresTable(rows) {
-  const names = Object.keys(rows[0].found[0]);
-  const cells = (found) => names.map((name) => spread(found.map((one) => one[name]), name === "cost" ? 1 : 3));
-  return table(["Method", ...names], rows.map(({ method, found }) => [method, ...cells(found)]));
+/** Mean and, over several runs, standard deviation; a dash where a run has no number. */
+function spread(values, places = 3) {
+  const { middle, sd } = spreadOf(values);
+  if (!Number.isFinite(middle)) return "–";
+  return values.length > 1 ? `${middle.toFixed(places)} ± ${sd.toFixed(places)}` : middle.toFixed(places);
 }
 
 /** A confusion matrix, the mean over runs; shaded by the share of the true class. */
@@ -47,17 +46,15 @@ function confusionTable(method, counts, classes) {
   return element("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": `Confusion matrix, ${method}` }, made);
 }
 
-/** A misclassified unit: picture or its absence, name, true class, and how each method judged() it in so many runs. */
+/** A misclassified unit: its picture if there is one, name, true class, and how each method judged() it in so many runs. */
 function unitItem(name, label, picture, judgements) {
-  const image = picture
-    ? element("img", { src: picture, alt: `${name}, ${label}` })
-    : element("span", { class: "blank" }, "no picture");
+  const image = picture ? [element("img", { src: picture, alt: `${name}, ${label}` })] : [];
   const lines = judgements.map(({ method, runs, wrong, truth, misclassified }) => {
-    const text = `${truth.toFixed(3)}${runs > 1 ? ` (${wrong}/${runs})` : ""}`;
+    const text = `${truth.toFixed(3)}${runs > 1 ? ` (${wrong}/${runs})` : ""}${misclassified ? " ✗" : ""}`;
     const attributes = misclassified ? { class: "wrong" } : {};
     return element("li", attributes, element("span", {}, `${method} `), element("span", {}, text));
   });
   const title = element("p", {}, element("strong", {}, name));
   const words = element("div", {}, title, element("p", {}, `is ${label}`), element("ul", {}, ...lines));
-  return element("li", {}, image, words);
+  return element("li", {}, ...image, words);
 }

@@ -1,0 +1,100 @@
+"""What stands beside a grid's tables: how to read them, how differences were judged, which classes nobody predicts."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from clsunbias.experiments.analysis.cells import Cell
+from clsunbias.experiments.analysis.comparison import Comparison
+from clsunbias.experiments.analysis.intervals import FEWEST
+from clsunbias.experiments.analysis.scores import Scored
+from clsunbias.experiments.analysis.statistics import DRAWS
+from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.plan import Arm
+from clsunbias.experiments.report.labels import SIDES, class_names, definitions
+
+Cells = Mapping[tuple[Arm, str], Cell]
+Comparisons = Mapping[tuple[Arm, Arm, str], Comparison]
+
+
+class Classes(NamedTuple):
+    """What is known of the classes behind some cells.
+
+    Their names by column, where records have them; by arm and split, of each class how many runs never predict it.
+    """
+
+    names: Mapping[str, Sequence[str]]
+    unpredicted: Mapping[tuple[Arm, str], Sequence[int]]
+
+    def shared(self, columns: Sequence[str]) -> Sequence[str]:
+        """The names, if all of some columns have the same."""
+        found = {tuple(self.names.get(column, ())) for column in columns}
+        return next(iter(found)) if len(found) == 1 else ()
+
+
+def classes_of(scored: Sequence[Scored]) -> Classes:
+    """The classes of some scored runs."""
+    return Classes(
+        {one.arm.column: class_names(next(iter(one.records.values())).result) for one in scored},
+        {(one.arm, split): part.unpredicted for one in scored for split, part in one.splits.items()},
+    )
+
+
+def legend(grid: Grid, cells: Cells, classes: Classes) -> str:
+    """How to read the table."""
+    note = f" {grid.note}" if grid.note else ""
+    if not cells:
+        return f"Published: mean ± standard deviation over five seeds.{note}"
+    counts: dict[str, set[int]] = {}
+    for cell in cells.values():
+        counts.setdefault(cell.protocol, set()).add(cell.n)
+    seeds = "; ".join(f"{label}: {' or '.join(map(str, sorted(found)))}" for label, found in counts.items())
+    published = any(cell.difference is not None for cell in cells.values())
+    said = f"Here and in every table below: mean ± standard deviation over seeds ({seeds})"
+    said += "; in brackets the difference from the published mean." if published else "."
+    if grid.baselines:
+        said += f" ▲ better, ▼ worse than {grid.rows[grid.baselines[0]].label}; no mark, no difference shown."
+    said += note
+    shown = [name.partition("/")[2] for name in (*grid.metrics, *grid.also)]
+    of_columns = dict.fromkeys(tuple(classes.names.get(arm.column, ())) for arm, _ in cells)
+    for sentence in dict.fromkeys(one for names in of_columns for one in definitions(shown, names)):
+        said += f" {sentence}"
+    never = unpredicted(grid, cells, classes)
+    return f"{said}\n\n† A class is never predicted in some runs: {'; '.join(never)}." if never else said
+
+
+def unpredicted(grid: Grid, cells: Cells, classes: Classes) -> list[str]:
+    """Which arms never predict which class, in how many of their runs."""
+    said = []
+    for (arm, split), counts in classes.unpredicted.items():
+        for index, count in enumerate(counts):
+            cell = next((one for (other, _), one in cells.items() if other == arm), None)
+            if not count or cell is None:
+                continue
+            default = SIDES if len(counts) == 2 else [f"class {at}" for at in range(len(counts))]
+            name = (classes.names.get(arm.column) or default)[index]
+            where = f"{cell.column}, {cell.row}, {cell.protocol}{'' if split == 'test' else f' ({split})'}"
+            said.append(f"{where} never predicts {name} in {count} of {cell.n} runs")
+    return said
+
+
+def method(comparisons: Comparisons) -> str:
+    """How differences were judged."""
+    said = (
+        "Paired on the same test units and seeds. Interval: 95 %, from "
+        f"{DRAWS} bootstrap resamples of units and seeds; it stays within what the difference can be. p: permutation "
+        f"test, {DRAWS} times swapping the two methods unit by unit, corrected (Holm) for all comparisons of the table "
+        "under that protocol. d: mean over standard deviation of the seeds' differences. A verdict other than "
+        '"no difference shown" needs both an interval without 0 and p < 0.05.'
+    )
+    if few := {one.n for one in comparisons.values() if one.n < FEWEST}:
+        said += f" {too_few(few)}"
+    return said
+
+
+def too_few(counts: set[int]) -> str:
+    """Why some comparisons have neither interval nor verdict."""
+    runs = " or ".join(map(str, sorted(counts)))
+    return (
+        f'"Too few seeds": of {runs} paired runs there is no saying how others would come out; an interval, a verdict '
+        f"and d take {FEWEST} seeds or more."
+    )

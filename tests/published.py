@@ -1,0 +1,130 @@
+"""The published results read back from their records and CSV files; run as a module, it derives their pages anew.
+
+Intervals and p-values came from predictions that are not kept: they are read off the published files, and go the same
+way from there as when they are fresh. Contrasts need the draws themselves: their lines stay as they are.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from clsunbias.experiments.analysis.cells import Cell
+from clsunbias.experiments.analysis.comparison import Comparison, compared
+from clsunbias.experiments.analysis.scores import Scored, run_lines
+from clsunbias.experiments.grid import Grid, load_grid
+from clsunbias.experiments.plan import Arm, choose, search_scores
+from clsunbias.experiments.report.build import CONTRASTS_TITLE, parts, search_sections
+from clsunbias.experiments.report.labels import class_names, metric_label
+from clsunbias.experiments.report.notes import Classes
+from clsunbias.experiments.report.plots import draw_dots
+from clsunbias.experiments.report.sections import write_table
+from clsunbias.experiments.running.run import Record, Run
+from clsunbias.experiments.simulation import simulated_part
+from clsunbias.files import CONFIGS, check_seal, write_csv
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+TABLES = sorted(path.name.removesuffix("_records.jsonl") for path in RESULTS.glob("*_records.jsonl"))
+
+CONTRASTS = re.compile(r"\n## Contrasts.*?(?=\n## |\Z)", re.DOTALL)
+
+
+class Published(NamedTuple):
+    """A published table: its grid, its finished runs and a search's, in the order in which they were reported."""
+
+    grid: Grid
+    finished: Mapping[Arm, Mapping[int, Record]]
+    searched: Mapping[Arm, list[Record | None]]
+
+    def arm(self, line: Mapping[str, Any], row: str = "row") -> Arm:
+        """Whose line of a CSV file it is."""
+        labels = line["protocol"], line["column"], line[row]
+        for arm in self.finished:
+            grid = self.grid
+            named = grid.protocols[arm.protocol].label, grid.columns[arm.column].label, grid.rows[arm.row].label
+            if named == labels:
+                return arm
+        raise KeyError(labels)
+
+
+def published(table: str) -> Published:
+    """Reads the records of a table."""
+    grid = load_grid(CONFIGS / "tables" / f"{table.removesuffix('_simulated')}.yaml")
+    grid = simulated_part(grid) if table.endswith("_simulated") else grid
+    finished: dict[Arm, dict[int, Record]] = {}
+    searched: dict[Arm, list[Record | None]] = {}
+    for line in (RESULTS / f"{table}_records.jsonl").read_text().splitlines():
+        result = json.loads(line)
+        folder = Path(result.pop("run"))
+        check_seal(result)
+        protocol, column, row, *setting, seed = folder.parts
+        arm = Arm(protocol, column, row, "".join(setting), Run(folder.parent, ()))
+        if "test" in result:
+            finished.setdefault(arm, {})[int(seed)] = Record(folder, result)
+        else:
+            searched.setdefault(arm, []).append(Record(folder, result))
+    return Published(grid, finished, searched)
+
+
+def lines_of(name: str) -> list[dict[str, Any]]:
+    """Lines of a published CSV file, as they were written; None where there is nothing."""
+    frame = pd.read_csv(RESULTS / name)
+    found = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(field): value for field, value in line.items()} for line in found]
+
+
+def classes(finished: Mapping[Arm, Mapping[int, Record]]) -> Classes:
+    """What records say of two classes: one is never predicted where no unit of it is found, and all of the other."""
+    names, unpredicted = {}, {}
+    for arm, records in finished.items():
+        results = [record.result for record in records.values()]
+        names[arm.column] = class_names(results[0])
+        recalls = np.array([[result["test"][f"{side}_recall"] for side in ("neg", "pos")] for result in results])
+        alone = (recalls == 0) & (recalls[:, ::-1] == 1)
+        unpredicted[arm, "test"] = [int(count) for count in alone.sum(0)]
+    return Classes(names, unpredicted)
+
+
+def derive(table: str, out: Path) -> None:
+    """Writes the files of a table into a folder as they follow from what is published; its page without contrasts."""
+    found = published(table)
+    grid, finished, searched = found
+    cells = {(found.arm(line), line["metric"]): Cell(**line) for line in lines_of(f"{table}.csv")}
+    comparisons = {
+        (found.arm(line), found.arm(line, "baseline"), line["metric"]): Comparison(**line)
+        for line in lines_of(f"{table}_comparisons.csv")
+    }
+    scores = search_scores(grid, searched)
+    assert set(choose(grid, scores)) <= set(finished)
+    absent = [name for name in grid.columns if not any(arm.column == name for arm in finished)]
+    made = [
+        *parts(grid, list(grid.columns), absent, cells, comparisons, classes(finished)),
+        *search_sections(grid, scores, choose(grid, scores)),
+    ]
+    runs = run_lines([Scored(arm, records, {}) for arm, records in finished.items()])
+    write_table(out, table, grid.title, list(cells.values()), runs, made)
+    write_csv(out / f"{table}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
+    draw_dots(out / table, grid, grid.metrics[0], cells)
+
+
+def main() -> None:
+    """Derives the pages and plots of all published tables, with the lines of their contrasts as they stand."""
+    for table in TABLES:
+        page, grid = RESULTS / f"{table}.md", published(table).grid
+        old = CONTRASTS.search(page.read_text())
+        derive(table, RESULTS)
+        (RESULTS / f"{table}.tex").unlink()
+        if old:
+            _, *lines = old[0].strip("\n").split("\n")
+            header = " | ".join(metric_label(name) for name in compared(grid))
+            lines[1] = f"|  | {header} |"
+            head, search, rest = page.read_text().partition("\n## The search")
+            page.write_text("\n".join([head, f"## {CONTRASTS_TITLE}", *lines]) + "\n" + search + rest)
+
+
+if __name__ == "__main__":
+    main()
