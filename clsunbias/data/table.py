@@ -110,7 +110,9 @@ def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFra
     found = np.array([pd.to_numeric(column, errors="coerce") for column in text.T], np.float64).T
     wrong = frame.notna().to_numpy() & ~np.isfinite(found)
     values, names = pd.DataFrame(found, frame.index, frame.columns), frame.columns
-    if shown := [f"{names[at]!r} (such as {text[wrong[:, at], at][0]!r})" for at in np.flatnonzero(wrong.any(0))]:
+    if shown := [
+        f"{names[at]!r} (such as {text[wrong[:, at], at][0]!r})" for at in np.flatnonzero(wrong.any(0)).tolist()
+    ]:
         raise InputError(
             f"{path} has cells that are no numbers in {listed(shown)}; make categories columns of 0 and 1 "
             "(pandas.get_dummies does), or leave the columns out with data.ignore"
