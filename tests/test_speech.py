@@ -165,8 +165,24 @@ def test_what_is_not_there_or_does_not_fit(
     assert main(other) == 2
     assert "FrameStatistics cannot take modma's rows of shape (384, 40): with features 80" in capfd.readouterr().err
     args[2] = str(CONFIGS / "daic_woz.yaml")
-    fails([*args, str(speech_root)], capfd, "wav2vec_large.pt is missing; give the path")
+    fails(
+        [*args, str(speech_root)],
+        capfd,
+        "wav2vec_large.pt is missing: it is wav2vec_large.pt, the weights of wav2vec 1.0 that fairseq",
+    )
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_said_to_do_without_weights_works(
+    speech_root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The options in the message make the shipped config a run."""
+    args = ["fit", "--config", str(CONFIGS / "daic_woz.yaml"), "--out", str(tmp_path / "run"), *SHORT, *LAST]
+    args += ["--data.root", str(speech_root), "--trainer.enable_progress_bar", "false"]
+    assert main(args) == 2
+    options = capfd.readouterr().err.partition("Log-mel frames need no weights: ")[2].split()
+    assert main([*args, *options]) == 0
+    assert result_of(tmp_path / "run")["dataset"] == "daic_woz"
 
 
 @pytest.mark.slow

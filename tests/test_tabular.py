@@ -163,6 +163,8 @@ def test_files_that_are_no_table(content: bytes, part: str, tmp_path: Path) -> N
     path = tmp_path / "table.csv"
     with pytest.raises(InputError, match="is missing; put the table there"):
         Tabular(path, "label").load()
+    with pytest.raises(InputError, match=r"table\.csv\.gz is compressed: unpack it"):
+        Tabular(tmp_path / "table.csv.gz", "label").load()
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
         Tabular(path, "label", split="part" if b"part" in content else None).load()

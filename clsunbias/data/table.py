@@ -16,6 +16,9 @@ from clsunbias.errors import InputError, listed
 FORMAT: dict[str, Any] = {"dtype": str, "skipinitialspace": True, "index_col": False, "encoding": "utf-8-sig"}
 """How a CSV file is read: all cells as text."""
 
+COMPRESSED = {".gz", ".zip", ".bz2", ".xz", ".zst", ".tar"}
+"""Of files that pandas would unpack, to whatever size."""
+
 WORDS = {True: ("yes", "true", "on"), False: ("no", "false", "off")}
 """What YAML takes for a truth value, in any case, unless it is quoted."""
 
@@ -30,6 +33,8 @@ def read_table(path: Path, as_written: Collection[str] = ()) -> tuple[pd.DataFra
     Raises:
         InputError: the file is missing, holds no rows, or is no CSV file.
     """
+    if path.suffix.lower() in COMPRESSED:
+        raise InputError(f"{path} is compressed: unpack it, and give the CSV file that is in it")
     if not path.is_file():
         raise InputError(f"{path} is missing; put the table there, or mend --data.path and --data.root")
     try:

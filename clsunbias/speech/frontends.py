@@ -146,7 +146,12 @@ class Wav2Vec(FrontEnd):
 
     def settings(self) -> dict[str, Any]:
         if not self.checkpoint.is_file():
-            raise InputError(f"{self.checkpoint} is missing; give the path of the published wav2vec_large.pt")
+            raise InputError(
+                f"{self.checkpoint} is missing: it is wav2vec_large.pt, the weights of wav2vec 1.0 that fairseq "
+                "publishes (its examples/wav2vec lists them); put it there, or give its path with "
+                "--data.front_end.init_args.checkpoint. Log-mel frames need no weights: --data.front_end "
+                "clsunbias.speech.LogMel --model.network.init_args.features 80"
+            )
         return super().settings() | {"checkpoint": sha256_of(self.checkpoint)}
 
     def extract(self, segments: npt.NDArray[np.floating]) -> Frames:
