@@ -6,7 +6,7 @@ Nothing here needs torch, so that a command which only reads results starts at o
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from clsunbias.errors import InputError, listed
+from clsunbias.terminal import warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,12 +81,15 @@ def nowhere(asked: Path, below: Path, then: str) -> str:
     return f"{below} is missing{here}; {then}"
 
 
-def files_to_score(folder: Path, kind: str) -> list[Path]:
-    """The files of a folder that are given to be scored, by name; what a desktop leaves there is passed over.
+def files_to_score(folder: Path, kind: str, suffixes: Collection[str]) -> list[Path]:
+    """The files of a folder that are to be scored, by name; what is left out is said.
+
+    A file that is of the kind by its suffix must be one; any other is left out. What a desktop leaves is passed over.
 
     Args:
         folder: a folder.
-        kind: what each file is to be, for messages, such as ``image``.
+        kind: what each file is, for messages, such as ``image``.
+        suffixes: of such files, in lower case.
 
     Raises:
         InputError: no such file, or folders, whose files would go unscored.
@@ -97,9 +101,23 @@ def files_to_score(folder: Path, kind: str) -> list[Path]:
         raise InputError(
             f"{folder} holds folders ({listed(below, 10)}), which are not read: give one folder of {kind}s at a time"
         )
-    if not found:
-        raise InputError(f"{folder} holds no files to score (hidden ones do not count); give {kind}s")
-    return found
+    files = [file for file in found if file.suffix.lower() in suffixes]
+    others = [file.name for file in found if file not in files]
+    if not files:
+        raise InputError(f"{folder} holds no {kind}s" + (f"; what is there: {listed(others)}" if others else ""))
+    if others:
+        warn(f"{folder}: left out, being no {kind}s by their names: {listed(others)}")
+    return files
+
+
+def check_memory(needed: int, what: str) -> None:
+    """Raises InputError if what is to be read, which needs so many bytes, cannot be held in this machine's memory."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > memory:
+        raise InputError(
+            f"{what} would take {needed / 2**30:.1f} GiB of memory, this machine has {memory / 2**30:.1f}: give less "
+            "at a time, or look whether the file is what it says"
+        )
 
 
 def check_out(out: Path) -> None:

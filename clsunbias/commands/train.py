@@ -84,6 +84,7 @@ def write_results(
     """
     data, rows = cli.datamodule, row_predictions(cli.model)
     frame = predictions(levels[0], data.class_names)
+    write_json(cli.out / FILES["inputs"], data.account())
     write_csv(cli.out / FILES["predictions"], frame)
     if rows is not None:
         write_csv(cli.out / FILES["rows"], rows)
