@@ -2,6 +2,18 @@
 
 import errno
 from collections.abc import Iterable
+from typing import Any
+
+REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on its disk"),
+    errno.EFBIG: "let files grow larger (ulimit -f), or give a folder of another disk",
+    errno.EROFS: "give a folder that can be written",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "give one that you may use so, or have that allowed"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "let more files be open at once (ulimit -n)"),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST), "give another path"),
+    errno.EIO: "its disk does not work as it should",
+}
+"""What to do when the machine, rather than an input, does not let a file be read or written."""
 
 
 class InputError(ValueError):
@@ -12,25 +24,21 @@ class InputError(ValueError):
     """
 
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What the system says when there is no room for a file."""
-
-OF_PLACES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP} | {
-    errno.EEXIST  # a file where a folder is to be made
-}
-"""What it says of a place where nothing can be written or read."""
-
-
-def of_system(error: OSError) -> str:
-    """The message for an error of the file system that a command's user can mend, else nothing."""
-    name = error.filename2 or error.filename  # of two files the one that is written
-    file = f"{name}: " if name else ""
-    if error.errno in FULL:
-        return f"{file}{error.strerror}; make room, and start the same command again: what is done is kept"
-    return f"{file}{error.strerror}; give another place" if error.errno in OF_PLACES else ""
+def refused_by_machine(error: OSError) -> str:
+    """What the machine did not let be done with a file, and what to do; nothing if that is for the suite to mend."""
+    if error.errno not in REMEDIES:
+        return ""
+    where = error.filename2 or error.filename or "a file"  # of two files the one that is written
+    return f"{where} cannot be opened, read or written: {error.strerror}; {REMEDIES[error.errno]}"
 
 
 def listed(texts: Iterable[str], most: int = 5) -> str:
     """The first few, and how many more there are."""
     shown = list(texts)
     return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+
+
+def shortened(value: Any) -> str:
+    """A value as a message shows it, not too long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -7,6 +7,9 @@ import pandas as pd
 
 from clsunbias.errors import listed
 
+FEW = 20
+"""Validation units of a class below which a selection is said to rest on little."""
+
 NARROW = 0.1
 """Width of a band of probabilities in which a model is hardly surer of one unit than of another."""
 
@@ -15,10 +18,11 @@ def remarks(frame: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
     """Plain sentences on predictions that do not mean what their metrics may suggest; none if there is nothing to say.
 
     They are of all test splits together, or of validation where the tests were withheld: classes that are never
-    predicted, and probabilities that hardly differ between units.
+    predicted, or only where they are not, and probabilities that hardly differ between units.
 
     Args:
-        frame: predictions of a run; of its columns ``split`` and ``prob_0``, ``prob_1`` … count.
+        frame: predictions of a run; of its columns ``split``, ``prob_0``, ``prob_1`` … and, if it is there, ``label``
+            count.
         class_names: C names, in the order of the probabilities.
     """
     tests = frame[~frame["split"].isin(["train", "val"])]
@@ -26,7 +30,8 @@ def remarks(frame: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
     if part.empty:
         return []
     prob = part[[f"prob_{index}" for index in range(len(class_names))]]
-    predicted = set(prob.to_numpy().argmax(1))
+    decided = prob.to_numpy().argmax(1)
+    predicted = set(decided)
     never = [name for index, name in enumerate(class_names) if index not in predicted]
     said = []
     if len(predicted) == 1:
@@ -34,6 +39,13 @@ def remarks(frame: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
         said.append(f"every {where} unit is predicted {only!r}: the model never predicts {listed(map(repr, never))}")
     elif never:
         said.append(f"the model never predicts {listed(map(repr, never))} on the {where} units")
+    if "label" in part:
+        right, units = set(decided[decided == part["label"]]), part["label"].value_counts()
+        said += [
+            f"none of the {units[index]} {where} units of {name!r} is recognised: it is predicted for others alone"
+            for index, name in enumerate(class_names)
+            if index in predicted & set(units.index) and index not in right
+        ]
     lowest, highest = prob.min(), prob.max()
     if len(part) > 1 and float((highest - lowest).max()) < NARROW:
         bands = [

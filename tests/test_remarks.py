@@ -32,6 +32,14 @@ def test_a_class_that_is_never_predicted() -> None:
     assert remarks(three, ("a", "b", "c")) == ["the model never predicts 'c' on the test units"]
 
 
+def test_a_class_that_is_predicted_for_others_alone() -> None:
+    """One of which every unit is missed is named, and how many units that are; not one of which some are found."""
+    missed = predictions(0.1, 0.2, 0.7, 0.8).assign(label=[1, 1, 0, 1])
+    said = "none of the 1 test units of 'benign' is recognised: it is predicted for others alone"
+    assert remarks(missed, NAMES) == [said]
+    assert remarks(missed.assign(label=[0, 1, 0, 1]), NAMES) == []
+
+
 def test_probabilities_that_hardly_differ() -> None:
     """The band is said in hundredths that hold all of it."""
     said = remarks(predictions(0.501, 0.555, 0.589), NAMES)

@@ -39,6 +39,9 @@ def add_options(parser: LightningArgumentParser) -> None:
     parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
     parser.add_argument("--wandb", type=bool | Wandb, default=False, help="fit: show the run on W&B, too")
     parser.add_argument("--input", type=Path | None, help="predict: images, recordings or a table")
+    parser.add_argument(
+        "--resize", type=bool, default=False, help="predict: take images of other sizes, scaled to the model's"
+    )
     parser.add_argument("--threshold", type=float | None, help="predict: of the positive of two classes; default 0.5")
 
 

@@ -29,7 +29,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "enable_progress_bar": True,
 }
 # What a saved config leaves out: where things lie on this machine, and options that a single command has.
-TRANSIENT = ("config", "out", "input", "threshold", "save_every", "wandb")
+TRANSIENT = ("config", "out", "input", "resize", "threshold", "save_every", "wandb")
 LIGHTNING_TRANSIENT = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 
 # Lightning's advice that does not hold here.

@@ -16,8 +16,8 @@ from clsunbias.commands.checks import (
     check_validations,
     warn_of_few_to_select_by,
 )
+from clsunbias.commands.making import making
 from clsunbias.config_differences import differences, in_words
-from clsunbias.dashboards import charts
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
@@ -25,7 +25,6 @@ from clsunbias.experiments.running.config import load_saved
 from clsunbias.experiments.running.run import FILES
 from clsunbias.files import config_sha256, one_process_in, sealed, sha256_of, write_csv, write_json, write_text
 from clsunbias.module import submodule
-from clsunbias.remarks import remarks
 from clsunbias.results import (
     UnitScores,
     finished,
@@ -85,6 +84,7 @@ def write_results(
     """
     data, rows = cli.datamodule, row_predictions(cli.model)
     frame = predictions(levels[0], data.class_names)
+    write_json(cli.out / FILES["inputs"], data.account())
     write_csv(cli.out / FILES["predictions"], frame)
     if rows is not None:
         write_csv(cli.out / FILES["rows"], rows)
@@ -99,16 +99,13 @@ def write_results(
         **{f"{name}_sha256": sha256_of(cli.out / path) for name, path in FILES.items() if (cli.out / path).is_file()},
     }
     if wandb:
-        wandb.log_result(
-            cli.trainer.global_step, lambda: charts.figures(frame, data.class_names), charts.summary(result)
-        )
-    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, data.class_names))
+        wandb.log_result(cli.trainer.global_step, frame, data.class_names, result)
+    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, making(cli)))
     write_json(cli.out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
-    show(shown, f"{data.name}, {about['objective']}, step {result['step']}")
+    simulated = "SIMULATED: " if data.simulated else ""
+    show(shown, f"{simulated}{data.name}, {about['objective']}, step {result['step']}", frame, data.class_names)
     say(f"results in {cli.out}")
-    for remark in remarks(frame, data.class_names):
-        note(f"remark: {remark}")
     if wandb:
         wandb.close()
 

@@ -152,7 +152,12 @@ class Wav2Vec(FrontEnd):
 
     def settings(self) -> dict[str, Any]:
         if not self.weights.is_file():
-            raise InputError(nowhere(self.checkpoint, self.weights, "give the path of the published wav2vec_large.pt"))
+            then = (
+                "it is wav2vec_large.pt, the weights of wav2vec 1.0 that fairseq publishes (its examples/wav2vec lists "
+                "them); put it there, or give its path with --data.front_end.init_args.checkpoint. Log-mel frames need "
+                "no weights: --data.front_end clsunbias.speech.LogMel --model.network.init_args.features 80"
+            )
+            raise InputError(nowhere(self.checkpoint, self.weights, then))
         return super().settings() | {"checkpoint": sha256_of(self.weights)}
 
     def extract(self, segments: npt.NDArray[np.floating]) -> Frames:
