@@ -10,7 +10,7 @@ REMEDIES = {
     errno.EROFS: "give a folder that can be written",
     **dict.fromkeys((errno.EACCES, errno.EPERM), "give one that you may use so, or have that allowed"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "let more files be open at once (ulimit -n)"),
-    **dict.fromkeys((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST), "give another path"),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP), "give another path"),
     errno.EIO: "its disk does not work as it should",
 }
 """What to do when the machine, rather than an input, does not let a file be read or written."""
