@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from clsunbias.errors import InputError, listed, warn
+from clsunbias.errors import InputError, listed
+from clsunbias.terminal import warn
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
+LARGEST_JSON = 10_000_000
+"""Bytes of a JSON file that is read; a record has thousands."""
 
 _PACKAGE = Path(__file__).parent
 
@@ -47,6 +51,9 @@ def find_config(asked: str | Path) -> Path:
     name = path.as_posix().removeprefix("configs/").removesuffix(".yaml")
     if name in shipped:
         return shipped[name]
+    if path.is_dir():
+        inside = f": {path / 'config.yaml'}" if (path / "config.yaml").is_file() else ""
+        raise InputError(f"--config {asked} is a folder; give a file{inside}")
     last = {one: one.rpartition("/")[2] for one in shipped}
     near = get_close_matches(name.rpartition("/")[2], last.values())
     like_it = ", ".join(one for one in shipped if last[one] in near)
@@ -60,6 +67,18 @@ def find_config(asked: str | Path) -> Path:
 def data_root(root: Path | None) -> Path:
     """Where data lie: root if given, else $CLSUNBIAS_DATA, else ``data``."""
     return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data").expanduser()
+
+
+def find_data(asked: Path, root: Path | None = None) -> Path:
+    """A file or folder of data: as its path says, seen from where one stands, if it is there; else below the root."""
+    path = asked.expanduser()
+    return path if path.exists() else data_root(root) / path
+
+
+def nowhere(asked: Path, below: Path, then: str) -> str:
+    """The message that there are no data of a path, neither where one stands nor below the root, and what to do."""
+    here = f", and there is no {asked} in {Path.cwd()} either" if asked != below else ""
+    return f"{below} is missing{here}; {then}"
 
 
 def files_to_score(folder: Path, kind: str, suffixes: Collection[str]) -> list[Path]:
@@ -101,6 +120,26 @@ def check_memory(needed: int, what: str) -> None:
         )
 
 
+def check_out(out: Path) -> None:
+    """Raises InputError if a folder cannot be written, or not be made; nothing is."""
+    there = next(one for one in (out, *out.absolute().parents) if os.path.lexists(one))
+    if any(len(part.encode()) > 255 for part in out.parts):
+        raise InputError(f"--out {out} has too long a name; give a shorter one")
+    if not there.is_dir():
+        raise InputError(f"--out {out} cannot be made: {there} is no folder; give another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out} cannot be written: {there} is read-only; give another")
+
+
+@contextmanager
+def writing(place: Path, then: str) -> Iterator[None]:
+    """Raises InputError if files cannot be written to a place, because the disk is full, say; and what to do then."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{place} cannot be written: {error.strerror or error}; {then}") from error
+
+
 @contextmanager
 def one_process_in(out: Path) -> Iterator[None]:
     """Keeps a run's folder for this process alone; raises InputError if another is at it."""
@@ -130,6 +169,40 @@ def write_csv(path: Path, frame: "pd.DataFrame") -> None:
         frame.to_csv(temporary, index=False, float_format="%.9g")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, by whomever it was written.
+
+    Raises:
+        InputError: what is wrong with "it": no JSON, no object, a key twice, NaN, more or deeper than can be read.
+        OSError: it cannot be read.
+    """
+    if path.stat().st_size > LARGEST_JSON:
+        raise InputError(f"it has {path.stat().st_size:,} bytes, more than the {LARGEST_JSON:,} of any such file")
+    try:
+        content = json.loads(path.read_text("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError as error:
+        raise InputError("it nests too deep") from error
+    except UnicodeDecodeError as error:
+        raise InputError("it is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"it is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError("it holds no JSON object")
+    return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+        raise InputError(f"it has {twice!r} twice")
+    return made
+
+
+def _no_number(constant: str) -> float:
+    raise InputError(f"it has {constant} in it, which JSON does not know")
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON object atomically."""
     with atomic(path) as temporary:
@@ -142,13 +215,18 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def config_sha256(config: Mapping[str, Any]) -> str:
-    """Hash of a run's saved config, less what does not change its result: where files lie, and what is displayed."""
+def what_counts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's saved config, less what does not change its result: where files lie, and what is displayed."""
     data, trainer = dict(config["data"]), config["trainer"]
     data["init_args"] = {name: value for name, value in data.get("init_args", {}).items() if name != "root"}
     kept = {**{name: value for name, value in config.items() if name != "init_from"}, "data": data}
     kept["trainer"] = {name: value for name, value in trainer.items() if not name.startswith("enable_")}
-    return _sha256(kept)
+    return kept
+
+
+def config_sha256(config: Mapping[str, Any]) -> str:
+    """Hash of what counts of a run's saved config."""
+    return _sha256(what_counts(config))
 
 
 def sha256_of(path: Path) -> str:

@@ -53,7 +53,10 @@ class SplitPlan:
         if self.folds and (self.folds < 3 or not 0 <= self.fold < self.folds):
             raise InputError(f"there are at least 3 folds, counted from 0; got fold {self.fold} of {self.folds}")
         if self.folds and shares:
-            raise InputError("give shares for val and test, or folds, not both")
+            raise InputError(
+                "give shares for val and test, or folds, not both; folds in place of shares that a config has: "
+                "--data.plan '{val: null, test: null, folds: 5}'"
+            )
 
     def assign(
         self,

@@ -66,13 +66,13 @@ class NamesLate(DataModule):
         raise NotImplementedError
 
 
-def test_a_report_of_a_data_set_that_names_its_classes_in_load(tmp_path: Path) -> None:
-    """They go by side, and the page says why."""
+def test_a_report_of_a_data_set_of_ones_own(tmp_path: Path) -> None:
+    """A report does not import it: its classes go by side where no record names them, and the page says why."""
     config = trained("erm", 0) | {"data": {"class_path": f"{__name__}.NamesLate"}}
     write_record(tmp_path / "runs" / "0", config, SPEAKERS, dataset="late", objective="erm")
     assert report(tmp_path / "runs", tmp_path / "page.html") == 0
     assert records(tmp_path / "page.html")["datasets"][0]["classes"] == ["negative", "positive"]
-    assert "nameslate names no classes unless it is loaded" in (tmp_path / "page.html").read_text()
+    assert "NamesLate cannot say more: a report imports no class" in (tmp_path / "page.html").read_text()
 
 
 def rows_of(header: str, *more: str) -> str:

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from rich.console import Console
 
 from clsunbias.checkpoints import load_weights, selected_weights
 from clsunbias.data.medmnist import MedMNIST
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import read_record
 from clsunbias.files import write_csv
-from clsunbias.results import check_finite, check_source, decisions, scored_units, show, split_metrics
+from clsunbias.results import check_finite, check_source, decisions, predictions, scored_units, show, split_metrics
+from clsunbias.terminal import say
 
 if TYPE_CHECKING:
     from clsunbias.commands.fit import ExperimentCLI
@@ -22,7 +22,7 @@ def validate(cli: "ExperimentCLI") -> None:
     check_data(cli)
     checkpoint = load_checkpoint(cli)
     cli.trainer.validate(cli.model, datamodule=cli.datamodule, verbose=False)
-    show(split_metrics(scored_units(cli.model), cli.datamodule.class_names), str(checkpoint))
+    show_scored(cli, checkpoint)
 
 
 def test(cli: "ExperimentCLI") -> None:
@@ -30,7 +30,13 @@ def test(cli: "ExperimentCLI") -> None:
     check_data(cli)
     checkpoint = load_checkpoint(cli)
     cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False)
-    show(split_metrics(scored_units(cli.model), cli.datamodule.class_names), str(checkpoint))
+    show_scored(cli, checkpoint)
+
+
+def show_scored(cli: "ExperimentCLI", checkpoint: Path) -> None:
+    """Prints the metrics of the splits that were scored last."""
+    scored, names = scored_units(cli.model), cli.datamodule.class_names
+    show(split_metrics(scored, names), str(checkpoint), predictions(scored, names), names)
 
 
 def predict(cli: "ExperimentCLI") -> None:
@@ -67,7 +73,7 @@ def predict(cli: "ExperimentCLI") -> None:
     write_csv(out / "predictions.csv", frame)
     counted = " (numbered as a spreadsheet does, the header being row 1)" if units.name == "row" else ""
     said = f"{len(frame)} predictions, one for each {units.name}{counted}, in {out / 'predictions.csv'}"
-    Console().print(said, markup=False, highlight=False, soft_wrap=True)
+    say(said)
 
 
 def run_folder(cli: "ExperimentCLI") -> Path:

@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from rich.console import Console
 from torch import Tensor, nn
 
 from clsunbias.data import DataModule
@@ -18,6 +17,7 @@ from clsunbias.errors import InputError
 from clsunbias.files import atomic
 from clsunbias.parser import Parser
 from clsunbias.runs import load_run
+from clsunbias.terminal import say
 
 TOLERANCE = 1e-4
 """Largest difference of a probability from torch's with which a file is left."""
@@ -60,7 +60,7 @@ def main(options: list[str]) -> int:
                 f"the exported model's probabilities differ from torch's by up to {difference:.2g}, more than "
                 f"{TOLERANCE:g}; {chosen.onnx} was not written"
             )
-    Console().print(f"{chosen.onnx}: largest difference from torch {difference:.2g}", markup=False, soft_wrap=True)
+    say(f"{chosen.onnx}: largest difference from torch {difference:.2g}")
     return 0
 
 
@@ -109,6 +109,8 @@ def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str
     except Exception as error:  # of whatever in a user's network has no counterpart
         raise InputError(f"the model has no form in ONNX: {error}") from error
     assert program is not None
+    passes = import_module("onnx_ir.passes.common")
+    passes.ClearMetadataAndDocStringPass()(program.model)  # which name files of this machine by their paths
     proto = program.model_proto
     onnx.helper.set_model_props(proto, properties)
     onnx.save(proto, str(path))

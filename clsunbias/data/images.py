@@ -10,8 +10,9 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 from PIL import Image, ImageOps
 
-from clsunbias.errors import InputError, listed, warn
+from clsunbias.errors import InputError, listed
 from clsunbias.files import check_memory, files_to_score
+from clsunbias.terminal import warn
 
 Pixels = npt.NDArray[np.uint8]
 

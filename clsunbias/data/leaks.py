@@ -10,8 +10,9 @@ import pandas as pd
 from lightning.pytorch.utilities import rank_zero_only
 
 from clsunbias.data.base import Split
-from clsunbias.errors import listed, warn
+from clsunbias.errors import listed
 from clsunbias.splits import spelled_alike
+from clsunbias.terminal import warn
 
 TELLING = 0.99
 """AUROC from which on a feature alone is said to tell two classes apart."""

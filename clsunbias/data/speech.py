@@ -1,6 +1,7 @@
 """Speech corpora as a LightningDataModule: segments of prepared recordings, scored per speaker."""
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,8 @@ from clsunbias.data.base import DataModule, Split
 from clsunbias.data.leaks import warn_of_spellings
 from clsunbias.data.samplers import BatchSampler
 from clsunbias.data.units import Units
-from clsunbias.errors import InputError, listed, warn
-from clsunbias.files import data_root, files_to_score
+from clsunbias.errors import InputError, listed
+from clsunbias.files import data_root, files_to_score, find_data, nowhere
 from clsunbias.speech import own_recordings
 from clsunbias.speech.features import Features, features, pad
 from clsunbias.speech.frontends import FrontEnd, LogMel, Wav2Vec
@@ -28,6 +29,7 @@ from clsunbias.speech.preparation import check_recordings, refuse
 from clsunbias.speech.recordings import SUFFIXES
 from clsunbias.speech.segments import cut
 from clsunbias.splits import SPLITS
+from clsunbias.terminal import warn
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Speech(DataModule):
     are kept beside the manifest). A row is a segment, float16 ``(T, D)``; frames of padding are NaN.
 
     Args:
-        corpus: name of the corpus, and of its folder under root.
+        corpus: name of the corpus, and of its folder under root; or a path of that folder (``./mine``), as seen from
+            where one stands or, if it is not there, below root.
         root: folder that holds the corpus's; default $CLSUNBIAS_DATA, else ``data``.
         front_end: what makes frames of speech.
         seconds: length of a segment.
@@ -83,9 +86,11 @@ class Speech(DataModule):
         **options: Any,
     ) -> None:
         super().__init__(batch_size, sampler, **options)
-        self.name = corpus
+        self.name = Path(corpus).name
         self.class_names = ()  # in the manifest, or an account
-        self.folder = data_root(root) / corpus
+        self.asked = Path(corpus)
+        # A name alone is never one of here: where one stands, a folder may happen to be called so.
+        self.folder = find_data(self.asked, root) if {os.sep, "~"} & {*corpus} else data_root(root) / corpus
         self.front_end = front_end or LogMel()
         self.seconds = seconds
         self.headline = headline
@@ -97,7 +102,13 @@ class Speech(DataModule):
 
     def manifest(self) -> Manifest:
         """The corpus's manifest; what it says of classes and of simulation becomes this data set's."""
-        manifest = Manifest.read(self.source, f"clsunbias prepare {self.name} --raw DIR --out {self.folder}")
+        prepare = f"clsunbias prepare {self.name} --raw DIR --out {self.folder}"
+        if not self.source.is_file():
+            here = self.asked / self.source.name
+            if here.is_file():
+                raise InputError(f"{self.source} is missing; for {here}, give --data.corpus ./{self.asked}")
+            raise InputError(nowhere(here, self.source, f"write it with: {prepare}"))
+        manifest = Manifest.read(self.source, prepare)
         self.class_names, self.simulated = manifest.class_names, manifest.simulated
         return manifest
 

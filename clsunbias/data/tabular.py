@@ -14,9 +14,10 @@ from clsunbias.data.leaks import warn_of_equal_rows, warn_of_spellings, warn_of_
 from clsunbias.data.scale import Standardise, fit_scale
 from clsunbias.data.table import as_labelled, cells, check_names, numbers, read_table
 from clsunbias.data.units import Units
-from clsunbias.errors import InputError, listed, warn
-from clsunbias.files import data_root
+from clsunbias.errors import InputError, listed
+from clsunbias.files import find_data, nowhere
 from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
+from clsunbias.terminal import warn
 
 
 class Tabular(DataModule):
@@ -27,7 +28,8 @@ class Tabular(DataModule):
     NaN and ``?`` are missing there; labels, splits and groups are as written, such as None.
 
     Args:
-        path: the file, absolute or relative to root; its name without suffix is the data set's.
+        path: the file, as seen from where one stands or, if it is not there, below root; its name without suffix is the
+            data set's.
         label: column of the class.
         root: folder of the file; default $CLSUNBIAS_DATA, else ``data``.
         classes: labels in the order of the classes, the negative one first; default all labels, sorted. Yes and no,
@@ -58,7 +60,7 @@ class Tabular(DataModule):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.path = data_root(root) / path
+        self.asked, self.path = path, find_data(path, root)
         self.name = self.path.stem
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
         self.roles_in_table = [label, *(name for name in (split, group) if name)]
@@ -81,6 +83,8 @@ class Tabular(DataModule):
 
     def table(self) -> tuple[pd.DataFrame, dict[str, str]]:
         """The file's cells as text, and its header; every column that is named is there."""
+        if not self.path.is_file():
+            raise InputError(nowhere(self.asked, self.path, "put the table there, or mend --data.path and --data.root"))
         frame, header = read_table(self.path, self.roles_in_table)
         for name in self.named:
             if name not in frame:

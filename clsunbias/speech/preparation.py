@@ -20,6 +20,7 @@ from clsunbias.speech.own_recordings import check_one_owner
 from clsunbias.speech.recordings import Recording, inspect
 from clsunbias.speech.segments import segment_count
 from clsunbias.splits import SPLITS, SplitPlan, spelled_alike
+from clsunbias.terminal import console, say
 
 OVERHANG = 1.0
 """Seconds that a stretch may reach beyond its recording, and is then cut off there; more means a truncated file."""
@@ -186,11 +187,10 @@ def prepare(
 
 def show(summary: Mapping[str, Any], title: str) -> None:
     """Prints a summary: counts in a table, then everything out of the ordinary."""
-    console = Console()
     table = Table("", *summary["counts"], title=("SIMULATED: " if summary["simulated"] else "") + title)
     for name in summary["counts"]["all"]:
         table.add_row(name, *(f"{part[name]:,}" for part in summary["counts"].values()))
-    console.print(table)
+    console().print(table)
     for heading in ("differences", "corrections", "notes", "left_out"):
         for line in summary[heading]:
-            console.print(f"{heading.replace('_', ' ')}: {line}", markup=False, highlight=False)
+            say(f"{heading.replace('_', ' ')}: {line}")
