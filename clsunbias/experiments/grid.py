@@ -9,10 +9,10 @@ from typing import Any, Literal
 import yaml
 from jsonargparse.typing import register_type
 
+from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid_checks import MOST_SEEDS, check, check_keys, check_names
 from clsunbias.experiments.running.config import load_yaml
-from clsunbias.files import data_root
 from clsunbias.parser import Parser
 
 
