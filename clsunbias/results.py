@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from clsunbias.experiments.running.run import read_record
 from clsunbias.files import is_of_other_data
 from clsunbias.metrics import classification_metrics
 from clsunbias.module import Classifier
+from clsunbias.remarks import remarks
 
 PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist", "librosa")
 
@@ -205,11 +207,22 @@ def units_and_metrics(levels: Sequence[Mapping[str, UnitScores]], class_names: S
     }
 
 
-def show(metrics: dict[str, dict[str, float]], title: str) -> None:
-    """Prints metrics, a row each, a column a split; those of two classes under their names, not also by side."""
-    table = Table("", *metrics, title=title)
+def show(metrics: dict[str, dict[str, float]], title: str, frame: pd.DataFrame, class_names: Sequence[str]) -> None:
+    """Prints metrics, a row each, a column a split, and what is to be known before they are read.
+
+    Args:
+        metrics: of each split; those of two classes are shown under their names, not also by side.
+        title: of the table.
+        frame: the predictions that they are of.
+        class_names: C names.
+    """
+    table = Table("", *map(escape, metrics), title=escape(title))
+    if len(class_names) == 2:
+        table.caption = escape(f"positive: {class_names[1]}")
     for name in next(iter(metrics.values())):
         if name.startswith(("neg_", "pos_")) or name in {"loss_neg", "loss_pos"}:
             continue
-        table.add_row(name, *(f"{values[name]:.4f}" for values in metrics.values()))
+        table.add_row(escape(name), *(f"{values[name]:.4f}" for values in metrics.values()))
     Console().print(table)
+    for remark in remarks(frame, class_names):
+        Console(stderr=True).print(f"note: {remark}", markup=False, soft_wrap=True)

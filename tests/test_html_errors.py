@@ -213,3 +213,12 @@ def test_a_data_set_that_cannot_be_loaded_and_more_classes(tmp_path: Path) -> No
     assert len(base64.b64decode(packed["arms"][0]["scores"]["test"])) == 2 * 30 * 3 * 4
     assert packed["datasets"][0]["splits"]["test"]["names"] == [f"S{at}" for at in range(30)]
     assert "not_there.Corpus cannot say more" in text
+    assert "names of the units of &lt;/script&gt;&lt;b&gt;, with" in text
+
+
+def test_a_page_of_numbered_units_names_nobody(tmp_path: Path) -> None:
+    """Nor does it say that it does."""
+    for seed in (0, 1):
+        write_record(tmp_path / "runs" / str(seed), fitted("erm", seed), SPEAKERS, dataset="toy", objective="erm")
+    assert report(tmp_path / "runs", tmp_path / "page.html") == 0
+    assert "Before you share" not in (tmp_path / "page.html").read_text()

@@ -9,13 +9,11 @@ from torch import nn
 
 from clsunbias.errors import InputError, listed
 from clsunbias.objectives import ERM, ClassWeightedERM
+from clsunbias.remarks import FEW
 
 if TYPE_CHECKING:
     from clsunbias.data import DataModule
     from clsunbias.module import Classifier
-
-FEW = 20
-"""Validation units of a class below which a selection is said to rest on little."""
 
 UNSCORED = {
     "overfit_batches": (0.0, "data.resample (clsunbias.data.Subsample) makes a smaller training split"),

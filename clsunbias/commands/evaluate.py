@@ -10,7 +10,7 @@ from clsunbias.checkpoints import load_weights, selected_weights
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import read_record
 from clsunbias.files import write_csv
-from clsunbias.results import check_finite, check_source, decisions, scored_units, show, split_metrics
+from clsunbias.results import check_finite, check_source, decisions, predictions, scored_units, show, split_metrics
 
 if TYPE_CHECKING:
     from clsunbias.commands.fit import ExperimentCLI
@@ -21,7 +21,7 @@ def validate(cli: "ExperimentCLI") -> None:
     check_data(cli)
     checkpoint = load_checkpoint(cli)
     cli.trainer.validate(cli.model, datamodule=cli.datamodule, verbose=False)
-    show(split_metrics(scored_units(cli.model), cli.datamodule.class_names), str(checkpoint))
+    show_scored(cli, checkpoint)
 
 
 def test(cli: "ExperimentCLI") -> None:
@@ -29,7 +29,13 @@ def test(cli: "ExperimentCLI") -> None:
     check_data(cli)
     checkpoint = load_checkpoint(cli)
     cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False)
-    show(split_metrics(scored_units(cli.model), cli.datamodule.class_names), str(checkpoint))
+    show_scored(cli, checkpoint)
+
+
+def show_scored(cli: "ExperimentCLI", checkpoint: Path) -> None:
+    """Prints the metrics of the splits that were scored last."""
+    scored, names = scored_units(cli.model), cli.datamodule.class_names
+    show(split_metrics(scored, names), str(checkpoint), predictions(scored, names), names)
 
 
 def predict(cli: "ExperimentCLI") -> None:
@@ -55,7 +61,7 @@ def predict(cli: "ExperimentCLI") -> None:
     frame = decisions(prob, cli.datamodule.class_names, threshold)
     frame.insert(0, "unit", list(split.units[0].names or range(len(frame))))
     write_csv(out / "predictions.csv", frame)
-    Console().print(f"{len(frame)} predictions in {out / 'predictions.csv'}")
+    Console().print(f"{len(frame)} predictions in {out / 'predictions.csv'}", markup=False, soft_wrap=True)
 
 
 def run_folder(cli: "ExperimentCLI") -> Path:

@@ -102,6 +102,8 @@ def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str
     except Exception as error:  # of whatever in a user's network has no counterpart
         raise InputError(f"the model has no form in ONNX: {error}") from error
     assert program is not None
+    passes = import_module("onnx_ir.passes.common")
+    passes.ClearMetadataAndDocStringPass()(program.model)  # which name files of this machine by their paths
     proto = program.model_proto
     onnx.helper.set_model_props(proto, properties)
     onnx.save(proto, str(path))

@@ -1,6 +1,7 @@
 """``clsunbias reproduce``: a table of the paper, or a grid of one's own, run and set beside the published figures."""
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -128,5 +129,5 @@ def say_offline(root: Path) -> None:
     """What is to be done with runs that W&B has offline; what the workers said of it was heard by nobody."""
     logs = [log for log in root.rglob("offline-run-*/*.wandb") if not log.with_name(f"{log.name}.synced").exists()]
     if logs:
-        send = f"find {root} -name 'offline-run-*' -exec wandb sync {{}} +"
+        send = f"WANDB_PROGRAM=clsunbias find {shlex.quote(str(root))} -name 'offline-run-*' -exec wandb sync {{}} +"
         note(f"W&B has {len(logs)} runs offline; to send them: {send}")

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selected_weights
 from clsunbias.commands.checks import check_batches, check_trainer, warn_of_few_to_select_by
-from clsunbias.dashboards import charts
+from clsunbias.commands.making import making
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
@@ -40,7 +40,9 @@ def fit(cli: "ExperimentCLI") -> None:
     init = selected_weights(cli.option("init_from")) if cli.option("init_from") else None
     sources = {"source": data.source, "init": init}
     if finished(cli.out, sha256, sources):
-        Console(stderr=True).print(f"{cli.out} already holds this run, finished; nothing to do")
+        Console(stderr=True).print(
+            f"{cli.out} already holds this run, finished; nothing to do", markup=False, soft_wrap=True
+        )
         return
     prepare(cli, init)
     if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
@@ -90,14 +92,13 @@ def write_results(
         **{f"{name}_sha256": sha256_of(cli.out / path) for name, path in FILES.items() if (cli.out / path).is_file()},
     }
     if wandb:
-        wandb.log_result(
-            cli.trainer.global_step, lambda: charts.figures(frame, data.class_names), charts.summary(result)
-        )
-    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, data.class_names))
+        wandb.log_result(cli.trainer.global_step, frame, data.class_names, result)
+    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, making(cli)))
     write_json(cli.out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
-    show(shown, f"{'SIMULATED: ' if data.simulated else ''}{data.name}, {about['objective']}, step {result['step']}")
-    Console().print(f"results in {cli.out}")
+    title = f"{'SIMULATED: ' if data.simulated else ''}{data.name}, {about['objective']}, step {result['step']}"
+    show(shown, title, frame, data.class_names)
+    Console().print(f"results in {cli.out}", markup=False, soft_wrap=True)
     if wandb:
         wandb.close()
 
@@ -145,7 +146,7 @@ def start(cli: "ExperimentCLI", config: str) -> str | None:
     saved, last = cli.out / "config.yaml", cli.out / "checkpoints" / "last.ckpt"
     asked = cli.option("ckpt_path")
     if not asked and saved.exists() and saved.read_text(encoding="utf-8") == config and is_whole(last):
-        Console(stderr=True).print(f"going on from {last}")
+        Console(stderr=True).print(f"going on from {last}", markup=False, soft_wrap=True)
         asked = last
     elif not asked:
         last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it

@@ -103,7 +103,8 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
         files = find(data.configs[protocol], where), find(method.config, where)
         config = merge(*map(load_yaml, files))
         fixed = {**data.set, **grid.protocols[protocol].set, **method.set}
-        fixed |= {"wandb": {"group": f"{folder.name}/{column}", "tags": [protocol, row]}} if wandb else {}
+        about = {"group": f"{folder.name}/{column}", "method": f"{row}, {protocol}", "tags": [protocol, row]}
+        fixed |= {"wandb": about} if wandb else {}
         distinct: dict[str, Arm] = {}
         by_setting[row] = {}
         for setting, parameters in settings(grid.protocols[protocol]).items():

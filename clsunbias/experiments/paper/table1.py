@@ -50,7 +50,11 @@ def reproduce_table1(out: Path, jobs: int | None, seeds: int, wandb: bool = Fals
         of_paper = [one for one in planned if (one.row["config"], one.seed) == (config, "paper")]
         lines = {(one.row["objective"], one.rule): one.line() for one in of_paper}
         draw_toy(out / f"figure{number}", config, lines)
-    Console().print(f"table1.md, .tex, .csv, table1_runs.csv, figure1 and figure2 (.png, .svg) in {out}")
+    Console().print(
+        f"table1.md, .tex, .csv, table1_runs.csv, figure1 and figure2 (.png, .svg) in {out}",
+        markup=False,
+        soft_wrap=True,
+    )
     return 0
 
 
@@ -86,7 +90,8 @@ def toy_runs(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int, wandb: bo
                 folder = out / "runs" / "table1" / f"{row['config']}-{row['objective']}-{rule}" / seed
                 overrides = {"selection": f"clsunbias.selection.{type(selection).__name__}", **seeds_of(repetition)}
                 if wandb:
-                    overrides["wandb"] = {"group": f"table1/{row['config']}", "tags": [rule, seed]}
+                    about = {"group": f"table1/{row['config']}", "method": f"{row['objective']}, {rule}"}
+                    overrides["wandb"] = {**about, "tags": [rule, seed]}
                 planned.append(ToyRun(row, rule, seed, Run(folder, files, tuple(overrides.items()))))
     return planned
 
