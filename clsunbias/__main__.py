@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from clsunbias import __version__
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, refused_by_machine
 
 EXPERIMENTS = ("fit", "validate", "test", "predict")
 COMMANDS = {
@@ -74,7 +74,10 @@ def main(args: Sequence[str] | None = None) -> int:
         elif command == "--version":
             print(__version__)
         elif command in EXPERIMENTS:
-            load("fit:run")([command, *options])
+            if options and options[-1] in {"--help", "-h"}:
+                load("experiment_help:show")([command])
+            else:
+                load("fit:run")([command, *(options[:-1] if options[-2:] == ["--help", "all"] else options)])
         elif command in COMMANDS:
             return int(load(COMMANDS[command])(options))
         else:
@@ -85,6 +88,11 @@ def main(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        if not (message := refused_by_machine(error)):
+            raise
+        print(f"clsunbias: error: {message}; then the same command goes on from what is done", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -16,3 +16,8 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Prints on the standard error stream what is worth knowing on the way."""
     console(stderr=True).print(text, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Says, in one line, what a reader should know of an input that is taken."""
+    note(f"clsunbias: warning: {text}")

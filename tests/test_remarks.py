@@ -1,9 +1,14 @@
 """What is said of predictions before their metrics are read."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pytest
+import torch
 
 from clsunbias.remarks import remarks
+from tests.test_cli import SHORT_TOY, fit
 
 NAMES = ("benign", "malignant")
 
@@ -58,3 +63,21 @@ def test_the_splits_that_count() -> None:
         "every validation unit is predicted 'benign': the model never predicts 'malignant'"
     ]
     assert remarks(train, NAMES) == []
+
+
+class Constant(torch.nn.Linear):
+    """A network that gives every row nearly the same logit."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) * 1e-3 + 0.3
+
+
+def test_a_run_says_what_its_predictions_are(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """At the end, below its metrics; one that separates the classes says nothing."""
+    network = ("--model.network", "tests.test_remarks.Constant", "--model.network.in_features", "2")
+    assert fit("toy_balanced", tmp_path / "a", *SHORT_TOY, *network, "--model.network.out_features", "1") == 0
+    said = capfd.readouterr().err
+    assert "remark: every test unit is predicted" in said
+    assert "hardly separates the classes" in said
+    assert fit("toy_balanced", tmp_path / "b", *SHORT_TOY) == 0
+    assert "remark" not in capfd.readouterr().err

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-from rich.console import Console
-
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid_runs import grid_study, is_simulated, locate
 from clsunbias.experiments.loose_runs import loose_studies
@@ -12,6 +10,7 @@ from clsunbias.experiments.report.sections import show
 from clsunbias.experiments.report.study_parts import report_parts
 from clsunbias.files import write_text, writing
 from clsunbias.parser import Parser
+from clsunbias.terminal import note, say
 
 ABOUT = "Report what a folder of finished runs shows. Nothing is run: no class is imported that a run's config names."
 
@@ -48,12 +47,12 @@ def report(options: list[str]) -> int:
         with writing(chosen.html, "give another --html, or mend that"):
             write_text(chosen.html, content)
         size = f"{len(content.encode()) / 1e6:.2f} MB"
-        Console().print(f"{chosen.html}, {size}", markup=False, highlight=False, soft_wrap=True)
+        say(f"{chosen.html}, {size}")
     else:
         for study in studies:
             for parts in report_parts(study):
                 show(study.grid.title, parts)
     missing = [f"missing: {line}" for study in studies for line in study.missing]
     for line in (*missing, *(f"left out: {line}" for study in studies for line in study.extra)):
-        Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+        note(line)
     return int(bool(missing))

@@ -114,6 +114,7 @@ FILES = {
     "rows": "predictions_rows.csv",
     "metrics": "metrics.csv",
     "selected": "checkpoints/selected.ckpt",
+    "inputs": "inputs.json",
 }
 """Files of a run that its figures rest on, by the name that its result has their hash under: ``NAME_sha256``."""
 
@@ -140,6 +141,11 @@ class Record:
         if made_with and hashlib.sha256(content).hexdigest() != made_with:
             raise InputError(f"{path} is missing or not what its record was made with; {remedy(self.folder)}")
         return content
+
+    def inputs(self) -> dict[str, Any] | None:
+        """What the model's inputs are, as its data set gave account of them; None in records of earlier versions."""
+        content = self.file("inputs")
+        return json.loads(content) if content else None
 
     def metrics(self) -> pd.DataFrame:
         """What the run logged, by step; raises InputError if that cannot be read, or was changed."""
