@@ -24,6 +24,9 @@ COMMANDS = {
 }
 """Module and function of each command, which takes the command's options and returns the exit status."""
 
+RUN_CLASSES = ("fit", "reproduce", "export")
+"""Modules of commands that import a user's own classes, from where the command is run; no other looks there."""
+
 HELP = f"""clsunbias {__version__}: class-unbiased training for medical diagnosis
 
 usage: clsunbias COMMAND [OPTION ...]        clsunbias COMMAND --help
@@ -71,7 +74,10 @@ def main(args: Sequence[str] | None = None) -> int:
         elif command == "--version":
             print(__version__)
         elif command in EXPERIMENTS:
-            load("fit:run")([command, *options])
+            if options and options[-1] in {"--help", "-h"}:
+                load("experiment_help:show")([command])
+            else:
+                load("fit:run")([command, *(options[:-1] if options[-2:] == ["--help", "all"] else options)])
         elif command in COMMANDS:
             return int(load(COMMANDS[command])(options))
         else:
@@ -108,7 +114,7 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 def load(function: str) -> Callable[[list[str]], Any]:
     """A command's function, imported now, not before."""
-    if "" not in sys.path:  # a user's own classes, by their import path from where the command is run
+    if function.partition(":")[0] in RUN_CLASSES and "" not in sys.path:
         sys.path.insert(0, "")
     found: Callable[[list[str]], Any] = resolve_name(f"clsunbias.commands.{function}")
     return found

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from torch import Tensor, nn
 
 from clsunbias.errors import InputError, listed
 from clsunbias.experiments.running.run import FILES, read_record
+from clsunbias.terminal import note
 
 SHOWN = 5
 """Differing tensors that an error names."""
@@ -82,7 +82,7 @@ def is_whole(path: Path) -> bool:
     try:
         return path.is_file() and bool(read_checkpoint(path))
     except InputError as error:
-        Console(stderr=True).print(f"{error}; starting anew", markup=False, soft_wrap=True)
+        note(f"{error}; starting anew")
         return False
 
 

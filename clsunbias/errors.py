@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterable
+from typing import Any
 
 REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on its disk"),
@@ -34,3 +35,9 @@ def listed(texts: Iterable[str], most: int = 5) -> str:
     """The first few, and how many more there are."""
     shown = list(texts)
     return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+
+
+def shortened(value: Any) -> str:
+    """A value as a message shows it, not too long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
