@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from jsonargparse.typing import register_type
 
+from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid_checks import MOST_SEEDS, check, check_keys, check_names
 from clsunbias.experiments.running.config import load_yaml
-from clsunbias.files import data_root
 from clsunbias.parser import Parser
 
 
