@@ -9,7 +9,7 @@ from clsunbias.checkpoints import load_weights, selected_weights
 from clsunbias.data.medmnist import MedMNIST
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import read_record
-from clsunbias.files import write_csv
+from clsunbias.files import check_out, write_csv
 from clsunbias.results import check_finite, check_source, decisions, predictions, scored_units, show, split_metrics
 from clsunbias.terminal import say
 
@@ -51,6 +51,7 @@ def predict(cli: "ExperimentCLI") -> None:
     out = Path(out).expanduser()
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
+    check_out(out)
     data, account = cli.datamodule, inputs_of(cli)
     if account:
         data.restore(account)

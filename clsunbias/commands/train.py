@@ -23,7 +23,16 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
 from clsunbias.experiments.running.config import load_saved
 from clsunbias.experiments.running.run import FILES
-from clsunbias.files import config_sha256, one_process_in, sealed, sha256_of, write_csv, write_json, write_text
+from clsunbias.files import (
+    check_out,
+    config_sha256,
+    one_process_in,
+    sealed,
+    sha256_of,
+    write_csv,
+    write_json,
+    write_text,
+)
 from clsunbias.module import submodule
 from clsunbias.results import (
     UnitScores,
@@ -50,6 +59,7 @@ def fit(cli: "ExperimentCLI") -> None:
     if finished(cli.out, config, sources, cli.has_own_out):
         note(f"{cli.out} already holds this run, finished; nothing to do")
         return
+    check_out(cli.out)
     prepare(cli, init)
     if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
         cli.trainer.fit(cli.model, datamodule=data)
