@@ -269,3 +269,12 @@ def test_a_table_that_changed_is_not_scored(change: str, tmp_path: Path, capfd: 
         assert "my_table.csv has changed since the run was made" in capfd.readouterr().err
     assert main(["export", str(tmp_path / "run"), "--onnx", str(tmp_path / "model.onnx")]) == 2
     assert "my_table.csv has changed" in capfd.readouterr().err
+
+
+def test_a_path_may_be_a_text(tmp_path: Path) -> None:
+    """In Python, where no option makes a path of it: from here, or below the root."""
+    table_of(60, 2).to_csv(tmp_path / "table.csv", index=False)
+    for data in (Tabular(str(tmp_path / "table.csv"), "label"), Tabular("table.csv", "label", root=tmp_path)):  # type: ignore[arg-type]
+        data.setup("fit")
+        assert data.name == "table"
+        assert sum(map(len, data.splits.values())) == 60
