@@ -4,8 +4,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from clsunbias.errors import InputError
@@ -34,12 +36,13 @@ resampling_of = cache(Resampling)
 class SplitScores:
     """The scores of some runs on one split; only what is asked for is computed, since draws of a metric take long.
 
-    Class probabilities ``(S, N, C)`` of S runs, the class of each unit ``(N,)``, names of the metrics that are asked
-    for, and of the classes whose own metrics go by them: none of two classes.
+    Class probabilities ``(S, N, C)`` of S runs, class and name of each unit, ``(N,)`` both, names of the metrics that
+    are asked for, and of the classes whose own metrics go by them: none of two classes.
     """
 
     prob: Floats
     target: Labels
+    units: npt.NDArray[Any]
     names: Sequence[str]
     classes: Sequence[str] = ()
 
@@ -166,7 +169,7 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
         first = next(iter(records.values())).result[split]
         classes = [name.removeprefix("f1/") for name in first if name.startswith("f1/")]
         wanted = ["macro_f1", *wanted]  # by which records are checked
-        splits[split] = SplitScores(prob, units[0][1].astype(int), wanted, classes)
+        splits[split] = SplitScores(prob, units[0][1].astype(int), units[0][0], wanted, classes)
         for record, f1 in zip(records.values(), splits[split].values["macro_f1"], strict=True):
             if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
                 raise InputError(
