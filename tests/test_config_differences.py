@@ -87,8 +87,9 @@ def test_weights_of_a_run_that_is_not_finished(tmp_path: Path, capfd: pytest.Cap
     """Another's, and the folder of the very run that is to start."""
     (tmp_path / "half" / "checkpoints").mkdir(parents=True)
     (tmp_path / "half" / "checkpoints" / "selected.ckpt").touch()
+    (tmp_path / "half" / "config.yaml").touch()
     for out in ("half", "new"):
         command = ("toy_balanced", tmp_path / out, *SHORT_TOY, "--init_from", str(tmp_path / "half"))
         assert fit(*command) == 2
-        assert f"{tmp_path / 'half'} holds no finished run" in capfd.readouterr().err
+        assert f"{tmp_path / 'half'} holds a run that is not finished" in capfd.readouterr().err
     assert not (tmp_path / "new").exists()

@@ -80,9 +80,12 @@ def fit(cli: "ExperimentCLI") -> None:
 
 def start_of(asked: Path | None) -> Path | None:
     """The checkpoint that --init_from means; raises InputError for the folder of a run that is not finished."""
-    if asked and asked.expanduser().is_dir() and not (asked.expanduser() / "result.json").is_file():
-        raise InputError(f"--init_from {asked} holds no finished run (there is no result.json): finish it first")
-    return selected_weights(asked) if asked else None
+    if asked is None:
+        return None
+    run = asked.expanduser()
+    if (run / "config.yaml").is_file() and not (run / "result.json").is_file():
+        raise InputError(f"--init_from {asked} holds a run that is not finished (there is no result.json): finish it")
+    return selected_weights(asked)
 
 
 def write_results(
