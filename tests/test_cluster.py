@@ -14,7 +14,6 @@ from clsunbias.__main__ import main
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.executor import execute_all
 from tests.fakes import write_grid
-from tests.test_errors import fails
 from tests.test_runner import lines, runs_of, start, told_grid, wait_until
 
 Launch = Callable[..., subprocess.Popen[bytes]]
@@ -90,7 +89,9 @@ def test_no_scheduler(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
     """Status 2 with the address, and no run has failed."""
     grid = write_grid(tmp_path / "toy.yaml")
     nowhere = "tcp://127.0.0.1:9"
-    fails(["reproduce", str(grid), "--out", str(tmp_path / "out"), "--dask", nowhere], capfd, "no Dask", nowhere)
+    assert main(["reproduce", str(grid), "--out", str(tmp_path / "out"), "--dask", nowhere]) == 2
+    *_, message = capfd.readouterr().err.splitlines()
+    assert message.startswith(f"clsunbias: error: there is no Dask scheduler at {nowhere}")
     assert not (tmp_path / "out").exists()
 
 

@@ -99,7 +99,7 @@ def test_cells_are_means_over_the_runs(out: Path) -> None:
         assert len(values) == cell["n"] == 2
         assert cell["value"] == pytest.approx(np.mean(values), abs=1e-5)
         assert cell["sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-5)
-        assert cell["low"] <= cell["value"] <= cell["high"]
+        assert np.isnan([cell["low"], cell["high"]]).all(), "two seeds are too few for an interval"
     assert (cells["column"] == "Balanced").all()
     assert (cells["selection"] == "LastStep()").all()
     published = cells[cells["published"].notna()]
@@ -145,7 +145,7 @@ def test_the_report(out: Path) -> None:
     for one in comparisons.to_dict("records"):
         gain = means[one["protocol"], one["metric"], "Cls-unbias"] - means[one["protocol"], one["metric"], "ERM"]
         assert one["difference"] == pytest.approx(gain, abs=1e-6)
-        assert one["p"] <= one["p_corrected"] <= 1
+        assert np.isnan([one["p"], one["p_corrected"]]).all(), "nor for a verdict"
 
 
 @pytest.mark.slow
