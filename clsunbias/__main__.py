@@ -27,6 +27,12 @@ COMMANDS = {
 RUN_CLASSES = ("fit", "reproduce", "export")
 """Modules of commands that import a user's own classes, from where the command is run; no other looks there."""
 
+AFTERWARDS = dict.fromkeys(("fit", "reproduce"), "what is done is kept, and the same command goes on") | {
+    "simulate": "its recordings are not complete: delete them, then start the same command again"
+}
+START_AGAIN = "no file is half-written; start the same command again"
+"""What to do when a signal has stopped a command."""
+
 HELP = f"""clsunbias {__version__}: class-unbiased training for medical diagnosis
 
 usage: clsunbias COMMAND [OPTION ...]        clsunbias COMMAND --help
@@ -107,8 +113,8 @@ def set_up_process() -> None:
 
 def stop(number: int, frame: FrameType | None) -> None:
     """Ends the process as a signal asks, by way of whatever has to be put in order."""
-    name = signal.Signals(number).name
-    print(f"\nclsunbias: stopped by {name}; what is done is kept, and the same command goes on", file=sys.stderr)
+    name, command = signal.Signals(number).name, next(iter(sys.argv[1:]), "")
+    print(f"\nclsunbias: stopped by {name}; {AFTERWARDS.get(command, START_AGAIN)}", file=sys.stderr)
     sys.exit(128 + number)
 
 

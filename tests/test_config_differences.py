@@ -81,3 +81,15 @@ def test_weights_at_the_start_are_a_difference(tmp_path: Path, capfd: pytest.Cap
     assert "init_from is null there and" in capfd.readouterr().err
     assert fit("toy_balanced", second, *SHORT_TOY, "--init_from", str(second)) == 2
     assert "from other weights than those in" in capfd.readouterr().err
+
+
+def test_weights_of_a_run_that_is_not_finished(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Another's, and the folder of the very run that is to start."""
+    (tmp_path / "half" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "half" / "checkpoints" / "selected.ckpt").touch()
+    (tmp_path / "half" / "config.yaml").touch()
+    for out in ("half", "new"):
+        command = ("toy_balanced", tmp_path / out, *SHORT_TOY, "--init_from", str(tmp_path / "half"))
+        assert fit(*command) == 2
+        assert f"{tmp_path / 'half'} holds a run that is not finished" in capfd.readouterr().err
+    assert not (tmp_path / "new").exists()

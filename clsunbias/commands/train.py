@@ -54,7 +54,7 @@ def fit(cli: "ExperimentCLI") -> None:
     """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
     config, data = cli.saved_config(), cli.datamodule
     sha256 = config_sha256(config)
-    init = selected_weights(cli.option("init_from")) if cli.option("init_from") else None
+    init = start_of(cli.option("init_from"))
     sources = {"source": data.source, "init": init}
     if finished(cli.out, config, sources, cli.has_own_out):
         note(f"{cli.out} already holds this run, finished; nothing to do")
@@ -76,6 +76,16 @@ def fit(cli: "ExperimentCLI") -> None:
         levels = [scored_units(cli.model, level) for level in range(len(data.splits["train"].units))]
         if cli.trainer.is_global_zero:
             write_results(cli, {**about, "config_sha256": sha256, **hashes}, levels, wandb)
+
+
+def start_of(asked: Path | None) -> Path | None:
+    """The checkpoint that --init_from means; raises InputError for the folder of a run that is not finished."""
+    if asked is None:
+        return None
+    run = asked.expanduser()
+    if (run / "config.yaml").is_file() and not (run / "result.json").is_file():
+        raise InputError(f"--init_from {asked} holds a run that is not finished (there is no result.json): finish it")
+    return selected_weights(asked)
 
 
 def write_results(

@@ -1,0 +1,62 @@
+"""What a signal does to a command: its own status, a line of what to do, no traceback, no half file, no child left."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clsunbias.__main__ import stop
+from tests.fakes import write_grid
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("fit", "what is done is kept, and the same command goes on"),
+        ("reproduce", "what is done is kept, and the same command goes on"),
+        ("simulate", "delete them, then start the same command again"),
+        ("export", "no file is half-written; start the same command again"),
+    ],
+)
+def test_what_to_do_afterwards(
+    command: str, said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It depends on the command."""
+    monkeypatch.setattr(sys, "argv", ["clsunbias", command, "--out", "x"])
+    with pytest.raises(SystemExit) as ended:
+        stop(signal.SIGTERM, None)
+    assert ended.value.code == 143
+    assert said in capfd.readouterr().err
+
+
+def stopped(number: signal.Signals, command: list[str], ready: Callable[[], object]) -> str:
+    """What a command says on the standard error stream when it gets a signal as soon as it is ready for it."""
+    with subprocess.Popen([sys.executable, "-m", "clsunbias", *command], stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not ready():
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, error
+    assert f"stopped by {number.name}; " in error
+    assert "Traceback" not in error
+    return error
+
+
+def test_simulate_is_stopped(tmp_path: Path) -> None:
+    """Its folder is not complete, which it says."""
+    raw = tmp_path / "raw"
+    command = ["simulate", "daic_woz", "--out", str(raw), "--speakers", "60", "--hours", "20"]
+    assert "delete them" in stopped(signal.SIGTERM, command, raw.exists)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_grid_is_stopped(number: signal.Signals, tmp_path: Path) -> None:
+    """As soon as its first run has begun."""
+    out = tmp_path / "out"
+    command = ["reproduce", str(write_grid(tmp_path / "toys.yaml")), "--out", str(out), "--jobs", "2"]
+    assert "the same command goes on" in stopped(number, command, lambda: list(out.rglob("config.yaml")))
