@@ -29,7 +29,7 @@ def levels(validation: Floats, labels: Labels, test: Floats, target: Labels) -> 
     """Macro-F1 without and with a threshold of its own."""
     own = own_decisions(validation, labels, test)
     plain, decided = (SplitScores(one, target, ["macro_f1"]).samples["macro_f1"] for one in (test, own))
-    return Levels(plain, decided)
+    return Levels(plain, decided, test, own)
 
 
 @pytest.mark.parametrize("power", [0.3, 3.0])
@@ -109,7 +109,10 @@ def test_many_units_are_judged_as_if_drawn() -> None:
     p_values = [ours.permutation_p(theirs) for theirs, ours in (drawn, many)]
     for name in names:
         samples = [[one.samples[name] for one in pair] for pair in (drawn, many)]
-        for spread in (lambda pair: pair[0].drawn.mean(1).std(), lambda pair: pair[1].less(pair[0]).drawn.mean(1).std()):
+        for spread in (
+            lambda pair: pair[0].drawn.mean(1).std(),
+            lambda pair: pair[1].less(pair[0]).drawn.mean(1).std(),
+        ):
             assert spread(samples[1]) == pytest.approx(spread(samples[0]), rel=0.1), name
         assert p_values[1][name] == pytest.approx(p_values[0][name], abs=0.03), name
 

@@ -67,4 +67,4 @@ def levels_of(scored: Scored, split: str) -> Levels | None:
         return None
     decided = own_decisions(validation.prob, validation.target, test.prob)
     own = SplitScores(decided, test.target, ["macro_f1"])
-    return Levels(test.samples["macro_f1"], own.samples["macro_f1"])
+    return Levels(test.samples["macro_f1"], own.samples["macro_f1"], test.prob, decided)

@@ -77,4 +77,5 @@ def check_enough(source: Path, classes: Sequence[str], counts: Sequence[int]) ->
 
 def told_seeds(seeds: Sequence[Any]) -> str:
     """How many runs and of which seeds."""
-    return f"{len(seeds)} run{'s' if len(seeds) > 1 else ''} (seed{'s' if len(seeds) > 1 else ''} {listed(seeds)})"
+    several = "s" if len(seeds) > 1 else ""
+    return f"{len(seeds)} run{several} (seed{several} {listed(map(str, seeds))})"

@@ -20,12 +20,10 @@ def paired(methods: Sequence[Predictions]) -> list[Predictions]:
     """
     seeds = shared_seeds(methods)
     names = [one.name for one in methods]
-    classes = next((one.classes for one in methods if not is_unnamed(one.classes)), methods[0].classes)
-    if is_unnamed(classes) and len(classes) == 2:
-        classes = ("negative", "positive")
+    classes = shared_classes(methods)
     made: list[Predictions] = []
     for one in methods:
-        order = class_order(methods[0], one, classes)
+        order = class_order(one, classes)
         parts = {}
         for split, part in one.parts.items():
             runs = [one.seeds.index(seed) for seed in seeds] if seeds else [0]
@@ -57,16 +55,23 @@ def shared_seeds(methods: Sequence[Predictions]) -> tuple[object, ...]:
     return shared
 
 
-def class_order(baseline: Predictions, one: Predictions, classes: Sequence[str]) -> list[int]:
-    """Where each class stands in the columns of a method."""
-    if len(one.classes) == len(classes) and is_unnamed(one.classes):
-        return list(range(len(classes)))
-    if set(one.classes) != set(classes):
-        raise InputError(
-            f"{one.source} has the classes {listed(one.classes, 12)}, {baseline.source} has "
-            f"{listed(baseline.classes, 12)}: a comparison is of methods for the same classes"
-        )
-    return [one.classes.index(name) for name in classes]
+def shared_classes(methods: Sequence[Predictions]) -> tuple[str, ...]:
+    """The classes of all methods, by the first names that are given; raises InputError if they are not the same."""
+    known = next((one for one in methods if not is_unnamed(one.classes)), methods[0])
+    for one in methods:
+        same = set(one.classes) == set(known.classes)
+        if not (same or (is_unnamed(one.classes) and len(one.classes) == len(known.classes))):
+            raise InputError(
+                f"{one.source} has the classes {listed(one.classes, 12)}, {known.source} has "
+                f"{listed(known.classes, 12)}: a comparison is of methods for the same classes"
+            )
+    return ("negative", "positive") if known.classes == ("0", "1") else known.classes
+
+
+def class_order(one: Predictions, classes: Sequence[str]) -> list[int]:
+    """Where each class stands in the columns of a method; classes without names are in order."""
+    unnamed = is_unnamed(one.classes)
+    return list(range(len(classes))) if unnamed else [one.classes.index(name) for name in classes]
 
 
 def on_units_of(baseline: Predictions | None, one: Predictions) -> Predictions:

@@ -187,6 +187,8 @@ def merge(source: Path, part: Part) -> Part:
 def probabilities(source: Path, frame: pd.DataFrame) -> tuple[tuple[str, ...], Floats]:
     """Names of the classes as columns have them, and probabilities ``(rows, C)``."""
     found = [str(column) for column in frame if str(column).startswith("prob_")]
+    if set(found) == {f"prob_{index}" for index in range(len(found))}:
+        found = [f"prob_{index}" for index in range(len(found))]
     if len(found) == 1 or (not found and "prob" not in frame):
         raise InputError(
             f"{source} has no probabilities: a column prob (of label 1), or prob_CLASS for each class; "
@@ -207,9 +209,9 @@ def labels(source: Path, frame: pd.DataFrame, classes: Sequence[str]) -> Labels:
         column = column.astype("Int64")
     code = pd.Index(classes).get_indexer(pd.Index(column.astype(str)))
     if (code < 0).any():
-        unknown = column[code < 0].astype(str)
+        unknown = [str(one) for one in column[code < 0]]
         raise InputError(
-            f"{source}: {len(unknown)} labels are no class ({listed(unknown.unique(), 3)}); "
+            f"{source}: {len(unknown)} labels are no class ({listed(dict.fromkeys(unknown), 3)}); "
             f"by its columns of probabilities the classes are {listed(classes, 12)}"
         )
     return code
