@@ -69,10 +69,10 @@ def test_figures_are_those_of_scikit_learn(compare: Run) -> None:
         assert line["low"] <= line["difference"] <= line["high"]
         assert (line["over"], line["units"], line["runs"]) == ("units", 60, 1)
     right, was = ((one >= 0.5) == target for one in (prob, before))
-    for index, line in enumerate(pd.read_csv("out/flips.csv").to_dict("records")):
+    for index, flips in enumerate(pd.read_csv("out/flips.csv").to_dict("records")):
         wrong, mended = ((target == index) & (one & ~two) for one, two in ((was, right), (right, was)))
-        assert (line["newly_wrong"], line["newly_right"]) == (wrong.sum(), mended.sum())
-        assert line["p"] == pytest.approx(binomtest(wrong.sum(), wrong.sum() + mended.sum()).pvalue)
+        assert (flips["newly_wrong"], flips["newly_right"]) == (wrong.sum(), mended.sum())
+        assert flips["p"] == pytest.approx(binomtest(wrong.sum(), wrong.sum() + mended.sum()).pvalue)
     units = pd.read_csv("out/flipped_units.csv")
     assert set(units.loc[units["newly_right"] == 1, "unit"]) == set(test["unit"][right & ~was])
     gains = pd.read_csv("out/gains.csv").set_index("part")["value"]
@@ -91,7 +91,7 @@ def test_a_moved_threshold_ranks_as_before(compare: Run) -> None:
     compare(frame, frame.assign(prob=frame["prob"] ** 0.4), options=["--out", "out"])
     gains = pd.read_csv("out/gains.csv").set_index("part")
     assert (gains.loc["ranking", ["value", "low", "high"]] == 0).all()
-    assert gains.loc["gain", "value"] == gains.loc["threshold", "value"] != 0
+    assert gains["value"]["gain"] == gains["value"]["threshold"] != 0
     assert (pd.read_csv("out/comparison.csv").set_index("metric").loc[["auroc", "auprc"], "difference"] == 0).all()
 
 
@@ -108,7 +108,7 @@ def test_runs_of_several_seeds_and_methods(compare: Run) -> None:
     assert set(found["over"]) == {"units and seeds"}
     assert found.loc["c", "verdict"] == "better"
     assert found.loc["b", "verdict"] == "no difference shown"
-    assert found.loc["c", "p_corrected"] == pytest.approx(2 * found.loc["c", "p"])
+    assert found["p_corrected"]["c"] == pytest.approx(2 * found["p"]["c"])
     assert set(found["supposed"]) == {0.05}
 
 

@@ -85,14 +85,15 @@ def test_more_classes_have_offsets() -> None:
 def test_influences_are_derivatives(digits: int) -> None:
     """Of each metric by a unit's weight, with and without ties."""
     random = np.random.default_rng(7)
-    score, positive = random.random(40).round(digits), random.random(40) < 0.4
-    prob = two_classes(random, 1, positive.astype(int), 0.5)
+    score, target = random.random(40).round(digits), (random.random(40) < 0.4).astype(int)
+    positive = target == 1
+    prob = two_classes(random, 1, target, 0.5)
     step = 0.01
     weights = np.vstack([100 * np.ones(40), 100 * (np.ones(40) + step * np.eye(40))])  # whole numbers, as areas asks
-    sums = unit_sums(prob, positive.astype(int)).astype(float)
+    sums = unit_sums(prob, target).astype(float)
     f1 = metrics(np.einsum("bn,nsfc->bsfc", weights, sums))["macro_f1"][:, 0]
     expected = [*areas(score, positive, weights), f1]
-    found = [*area_influences(score, positive), f1_influence(prob, positive.astype(int))[0]]
+    found = [*area_influences(score, positive), f1_influence(prob, target)[0]]
     for values, influence in zip(expected, found, strict=True):
         assert 40 * (values[1:] - values[0]) / step == pytest.approx(influence, abs=0.03)
         assert influence.mean() == pytest.approx(0, abs=1e-6)
@@ -105,8 +106,8 @@ def test_many_units_are_judged_as_if_drawn() -> None:
     logits = random.normal(0, 1, (2, 2, 600, 3)) + np.eye(3)[target] * np.array([1.0, 1.15])[:, None, None, None]
     prob = np.exp(logits) / np.exp(logits).sum(3, keepdims=True)
     names = ("macro_f1", "auroc", "auprc", "brier")
-    drawn, many = ([kind(one, target, names) for one in prob] for kind in (SplitScores, ManyUnits))
-    p_values = [ours.permutation_p(theirs) for theirs, ours in (drawn, many)]
+    drawn, many = [SplitScores(one, target, names) for one in prob], [ManyUnits(one, target, names) for one in prob]
+    p_values = [drawn[1].permutation_p(drawn[0]), many[1].permutation_p(many[0])]
     for name in names:
         samples = [[one.samples[name] for one in pair] for pair in (drawn, many)]
         for spread in (

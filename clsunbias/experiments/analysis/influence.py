@@ -7,6 +7,7 @@ unit's weight beyond 1 is worth, its influence. Sums of such draws are normal, w
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr
 
 from clsunbias.experiments.analysis.ranking import Labels
@@ -83,7 +84,7 @@ def f1_influence(prob: Floats, target: Labels) -> Floats:
     return np.asarray(((2 * hit - f1 * both) / size).mean(0))
 
 
-def area_influences(score: Floats, positive: Labels) -> tuple[Floats, Floats]:
+def area_influences(score: Floats, positive: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """On AUROC and average precision, ``(N,)`` each; equal scores make one step, as in ``ranking.areas``."""
     _, step = np.unique(-score, return_inverse=True)  # from the highest score on
     units = len(score)
