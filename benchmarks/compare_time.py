@@ -63,11 +63,11 @@ def measure() -> Sequence[Row]:
     gigabytes = int(kilobytes) / 1e6
     what = f"compare_time: {UNITS:,} units × {METHODS} methods"
     return [
-        Row(what, f"{seconds:.1f} s, {spent:.1f} s of processor", judged(seconds, "<", SECONDS, " s")),
+        Row(what, f"{seconds:.1f} s, {spent:.1f} s of processor", judged(spent, "<", SECONDS, " s of processor")),
         Row("compare_time: its memory", f"{gigabytes:.2f} GB", judged(gigabytes, "<", GIGABYTES, " GB")),
         Row(
             "compare_time: 100 units × 2 methods, start and all",
             f"{idle:.1f} s, {start:.1f} s of processor",
-            judged(start, "<", START, " s"),
+            judged(start, "<", START, " s of processor"),
         ),
     ]

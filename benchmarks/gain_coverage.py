@@ -65,7 +65,7 @@ def at_cuts(score: Floats, target: Labels, weights: Floats, cuts: Floats) -> Flo
 
 def passed(target: Labels, weights: Floats) -> Floats:
     """The weight of either class among the first k units, ``(2, B, N + 1)``, k from 0."""
-    by_class = np.stack([weights * (target == label) for label in (0, 1)])
+    by_class = np.stack([weights.astype(float) * (target == label) for label in (0, 1)])
     return np.concatenate([np.zeros_like(by_class[:, :, :1]), by_class], axis=2).cumsum(2)
 
 
@@ -93,13 +93,12 @@ def study(
     true: list[list[float]] = []
     for of in METHODS:
         skill, leaning = (random.normal(mean, of.spread, (size.runs, 1)) for mean in (of.skill, of.leaning))
-        runs = [Method(*map(float, one), 0.0) for one in zip(skill[:, 0], leaning[:, 0], strict=True)]
+        runs = [Method(float(one), float(other), 0.0) for one, other in zip(skill[:, 0], leaning[:, 0], strict=True)]
         prob = [np.concatenate([drawn_runs(random, label, ease, run, 1) for run in runs]) for label, ease in units]
         (labels, _), (target, _) = units
         cuts = [MacroF1().choose(Scores(one, labels)).value()["threshold"] for one in prob[0]]
-        true.append(
-            (truth(skill, leaning, size.share, 0.5), truth(skill, leaning, size.share, np.array(cuts)[:, None]))
-        )
+        own_cuts = np.array(cuts)[:, np.newaxis]
+        true.append([truth(skill, leaning, size.share, 0.5), truth(skill, leaning, size.share, own_cuts)])
         decided = own_decisions(prob[0], labels, prob[1])
         plain, own = (f1_sample(one, target, drawn.test) for one in (prob[1], decided))
         redrawn = [

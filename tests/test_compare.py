@@ -253,7 +253,7 @@ def test_faults_of_both_and_of_options(compare: Run) -> None:
     Path("none.csv").write_text("")
     assert "none.csv cannot be read as CSV" in compare(GOOD, "none.csv", status=2)
     assert "--difference must lie between 0 and 1" in compare(GOOD, GOOD, options=["--difference", "2"], status=2)
-    assert "--out a.csv is a file" in compare(GOOD, GOOD, options=["--out", "a.csv"], status=2)
+    assert "--out a.csv cannot be made" in compare(GOOD, GOOD, options=["--out", "a.csv"], status=2)
     assert "others" in compare(GOOD, status=2)
 
 

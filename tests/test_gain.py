@@ -102,19 +102,16 @@ def test_influences_are_derivatives(digits: int) -> None:
 def test_many_units_are_judged_as_if_drawn() -> None:
     """Spread of each metric and of its paired difference, and p-values: as by resamples and swaps."""
     random = np.random.default_rng(8)
-    target = random.choice(3, 600, p=[0.5, 0.3, 0.2])
-    logits = random.normal(0, 1, (2, 2, 600, 3)) + np.eye(3)[target] * np.array([1.0, 1.15])[:, None, None, None]
+    target = random.choice(3, 300, p=[0.5, 0.3, 0.2])
+    logits = random.normal(0, 1, (2, 2, 300, 3)) + np.eye(3)[target] * np.array([1.0, 1.15])[:, None, None, None]
     prob = np.exp(logits) / np.exp(logits).sum(3, keepdims=True)
     names = ("macro_f1", "auroc", "auprc", "brier")
     drawn, many = [SplitScores(one, target, names) for one in prob], [ManyUnits(one, target, names) for one in prob]
     p_values = [drawn[1].permutation_p(drawn[0]), many[1].permutation_p(many[0])]
     for name in names:
-        samples = [[one.samples[name] for one in pair] for pair in (drawn, many)]
-        for spread in (
-            lambda pair: pair[0].drawn.mean(1).std(),
-            lambda pair: pair[1].less(pair[0]).drawn.mean(1).std(),
-        ):
-            assert spread(samples[1]) == pytest.approx(spread(samples[0]), rel=0.1), name
+        (one, other), (like, like_other) = [each.samples[name] for each in drawn], [each.samples[name] for each in many]
+        for expected, found in ((one, like), (other.less(one), like_other.less(like))):
+            assert float(found.drawn.mean(1).std()) == pytest.approx(float(expected.drawn.mean(1).std()), rel=0.1), name
         assert p_values[1][name] == pytest.approx(p_values[0][name], abs=0.03), name
 
 

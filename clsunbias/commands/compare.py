@@ -7,6 +7,7 @@ from clsunbias.experiments.comparing.judging import judge
 from clsunbias.experiments.comparing.pairing import paired
 from clsunbias.experiments.comparing.reading import read
 from clsunbias.experiments.comparing.sections import report
+from clsunbias.files import check_out
 from clsunbias.parser import Parser
 
 
@@ -21,8 +22,8 @@ def main(options: list[str]) -> int:
     chosen = parser.parse_args(options)
     if chosen.difference is not None and not 0 < chosen.difference < 1:
         raise InputError(f"--difference must lie between 0 and 1, got {chosen.difference:g}")
-    if chosen.out and chosen.out.is_file():
-        raise InputError(f"--out {chosen.out} is a file; give a folder")
+    if chosen.out:
+        check_out(chosen.out)
     predictions = [read(source.expanduser(), chosen.unit) for source in (chosen.baseline, *chosen.others)]
     report(judge(paired(predictions), chosen.difference), chosen.out)
     return 0

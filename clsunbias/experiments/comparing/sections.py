@@ -14,7 +14,7 @@ from clsunbias.experiments.comparing.judging import METRICS, Difference, Judged
 from clsunbias.experiments.report.gains import HEADER, TITLE, gain_rows, how_to_read
 from clsunbias.experiments.report.labels import class_label, metric_name
 from clsunbias.experiments.report.sections import Entry, Measured, Section, markdown, show
-from clsunbias.files import write_csv, write_text
+from clsunbias.files import write_csv, write_text, writing
 
 MEANS = " Counts are means over runs."
 
@@ -24,15 +24,21 @@ def report(judged: Judged, out: Path | None) -> None:
     flipped = [one for method in judged.methods[1:] for one in flips(method, judged.methods[0])]
     parts, title = sections(judged, flipped), f"Compared with {judged.methods[0].predictions.name}"
     if out:
-        lines = [{**one._asdict(), **chances._asdict()} for one, chances in judged.differences]
-        write_csv(out / "comparison.csv", pd.DataFrame(lines))
-        write_csv(out / "flips.csv", pd.DataFrame(flipped, columns=Flips._fields))
-        write_csv(out / "flipped_units.csv", flipped_units(judged.methods))
-        if judged.gains:
-            write_csv(out / "gains.csv", pd.DataFrame(judged.gains))
-        text = [f"# {title}\n", *(markdown(one) if isinstance(one, Section) else f"{one}\n" for one in parts)]
-        write_text(out / "comparison.md", "\n".join(text))
+        with writing(out, "give another --out, or mend that"):
+            write(judged, flipped, title, parts, out)
     show(title, parts)
+
+
+def write(judged: Judged, flipped: Sequence[Flips], title: str, parts: Sequence[Section | str], out: Path) -> None:
+    """Writes a comparison as Markdown and as CSV files."""
+    lines = [{**one._asdict(), **chances._asdict()} for one, chances in judged.differences]
+    write_csv(out / "comparison.csv", pd.DataFrame(lines))
+    write_csv(out / "flips.csv", pd.DataFrame(flipped, columns=Flips._fields))
+    write_csv(out / "flipped_units.csv", flipped_units(judged.methods))
+    if judged.gains:
+        write_csv(out / "gains.csv", pd.DataFrame(judged.gains))
+    text = [f"# {title}\n", *(markdown(one) if isinstance(one, Section) else f"{one}\n" for one in parts)]
+    write_text(out / "comparison.md", "\n".join(text))
 
 
 def sections(judged: Judged, flipped: Sequence[Flips]) -> list[Section | str]:
