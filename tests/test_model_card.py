@@ -85,7 +85,7 @@ def test_a_runs_card(tmp_path: Path) -> None:
         "torch.optim.",
         f"the checkpoint of step {result['step']} among",
         "none needed: made up",
-        " UTC",
+        "(UTC)",
     ):
         assert said in card, said
     assert "The checkpoint was selected on this split" in card

@@ -189,7 +189,7 @@ def how_lines(result: Mapping[str, Any], making: Making) -> list[str]:
         "and validation data alone.",
         f"Decision: the most probable class{above}",
         f"Seed {result['seed']}; the whole config is `config.yaml` (sha256 `{result['config_sha256']}`)",
-        f"Done on {making.finished:%Y-%m-%d, %H:%M} UTC",
+        f"Done on {making.finished:%Y-%m-%d} (UTC)",
     ]
 
 
