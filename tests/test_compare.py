@@ -160,6 +160,18 @@ def test_folders_of_runs(compare: Run, tmp_path: Path) -> None:
     assert "not what its record was made with" in compare("erm", "cls_unbias", status=2)
 
 
+def test_names_of_units_and_methods(compare: Run) -> None:
+    """Units are named as they are written, 007 is not 7; methods of one file name go by their paths."""
+    frame = predictions(1.0, splits=["test"])
+    numbers = frame["unit"].str[1:].str.zfill(3)
+    assert "60 test units" in compare(frame.assign(unit=numbers), frame.assign(unit=numbers))
+    said = compare(frame.assign(unit=numbers), frame.assign(unit=numbers.str.lstrip("0") + "x"), status=2)
+    assert "(000, 001, 002 and 57 more)" in said
+    Path("m").mkdir()
+    predictions(2.0, 3, splits=["test"]).to_csv("m/a.csv", index=False)
+    assert "macro-F1: m/a.csv" in compare(frame, "m/a.csv")
+
+
 GOOD = predictions(1.0)
 FIRST = GOOD.iloc[:1]
 

@@ -1,5 +1,6 @@
 """Predictions to compare: of a run, of a folder of runs by seed, or anyone's CSV file."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def read(source: Path, unit: str | None) -> Predictions:
     if not source.is_file():
         raise InputError(f"there is no {source}; give a run folder, a folder of runs or a CSV file ({FORMAT})")
     try:
-        frame = pd.read_csv(source, low_memory=False)
+        frame = pd.read_csv(source, low_memory=False, dtype={unit or "unit": str})  # 007 is not 7
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         raise InputError(f"{source} cannot be read as CSV: {error}") from error
     return of_frame(source.stem, source, frame, unit)
@@ -80,8 +81,8 @@ def of_runs(folder: Path, unit: str | None) -> Predictions:
                 f"{seeds[seed]} and {record.folder} are both of seed {seed}; give the folder of one setting"
             )
         seeds[seed] = record.folder
-        record.file("predictions")  # which checks that it is the one that the run wrote
-        frames.append(pd.read_csv(record.folder / "predictions.csv", low_memory=False).assign(seed=seed))
+        content = io.BytesIO(record.file("predictions"))
+        frames.append(pd.read_csv(content, low_memory=False, dtype={"unit": str}).assign(seed=seed))
     classes = records[0].result.get("class_names")
     return of_frame(next(iter(names)), folder, pd.concat(frames, ignore_index=True), unit, classes)
 
