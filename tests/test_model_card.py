@@ -27,7 +27,7 @@ CONFIG: Mapping[str, Any] = {
 def making(**changes: Any) -> Making:
     """How a made-up run was made."""
     about: dict[str, Any] = {"folder": Path("runs/made"), "config": CONFIG, "licence": "", "rows": {"test": [1, 1, 2]}}
-    about |= {"parameters": 5, "trained": 3, "steps": 7, "epochs": 2, "validations": 2}
+    about |= {"parameters": 5, "trained": 3, "steps": 7, "validations": 2}
     return Making(**{**about, "finished": datetime(2026, 1, 2, 3, 4, tzinfo=UTC), **changes})
 
 

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from clsunbias.errors import InputError
@@ -35,13 +37,14 @@ class SplitScores:
     """The scores of some runs on one split; only what is asked for is computed, since draws of a metric take long.
 
     Class probabilities ``(S, N, C)`` of S runs, the class of each unit ``(N,)``, names of the metrics that are asked
-    for, and of the classes whose own metrics go by them: none of two classes.
+    for, of the classes whose own metrics go by them: none of two classes, and of the units, ``(N,)``, if they matter.
     """
 
     prob: Floats
     target: Labels
     names: Sequence[str]
     classes: Sequence[str] = ()
+    units: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0))
 
     @cached_property
     def sums(self) -> list[tuple[Metrics, Sums]]:
@@ -160,11 +163,11 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
     frames = read_predictions(list(records.values()))
     splits = {}
     for split, wanted in asked.items():
-        prob, target = on_split(frames, split, records)
+        prob, target, units = on_split(frames, split, records)
         first = next(iter(records.values())).result[split]
         classes = [name.removeprefix("f1/") for name in first if name.startswith("f1/")]
         wanted = ["macro_f1", *wanted]  # by which records are checked
-        splits[split] = SplitScores(prob, target, wanted, classes)
+        splits[split] = SplitScores(prob, target, wanted, classes, units)
         for record, f1 in zip(records.values(), splits[split].values["macro_f1"], strict=True):
             if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
                 raise InputError(
@@ -172,12 +175,17 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
                     f"predictions give {f1:.4f}; delete the folder to have it run again"
                 )
     has_validation = all("val" in record.result["units"] for record in records.values())
-    validation = SplitScores(*on_split(frames, "val", records), ["macro_f1"]) if has_validation else None
+    validation = None
+    if has_validation:
+        prob, target, units = on_split(frames, "val", records)
+        validation = SplitScores(prob, target, ["macro_f1"], units=units)
     return Scored(arm, records, splits, validation)
 
 
-def on_split(frames: Sequence[pd.DataFrame], split: str, records: Mapping[int, Record]) -> tuple[Floats, Labels]:
-    """Probabilities ``(S, N, C)`` of the runs on a split, and the class of each unit; InputError if units differ."""
+def on_split(
+    frames: Sequence[pd.DataFrame], split: str, records: Mapping[int, Record]
+) -> tuple[Floats, Labels, npt.NDArray[Any]]:
+    """Probabilities ``(S, N, C)`` of the runs on a split, class and name of each unit; InputError if units differ."""
     # Arrays, since parts of a thousand frames take pandas a second.
     rows = [np.flatnonzero(frame["split"] == split) for frame in frames]
     parts = list(zip(frames, rows, strict=True))
@@ -186,7 +194,7 @@ def on_split(frames: Sequence[pd.DataFrame], split: str, records: Mapping[int, R
         if not (np.array_equal(units[0][0], unit) and np.array_equal(units[0][1], label)):
             raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
     prob = np.stack([frame.filter(regex=r"^prob_\d+$").to_numpy(float)[at] for frame, at in parts])
-    return prob, units[0][1].astype(int)
+    return prob, units[0][1].astype(int), units[0][0]
 
 
 def check_asked(record: Record, asked: Mapping[str, Sequence[str]]) -> None:
