@@ -12,7 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    compare_coverage,
+    compare_time,
     coverage,
+    gain_coverage,
     grid_time,
     help_time,
     report_time,
@@ -36,6 +39,9 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "grid_time": grid_time.measure,
     "wandb_time": wandb_time.measure,
     "coverage": coverage.measure,
+    "compare_time": compare_time.measure,
+    "compare_coverage": compare_coverage.measure,
+    "gain_coverage": gain_coverage.measure,
 }
 
 

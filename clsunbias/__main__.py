@@ -20,6 +20,7 @@ COMMANDS = {
     "simulate": "simulate:main",
     "reproduce": "reproduce:reproduce",
     "report": "report:report",
+    "compare": "compare:main",
     "dashboard": "dashboard:main",
 }
 """Module and function of each command, which takes the command's options and returns the exit status."""
@@ -58,6 +59,7 @@ reproduction of the paper (arXiv 2508.06943)
 
 results
   report      what a folder of runs shows, as a page to open in a browser: clsunbias report RUNS_DIR --html FILE
+  compare     any two or more sets of predictions, paired: clsunbias compare A B [C ...] [--out DIR]
   dashboard   the same as a report on W&B of runs shown there: clsunbias dashboard RUNS_DIR --project P [--publish]
 """
 

@@ -68,7 +68,7 @@ def test_every_table_is_that_of_reproduce(grid: Path, html: Path) -> None:
     assert main(["reproduce", str(grid), "--out", str(grid.parent / "out"), "--jobs", "1"]) == 0
     tables = Tables(html.read_text()).tables
     sections = (grid.parent / "out" / "toy.md").read_text().split("\n## ")[1:]
-    assert len(sections) == 5, "headline, loss gap, differences under two protocols, search"
+    assert len(sections) == 7, "headline, loss gap, differences and gains under two protocols, search"
     for section in sections:
         title, *lines = section.splitlines()
         rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ") and ":--" not in line]

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
-from sklearn.isotonic import IsotonicRegression
 
 from clsunbias.decisions.base import DecisionRule, Floats, Labels, Recalibrated, Scores, log_prob, normalised
 
@@ -39,6 +37,10 @@ class Temperature(DecisionRule):
 
     def fit(self, validation: Scores) -> Scaled:
         logits, target = log_prob(validation.prob), validation.labels
+        from scipy.optimize import (
+            minimize_scalar,  # here, since it takes a second: rules that need none of it start at once
+        )
+
         found = minimize_scalar(
             lambda log_slope: mean_loss(normalised(np.exp(log_slope) * logits), target),
             bounds=(-5, 5),
@@ -66,6 +68,8 @@ class Platt(DecisionRule):
         def loss(numbers: Floats) -> float:
             scaled = normalised(numbers[0] * logits + np.append(0, numbers[1:]))
             return -float((soft * log_prob(scaled)).sum(1).mean())
+
+        from scipy.optimize import minimize
 
         found = minimize(loss, np.append(1.0, np.zeros(classes - 1)), method="BFGS")
         return Scaled(float(found.x[0]), np.append(0, found.x[1:]))
@@ -115,6 +119,8 @@ class BiasCorrection(DecisionRule):
                 (numbers[0] - 1) ** 2 + numbers[1] ** 2
             )
 
+        from scipy.optimize import minimize
+
         found = minimize(loss, np.array([1.0, 0.0]), method="BFGS")
         return MinorityScaled(minority, float(found.x[0]), float(found.x[1]))
 
@@ -143,6 +149,8 @@ class Isotonic(DecisionRule):
 
     def fit(self, validation: Scores) -> Steps:
         prob, target = validation.prob, validation.labels
+        from sklearn.isotonic import IsotonicRegression
+
         models = [
             IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(prob[:, index], target == index)
             for index in range(prob.shape[1])

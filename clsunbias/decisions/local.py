@@ -2,14 +2,16 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from clsunbias.decisions.base import Decision, DecisionRule, Floats, Labels, Scores, log_prob
 from clsunbias.decisions.thresholds import NOBODY, ROUNDS, best_cut, macro_f1, value_of
 from clsunbias.errors import InputError
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
 
 
 def two_classes(scores: Scores, rule: str) -> None:
@@ -132,7 +134,7 @@ class ScoreAndUncertainty(DecisionRule):
 class NeighbourCut(Decision):
     """Decides by log odds + weight · (log odds of the neighbours' share − of the whole share) ≥ cut."""
 
-    neighbours: NearestNeighbors
+    neighbours: "NearestNeighbors"
     positive: Labels
     weight: float
     cut: float
@@ -175,6 +177,8 @@ class NeighbourThreshold(DecisionRule):
 
     def fit(self, validation: Scores) -> Decision:
         two_classes(validation, "NeighbourThreshold")
+        from sklearn.neighbors import NearestNeighbors  # here, since it takes a second of every other start
+
         target = validation.labels
         neighbours = NearestNeighbors(n_neighbors=min(self.k, len(target) - 1)).fit(validation.features)
         near = target[neighbours.kneighbors(return_distance=False)]  # without an argument: others than itself

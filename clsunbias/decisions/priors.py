@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from clsunbias.decisions.base import DecisionRule, Floats, Recalibrated, Scores, log_prob, normalised
 from clsunbias.errors import InputError
@@ -108,6 +107,8 @@ class Matched(Recalibrated):
 
         def surplus(offset: float) -> float:
             return float((1 / (1 + np.exp(-(odds + offset)))).mean()) - self.prevalence
+
+        from scipy.optimize import brentq  # here, since it takes a second: rules that need none of it start at once
 
         offset = brentq(surplus, -200.0, 200.0)
         return normalised(np.stack([np.zeros_like(odds), odds + offset], axis=1))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from clsunbias.experiments.analysis.comparison import Comparison, results
+from clsunbias.experiments.analysis.gains import GainLine, gains
 from clsunbias.experiments.analysis.scores import run_lines
 from clsunbias.experiments.report.notes import classes_of
 from clsunbias.experiments.report.plots import draw_curves, draw_dots
@@ -24,8 +25,11 @@ def write_study(study: Study, out: Path) -> None:
     """
     name, grid = study.name, study.grid
     scored, cells, comparisons = results(name, grid, study.finished)
-    report = sections(study, scored, cells, comparisons)
+    split = list(gains(name, grid, scored).values())
+    report = sections(study, scored, cells, comparisons, split)
     write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
+    if split:
+        write_csv(out / f"{name}_gains.csv", pd.DataFrame(split, columns=GainLine._fields))
     write_table(out, name, grid.title, list(cells.values()), run_lines(scored), report)
     draw_dots(out / name, grid, grid.metrics[0], cells, classes_of(scored))
     figures = draw_figures(study, out)

@@ -100,19 +100,23 @@ def interval(sample: Sample, shares: Floats, scale: Scale) -> tuple[float, float
         shares: of each run in each resample of runs, ``(B, S)``.
         scale: of the metric.
     """
-    runs = len(sample.values)
-    if runs < FEWEST:
-        return None
+    return None if len(sample.values) < FEWEST else ends(sample, shares, scale)
+
+
+def interval_of_runs(sample: Sample, scale: Scale) -> tuple[float, float] | None:
+    """As :func:`interval`, of these very runs on other units: it says nothing of how other runs would come out."""
+    mean = Sample(sample.values.mean(keepdims=True), sample.drawn.mean(1, keepdims=True), sample.units)
+    return ends(mean, np.ones((len(mean.drawn), 1)), scale)
+
+
+def ends(sample: Sample, shares: Floats, scale: Scale) -> tuple[float, float] | None:
+    """The ends of an interval; None of a metric that no resample has."""
     known = np.isfinite(sample.drawn).all(1)  # resamples without a class are left out of its own
-    drawn, shares = sample.drawn[known].astype(float), shares[known]
+    sample, shares = sample._replace(drawn=sample.drawn[known].astype(float)), shares[known]
+    drawn, mean = sample.drawn, sample.values.mean()
     if not len(drawn):
         return None
-    mean, on_units = sample.values.mean(), drawn.mean(1)
-    noise = drawn.var(0).mean() - on_units.var()  # of a run on these units, beyond what it shares with the others
-    noise, spread = noise * runs / (runs - 1), sample.values.var(ddof=1)
-    own = max(0.0, 1 - noise / spread / student(runs) ** 2) if spread > 0 else 0.0
-    by_units = student(sample.units) * np.sqrt(sample.units / max(sample.units - 1, 1))
-    by_runs = student(runs) * np.sqrt(own * runs / (runs - 1))
+    on_units, (by_units, by_runs) = drawn.mean(1), widening(sample)
     center = scale.there(np.asarray(mean))
     moved = by_units * (scale.there(on_units) - center) + by_runs * (scale.there(shares @ sample.values) - center)
     low, high = scale.back(center + np.quantile(moved, [0.025, 0.975]) - np.median(moved))
@@ -121,3 +125,23 @@ def interval(sample: Sample, shares: Floats, scale: Scale) -> tuple[float, float
         off = 1 - 0.025 ** (1 / sample.units)
         low, high = (0.0, off) if mean == 0 else (1 - off, 1.0)
     return min(float(low), float(mean)), max(float(high), float(mean))
+
+
+def widening(sample: Sample) -> tuple[float, float]:
+    """What a bootstrap's deviations over units and over runs are to be multiplied with; 0 for a single run's."""
+    runs, spread = len(sample.values), sample.values.var()
+    by_units = student(sample.units) * float(np.sqrt(sample.units / max(sample.units - 1, 1)))
+    if runs == 1 or spread == 0:
+        return by_units, 0.0
+    # Of a run on these units, beyond what it shares with the others.
+    noise = sample.drawn.var(0).mean() - sample.drawn.mean(1).var()
+    own = max(0.0, 1 - noise / spread / student(runs) ** 2)
+    return by_units, student(runs) * float(np.sqrt(own * runs / (runs - 1)))
+
+
+def errors(sample: Sample) -> tuple[float, float]:
+    """Standard errors of a mean over runs, by units and by runs, widened as :func:`interval` is."""
+    drawn = sample.drawn[np.isfinite(sample.drawn).all(1)].astype(float)
+    by_units, by_runs = widening(sample._replace(drawn=drawn))
+    runs = len(sample.values)
+    return by_units * float(drawn.mean(1).std()), by_runs * float(sample.values.std()) / runs**0.5

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
@@ -36,15 +36,15 @@ resampling_of = cache(Resampling)
 class SplitScores:
     """The scores of some runs on one split; only what is asked for is computed, since draws of a metric take long.
 
-    Class probabilities ``(S, N, C)`` of S runs, class and name of each unit, ``(N,)`` both, names of the metrics that
-    are asked for, and of the classes whose own metrics go by them: none of two classes.
+    Class probabilities ``(S, N, C)`` of S runs, the class of each unit ``(N,)``, names of the metrics that are asked
+    for, of the classes whose own metrics go by them: none of two classes, and of the units, ``(N,)``, if they matter.
     """
 
     prob: Floats
     target: Labels
-    units: npt.NDArray[Any]
     names: Sequence[str]
     classes: Sequence[str] = ()
+    units: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0))
 
     @cached_property
     def sums(self) -> list[tuple[Metrics, Sums]]:
@@ -106,11 +106,15 @@ class SplitScores:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """The finished runs of an arm by seed, and their scores on each split, runs in the same order."""
+    """The finished runs of an arm by seed, and their scores on each split that is asked for and on validation units.
+
+    Runs are in the same order everywhere.
+    """
 
     arm: Arm
     records: Mapping[int, Record]
     splits: Mapping[str, SplitScores]
+    validation: SplitScores | None = None
 
     @cached_property
     def values(self) -> dict[str, Floats]:
@@ -140,7 +144,8 @@ class Scored:
             return self
         at = [list(self.records).index(seed) for seed in seeds]
         splits = {name: dataclasses.replace(part, prob=part.prob[at]) for name, part in self.splits.items()}
-        return Scored(self.arm, {seed: self.records[seed] for seed in seeds}, splits)
+        validation = self.validation and dataclasses.replace(self.validation, prob=self.validation.prob[at])
+        return Scored(self.arm, {seed: self.records[seed] for seed in seeds}, splits, validation)
 
 
 def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scored:
@@ -158,25 +163,38 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
     frames = read_predictions(list(records.values()))
     splits = {}
     for split, wanted in asked.items():
-        # Arrays, since parts of a thousand frames take pandas a second.
-        rows = [np.flatnonzero(frame["split"] == split) for frame in frames]
-        parts = list(zip(frames, rows, strict=True))
-        units = [(frame["unit"].to_numpy()[at], frame["label"].to_numpy()[at]) for frame, at in parts]
-        for record, (unit, label) in zip(records.values(), units, strict=True):
-            if not (np.array_equal(units[0][0], unit) and np.array_equal(units[0][1], label)):
-                raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
-        prob = np.stack([frame.filter(regex=r"^prob_\d+$").to_numpy(float)[at] for frame, at in parts])
+        prob, target, units = on_split(frames, split, records)
         first = next(iter(records.values())).result[split]
         classes = [name.removeprefix("f1/") for name in first if name.startswith("f1/")]
         wanted = ["macro_f1", *wanted]  # by which records are checked
-        splits[split] = SplitScores(prob, units[0][1].astype(int), units[0][0], wanted, classes)
+        splits[split] = SplitScores(prob, target, wanted, classes, units)
         for record, f1 in zip(records.values(), splits[split].values["macro_f1"], strict=True):
             if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
                 raise InputError(
                     f"{record.folder}: result.json says {split} macro-F1 {record.result[split]['macro_f1']:.4f}, its "
                     f"predictions give {f1:.4f}; delete the folder to have it run again"
                 )
-    return Scored(arm, records, splits)
+    has_validation = all("val" in record.result["units"] for record in records.values())
+    validation = None
+    if has_validation:
+        prob, target, units = on_split(frames, "val", records)
+        validation = SplitScores(prob, target, ["macro_f1"], units=units)
+    return Scored(arm, records, splits, validation)
+
+
+def on_split(
+    frames: Sequence[pd.DataFrame], split: str, records: Mapping[int, Record]
+) -> tuple[Floats, Labels, npt.NDArray[Any]]:
+    """Probabilities ``(S, N, C)`` of the runs on a split, class and name of each unit; InputError if units differ."""
+    # Arrays, since parts of a thousand frames take pandas a second.
+    rows = [np.flatnonzero(frame["split"] == split) for frame in frames]
+    parts = list(zip(frames, rows, strict=True))
+    units = [(frame["unit"].to_numpy()[at], frame["label"].to_numpy()[at]) for frame, at in parts]
+    for record, (unit, label) in zip(records.values(), units, strict=True):
+        if not (np.array_equal(units[0][0], unit) and np.array_equal(units[0][1], label)):
+            raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
+    prob = np.stack([frame.filter(regex=r"^prob_\d+$").to_numpy(float)[at] for frame, at in parts])
+    return prob, units[0][1].astype(int), units[0][0]
 
 
 def check_asked(record: Record, asked: Mapping[str, Sequence[str]]) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from clsunbias.experiments.analysis.comparison import results
+from clsunbias.experiments.analysis.gains import GainLine, gains
 from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.plan import choose
 from clsunbias.experiments.report.build import contrast_section, parts, search_sections
+from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.notes import Cells, Comparisons, classes_of
 from clsunbias.experiments.report.sections import Section
 from clsunbias.experiments.study import Study, shown
@@ -28,10 +30,13 @@ class StudyPart(NamedTuple):
         return [self.study.grid.columns[name].label for name in columns]
 
 
-def sections(study: Study, scored: Sequence[Scored], cells: Cells, comparisons: Comparisons) -> list[Section | str]:
-    """Tables and paragraphs of a study: its results, contrasts, and what a search saw and chose."""
+def sections(
+    study: Study, scored: Sequence[Scored], cells: Cells, comparisons: Comparisons, split: Sequence[GainLine]
+) -> list[Section | str]:
+    """Tables and paragraphs of a study: its results, gains split, contrasts, and what a search saw and chose."""
     return [
         *parts(study.grid, study.columns, study.absent, cells, comparisons, classes_of(scored)),
+        *gain_sections(split),
         *contrast_section(study.grid, scored),
         *search_sections(study.grid, study.scores, choose(study.grid, study.scores)),
     ]
@@ -40,6 +45,7 @@ def sections(study: Study, scored: Sequence[Scored], cells: Cells, comparisons: 
 def study_parts(study: Study) -> list[StudyPart]:
     """The real and the simulated part of a study, each if it is there; p-values are corrected for the whole."""
     scored, all_cells, all_comparisons = results(study.name, study.grid, study.finished)
+    all_gains = gains(study.name, study.grid, scored)
     made = []
     for simulated in (False, True):
         part = shown(study, simulated)
@@ -48,7 +54,8 @@ def study_parts(study: Study) -> list[StudyPart]:
         cells = {key: cell for key, cell in all_cells.items() if key[0] in part.finished}
         comparisons = {key: one for key, one in all_comparisons.items() if key[0] in part.finished}
         ours = [one for one in scored if one.arm in part.finished]
-        made.append(StudyPart(part, simulated, cells, comparisons, sections(part, ours, cells, comparisons)))
+        split = [line for (arm, _), line in all_gains.items() if arm in part.finished]
+        made.append(StudyPart(part, simulated, cells, comparisons, sections(part, ours, cells, comparisons, split)))
     return made
 
 

@@ -1,0 +1,29 @@
+"""``clsunbias compare``: methods against a baseline by what they predict, of our runs or of anyone's."""
+
+from pathlib import Path
+
+from clsunbias.errors import InputError
+from clsunbias.experiments.comparing.judging import judge
+from clsunbias.experiments.comparing.pairing import paired
+from clsunbias.experiments.comparing.reading import read
+from clsunbias.experiments.comparing.sections import report
+from clsunbias.files import check_out
+from clsunbias.parser import Parser
+
+
+def main(options: list[str]) -> int:
+    """Runs ``clsunbias compare`` with its options; returns the exit status."""
+    parser = Parser(prog="clsunbias compare", description="Compare what methods predict on the same test units.")
+    parser.add_argument("baseline", type=Path, help="a run folder, a folder of runs by seed, or a CSV of predictions")
+    parser.add_argument("others", type=Path, nargs="+", help="the same of the methods that are compared with it")
+    parser.add_argument("--unit", type=str | None, help="column of what counts as one unit, whose rows are merged")
+    parser.add_argument("--difference", type=float | None, help="a true difference to ask after; default the one seen")
+    parser.add_argument("--out", type=Path | None, help="folder for comparison.md and the CSV files")
+    chosen = parser.parse_args(options)
+    if chosen.difference is not None and not 0 < chosen.difference < 1:
+        raise InputError(f"--difference must lie between 0 and 1, got {chosen.difference:g}")
+    if chosen.out:
+        check_out(chosen.out)
+    predictions = [read(source.expanduser(), chosen.unit) for source in (chosen.baseline, *chosen.others)]
+    report(judge(paired(predictions), chosen.difference), chosen.out)
+    return 0

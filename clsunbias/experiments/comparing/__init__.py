@@ -1,0 +1,1 @@
+"""Predictions of any origin against each other: read, paired, judged."""

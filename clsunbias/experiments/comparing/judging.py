@@ -1,0 +1,182 @@
+"""Methods on the same units judged against the first: differences, what they are worth, and the split of the gain."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from clsunbias.experiments.analysis.gain import BESIDE, PARTS, Levels, carried, differing, own_decisions, split_gain
+from clsunbias.experiments.analysis.influence import scores_of
+from clsunbias.experiments.analysis.intervals import (
+    FEWEST,
+    Sample,
+    Scale,
+    errors,
+    interval,
+    interval_of_runs,
+    of_difference,
+)
+from clsunbias.experiments.analysis.ranking import Labels
+from clsunbias.experiments.analysis.scores import SplitScores, resampling_of
+from clsunbias.experiments.analysis.statistics import Floats, Verdict, holm, lower_is_better, verdict
+from clsunbias.experiments.comparing.chances import Chances, chances
+from clsunbias.experiments.comparing.reading import Predictions
+
+METRICS = ("macro_f1", *BESIDE)
+"""What methods are compared by."""
+
+Score = Callable[[Floats, Labels, tuple[str, ...]], SplitScores]
+"""How probabilities of some runs are scored by the metrics named."""
+
+
+class Difference(NamedTuple):
+    """A method against the baseline by a metric; with :class:`Chances`, the columns of ``comparison.csv``.
+
+    Means over runs; the difference with its 95 % interval, over test units and seeds or, of fewer than four runs, over
+    units alone; the p-value of the paired permutation test over units, as it is and corrected for the number of methods
+    (Holm); what may be said.
+    """
+
+    method: str
+    baseline: str
+    metric: str
+    value: float
+    baseline_value: float
+    difference: float
+    low: float
+    high: float
+    over: str
+    p: float
+    p_corrected: float
+    verdict: Verdict
+    units: int
+    runs: int
+
+
+class Gain(NamedTuple):
+    """A part of a method's gain over the baseline with its interval; its fields are the columns of ``gains.csv``."""
+
+    method: str
+    baseline: str
+    part: str
+    value: float
+    low: float
+    high: float
+    over: str
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A method's predictions, scored: on test units as they are, and as it decides with a threshold of its own."""
+
+    predictions: Predictions
+    score: Score = scores_of
+
+    @cached_property
+    def test(self) -> SplitScores:
+        """Its scores on test units."""
+        part = self.predictions.parts["test"]
+        return self.score(part.prob, part.target, METRICS)
+
+    @cached_property
+    def samples(self) -> dict[str, Sample]:
+        """Its metrics, drawn once for all comparisons; by simulation the last two are carried by fewer units."""
+        found = self.test.samples
+        rarest = found["macro_f1"].units
+        carried_by = {"auprc": max(rarest // 2, 2), "brier": rarest}
+        return {name: one._replace(units=carried_by.get(name, one.units)) for name, one in found.items()}
+
+    def less(self, other: "Method", metric: str) -> Sample:
+        """The paired difference from another method by a metric."""
+        sample = self.samples[metric].less(other.samples[metric])
+        return carried(sample, differing(self.test.prob, other.test.prob)) if metric == "macro_f1" else sample
+
+    @cached_property
+    def levels(self) -> Levels | None:
+        """Its macro-F1 without and with a threshold of its own; None without validation units of two classes."""
+        validation = self.predictions.parts.get("val")
+        if validation is None or len(np.unique(validation.target)) < len(self.predictions.classes):
+            return None
+        decided = own_decisions(validation.prob, validation.target, self.test.prob)
+        own = self.score(decided, self.test.target, ("macro_f1",))
+        return Levels(self.samples["macro_f1"], own.samples["macro_f1"], self.test.prob, decided)
+
+
+class Judged(NamedTuple):
+    """What comparisons with a baseline have shown."""
+
+    methods: list[Method]
+    differences: list[tuple[Difference, Chances]]
+    gains: list[Gain]
+
+
+def judge(predictions: Sequence[Predictions], stated: float | None = None, score: Score = scores_of) -> Judged:
+    """Compares each method with the first.
+
+    Args:
+        predictions: of methods, paired.
+        stated: a difference to ask after; default the one that is seen.
+        score: how predictions are scored.
+    """
+    baseline, *others = methods = [Method(one, score) for one in predictions]
+    by_method = [one.test.permutation_p(baseline.test) for one in others]
+    differences = []
+    for metric in METRICS:
+        p_values = [found[metric] for found in by_method]
+        for one, p, corrected in zip(others, p_values, holm(p_values), strict=True):
+            found = difference(one, baseline, metric, p, corrected)
+            by_units, by_runs = errors(one.less(baseline, metric))
+            by_runs = by_runs if found.runs >= FEWEST else 0.0
+            asked = found.difference, by_units, by_runs, found.units, stated, len(others)
+            differences.append((found, chances(*asked)))
+    gains = [part for one in others for part in parts(one, baseline)]
+    return Judged(methods, differences, gains)
+
+
+def difference(one: Method, baseline: Method, metric: str, p: float, corrected: float) -> Difference:
+    """A method against the baseline by a metric, given the p-value as it is and corrected."""
+    gained = one.less(baseline, metric)
+    low, high, over = ends(gained, of_difference(metric))
+    return Difference(
+        one.predictions.name,
+        baseline.predictions.name,
+        metric,
+        float(one.samples[metric].values.mean()),
+        float(baseline.samples[metric].values.mean()),
+        float(gained.values.mean()),
+        low,
+        high,
+        over,
+        p,
+        corrected,
+        verdict(low, high, corrected, lower_is_better(metric)),
+        len(one.test.target),
+        len(gained.values),
+    )
+
+
+def parts(one: Method, baseline: Method) -> list[Gain]:
+    """The parts of a method's gain; none without validation units."""
+    if one.levels is None or baseline.levels is None:
+        return []
+    made = []
+    for part, sample in split_gain(one.levels, baseline.levels).items():
+        low, high, over = ends(sample, PARTS[part])
+        value = float(sample.values.mean())
+        made.append(Gain(one.predictions.name, baseline.predictions.name, part, value, low, high, over))
+    return made
+
+
+def ends(sample: Sample, scale: Scale) -> tuple[float, float, str]:
+    """A 95 % interval, and what it is over: units and seeds, or units alone where there are too few seeds."""
+    runs = len(sample.values)
+    found = interval(sample, shares(runs)[: len(sample.drawn)], scale) or interval_of_runs(sample, scale)
+    assert found is not None, "a resample has every class where units are enough"
+    return *found, "units and seeds" if runs >= FEWEST else "units"
+
+
+def shares(runs: int) -> Floats:
+    """Resamples of runs."""
+    return resampling_of(2, runs).seeds
