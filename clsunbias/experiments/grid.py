@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from jsonargparse.typing import register_type
 
+from clsunbias.decisions.rules import made_alone
 from clsunbias.errors import InputError
-from clsunbias.experiments.analysis.statistics import METRICS, is_metric
+from clsunbias.experiments.analysis.statistics import METRICS, RECALIBRATION, is_metric
 from clsunbias.experiments.running.config import load_yaml
 from clsunbias.files import data_root
 from clsunbias.parser import Parser
@@ -155,6 +156,7 @@ class Grid:
         baselines: rows that each row is compared with.
         curves: figures of training curves, by file name, drawn from the first protocol.
         contrasts: claims about several cells, by name: ``column/row`` → its weight in a sum.
+        decisions: rules, each chosen anew on validation by every run, that all metrics are shown under, too.
     """
 
     title: str
@@ -167,6 +169,13 @@ class Grid:
     curves: dict[str, Curves] = field(default_factory=dict)
     contrasts: dict[str, dict[str, float]] = field(default_factory=dict)
     note: str = ""
+    decisions: list[str] = field(default_factory=list)
+
+
+def under_rules(names: Sequence[str], rules: Sequence[str]) -> list[str]:
+    """Each ``split/metric`` under each rule, ``split@rule/metric``."""
+    parted = [name.partition("/") for name in names]
+    return [f"{split}@{rule}/{metric}" for rule in rules for split, _, metric in parted]
 
 
 def load_grid(path: Path) -> Grid:
@@ -178,6 +187,11 @@ def load_grid(path: Path) -> Grid:
     try:
         grid: Grid = parser.instantiate_classes(parser.parse_object({"grid": load_yaml(path)})).grid
         check(grid)
+        grid = replace(
+            grid,
+            metrics=[*grid.metrics, *under_rules(grid.metrics, grid.decisions)],
+            also=[*grid.also, *under_rules(grid.also, grid.decisions)],
+        )
     except (InputError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no grid: {str(error).strip()}") from error
     return grid
@@ -201,6 +215,11 @@ def check(grid: Grid) -> None:
     for name in (*grid.metrics, *grid.also, *searched):
         if not is_metric(name.partition("/")[2]):
             raise InputError(f"it names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
+    if grid.metrics and grid.metrics[0].partition("/")[2] in RECALIBRATION:
+        raise InputError(f"its first metric is what methods are compared by, but {grid.metrics[0]} has no better end")
+    for rule in grid.decisions:
+        if lacking := set(made_alone(rule).needs) - {"features"}:
+            raise InputError(f"the rule {rule} needs {' and '.join(sorted(lacking))}, which no run of a grid has")
     for name, protocol in grid.protocols.items():
         if protocol.seeds < 2:
             raise InputError(f"protocol {name!r} has {protocol.seeds} seed; a standard deviation needs at least 2")
