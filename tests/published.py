@@ -108,7 +108,7 @@ def derive(table: str, out: Path) -> None:
     runs = run_lines([Scored(arm, records, {}) for arm, records in finished.items()])
     write_table(out, table, grid.title, list(cells.values()), runs, made)
     write_csv(out / f"{table}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
-    draw_dots(out / table, grid, grid.metrics[0], cells)
+    draw_dots(out / table, grid, grid.metrics[0], cells, classes(finished))
 
 
 def main() -> None:

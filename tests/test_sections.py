@@ -132,9 +132,10 @@ def test_sensitivity_and_ppv_are_defined() -> None:
     """By name and class, with what they are called from the other class's side; nothing else needs it."""
     assert definitions(["macro_f1", "neg_f1", "recall"], BREAST) == []
     assert " ".join(definitions(["neg_recall", "precision/normal or benign"], BREAST)) == (
-        "Sensitivity of a class: the share of its units that are found (recall). That of malignant is the specificity "
-        "for normal or benign, and the other way round. PPV of a class: the share of the units called so that are of "
-        "it (precision). That of malignant is the negative predictive value (NPV) for normal or benign."
+        "Sensitivity of a class: the share of its units that are found (recall). Sensitivity (malignant) is the "
+        "specificity for normal or benign, sensitivity (normal or benign) that for malignant. PPV of a class: the "
+        "share of the units called so that are of it (precision). PPV (malignant) is the negative predictive value "
+        "(NPV) for normal or benign, PPV (normal or benign) that for malignant."
     )
     assert len(definitions(["recall/a"], ("a", "b", "c"))) == 1, "of three classes there is no other side"
 

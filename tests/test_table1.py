@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from clsunbias.__main__ import main
-from clsunbias.experiments.paper.table1 import seeds_of
+from clsunbias.experiments.paper.table1 import AUTHORS, beside_published, cells, over_seeds_entry, seeds_of
+from clsunbias.experiments.report.sections import markdown
 
 COLUMNS = ["table", "row", "column", "metric", "value", "sd", "n", "low", "high", "published", "difference"]
 COLUMNS += ["protocol", "selection", "simulated"]
@@ -58,14 +59,16 @@ def test_the_collapse_of_row_3_is_the_rules_doing(results: Path) -> None:
 
 @pytest.mark.slow
 def test_files_and_intervals(results: Path) -> None:
-    """All files are there; the repetition has an interval around its mean, and a line a run."""
+    """All files are there; the repetition has a deviation, no interval of two seeds, and a line a run."""
     names = {"table1.csv", "table1.md", "table1.tex", "table1_runs.csv", "runs"}
     names |= {f"figure{number}.{suffix}" for number in (1, 2) for suffix in ("png", "svg")}
     assert {path.name for path in results.iterdir()} == names
     cells = pd.read_csv(results / "table1.csv")
     repeated = cells[cells["n"] == 2]
     assert len(repeated) == 2 * (4 + 2) * 8  # four rows and two paired differences
-    assert ((repeated["low"] <= repeated["value"]) & (repeated["value"] <= repeated["high"])).all()
+    assert repeated["sd"].notna().all()
+    assert repeated[["low", "high"]].isna().all(axis=None)
+    assert "there is none of fewer than 4 seeds" in (results / "table1.md").read_text()
     assert repeated["published"].isna().all()
     runs = pd.read_csv(results / "table1_runs.csv")
     means = repeated.query("column == 'test_2'").pivot_table(
@@ -92,6 +95,30 @@ def test_only_what_is_missing_is_run_and_records_are_checked(results: Path, capf
     capfd.readouterr()
     assert main(["reproduce", "table1", "--out", str(results), "--seeds", "2"]) == 2
     assert "no record of this suite" in capfd.readouterr().err
+
+
+def test_cells_of_a_repetition() -> None:
+    """Mean, deviation and Student's interval, which stays within what an accuracy, or a difference of two, can be."""
+    values = pd.DataFrame({"train/pos_recall": [0.9, 1.0, 0.98, 1.0], "weights/w1": [0.5, 0.6, 0.4, 0.5]})
+    accuracy, weight = cells("1 ERM", "LastStep()", values)
+    assert accuracy.value == pytest.approx(0.97)
+    assert accuracy.high == 1
+    assert accuracy.low == pytest.approx(0.97 - 3.182446 * values["train/pos_recall"].std() / 2)
+    assert weight.high == pytest.approx(0.5 + 3.182446 * values["weights/w1"].std() / 2)
+    assert over_seeds_entry(accuracy) == "0.970 ± 0.048"
+    difference = cells("2 − 1", "LastStep()", values - 0.5)[0]
+    assert over_seeds_entry(difference) == "+0.470 (+0.394 to +0.546)"
+    few = cells("2 − 1", "LastStep()", values[:3])[0]
+    assert (few.low, few.high, over_seeds_entry(few)) == (None, None, "+0.960")
+
+
+def test_what_the_paper_misprints_is_marked() -> None:
+    """The one cell whose published value is not what the paper prints."""
+    values = pd.DataFrame({"train/pos_recall": [0.01]}, index=["paper"])
+    cell = cells("3 ERM", "LossRatio()", values, [0.01])[0]
+    text = markdown(beside_published(AUTHORS, {"3 ERM": [cell]}))
+    assert "| published | 0.010 ¹ |" in text
+    assert "¹" not in markdown(beside_published(AUTHORS, {"1 ERM": [cell._replace(row="1 ERM")]}))
 
 
 def test_wrong_settings_are_named(capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from clsunbias.experiments.analysis.comparison import Comparison, results
 from clsunbias.experiments.analysis.scores import run_lines
+from clsunbias.experiments.report.notes import classes_of
 from clsunbias.experiments.report.plots import draw_curves, draw_dots
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.report.study_parts import sections
@@ -23,7 +24,7 @@ def write_study(study: Study, out: Path) -> None:
     write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
     write_table(out, name, grid.title, list(cells.values()), run_lines(scored), report)
     if cells:
-        draw_dots(out / name, grid, grid.metrics[0], cells)
+        draw_dots(out / name, grid, grid.metrics[0], cells, classes_of(scored))
     draw_figures(study, out)
     root = out / "runs" / name
     records = {run.out.relative_to(root): record.result for run, record in study.records.items() if record}

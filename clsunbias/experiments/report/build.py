@@ -10,7 +10,7 @@ from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.grid import Grid, under_rules
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.labels import class_label, class_metric, metric_label, metric_name
-from clsunbias.experiments.report.notes import Cells, Classes, Comparisons, classes_of, legend, method
+from clsunbias.experiments.report.notes import Cells, Classes, Comparisons, classes_of, legend, method, varies
 from clsunbias.experiments.report.sections import Entry, Label, Measured, Section
 
 AllMeasured = Mapping[tuple[Arm, str], Measured]
@@ -110,12 +110,6 @@ def table(
                 entries = ["no data" if place[0] in absent else ours.get(place, "–") for place in places]
                 rows.append([Label(label, settings), *entries])
     return Section(title, header, rows)
-
-
-def varies(grid: Grid, row: str) -> bool:
-    """Whether a row is another with something changed."""
-    ours = grid.rows[row]
-    return bool(ours.set) and any(one.config == ours.config and not one.set for one in grid.rows.values())
 
 
 def headings(grid: Grid, columns: Sequence[str], names: Sequence[str], classes: Classes) -> list[str]:

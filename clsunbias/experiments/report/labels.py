@@ -10,6 +10,9 @@ from typing import Any
 # Okabe and Ito's: told apart by colour-blind readers too.
 COLOURS = ("#000000", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#E69F00")
 
+MARKERS = ("o", "s", "^", "v", "P", "X")
+"""Told apart in grey, too; one for each colour."""
+
 NAMES = {
     "macro_f1": "macro-F1",
     "f1": "F1",
@@ -90,14 +93,16 @@ def rule_label(rule: str) -> str:
 def definitions(metrics: Sequence[str], classes: Sequence[str] = ()) -> list[str]:
     """What the metrics of single classes among some are, a sentence each, for a note below a table or a figure."""
     kinds = {class_metric(metric, classes)[0] for metric in metrics if class_metric(metric, classes)[1] is not None}
-    shown = tuple(classes) or SIDES
+    one, other, *more = tuple(classes) or SIDES
     said = []
     if "recall" in kinds:
         said.append("Sensitivity of a class: the share of its units that are found (recall).")
-        if len(shown) == 2:
-            said.append(f"That of {shown[0]} is the specificity for {shown[1]}, and the other way round.")
+        if not more:
+            said.append(f"Sensitivity ({one}) is the specificity for {other}, sensitivity ({other}) that for {one}.")
     if "precision" in kinds:
         said.append("PPV of a class: the share of the units called so that are of it (precision).")
-        if len(shown) == 2:
-            said.append(f"That of {shown[0]} is the negative predictive value (NPV) for {shown[1]}.")
+        if not more:
+            said.append(
+                f"PPV ({one}) is the negative predictive value (NPV) for {other}, PPV ({other}) that for {one}."
+            )
     return said

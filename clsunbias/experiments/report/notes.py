@@ -1,6 +1,6 @@
 """What stands beside a grid's tables: how to read them, how differences were judged, which classes nobody predicts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from clsunbias.experiments.analysis.cells import Cell
@@ -39,6 +39,11 @@ def classes_of(scored: Sequence[Scored]) -> Classes:
     )
 
 
+def counted(counts: Iterable[int]) -> str:
+    """Numbers of seeds, as in ``5 or 10``."""
+    return " or ".join(map(str, sorted(set(counts))))
+
+
 def legend(grid: Grid, cells: Cells, classes: Classes) -> str:
     """How to read the table."""
     note = f" {grid.note}" if grid.note else ""
@@ -47,7 +52,7 @@ def legend(grid: Grid, cells: Cells, classes: Classes) -> str:
     counts: dict[str, set[int]] = {}
     for cell in cells.values():
         counts.setdefault(cell.protocol, set()).add(cell.n)
-    seeds = "; ".join(f"{label}: {' or '.join(map(str, sorted(found)))}" for label, found in counts.items())
+    seeds = "; ".join(f"{label}: {counted(found)}" for label, found in counts.items())
     published = any(cell.difference is not None for cell in cells.values())
     said = f"Here and in every table below: mean ± standard deviation over seeds ({seeds})"
     said += "; in brackets the difference from the published mean." if published else "."
@@ -98,10 +103,15 @@ def method(comparisons: Comparisons) -> str:
     return said
 
 
-def too_few(counts: set[int]) -> str:
+def too_few(counts: Iterable[int]) -> str:
     """Why some comparisons have neither interval nor verdict."""
-    runs = " or ".join(map(str, sorted(counts)))
     return (
-        f'"Too few seeds": of {runs} paired runs there is no saying how others would come out; an interval, a verdict '
-        f"and d take {FEWEST} seeds or more."
+        f'"Too few seeds": of {counted(counts)} paired runs there is no saying how others would come out; an interval, '
+        f"a verdict and d take {FEWEST} seeds or more."
     )
+
+
+def varies(grid: Grid, row: str) -> bool:
+    """Whether a row is another with something changed."""
+    ours = grid.rows[row]
+    return bool(ours.set) and any(one.config == ours.config and not one.set for one in grid.rows.values())
