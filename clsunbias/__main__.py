@@ -20,6 +20,7 @@ COMMANDS = {
     "simulate": "simulate:main",
     "reproduce": "reproduce:reproduce",
     "report": "report:report",
+    "decide": "decide:main",
     "dashboard": "dashboard:main",
 }
 """Module and function of each command, which takes the command's options and returns the exit status."""
@@ -49,6 +50,7 @@ reproduction of the paper (arXiv 2508.06943)
 
 results
   report      what a folder of runs shows, as a page to open in a browser: clsunbias report RUNS_DIR --html FILE
+  decide      a decision rule for a run, without retraining: clsunbias decide RUN_DIR --rule NAME [--OPTION VALUE ...]
   dashboard   the same as a report on W&B of runs shown there: clsunbias dashboard RUNS_DIR --project P [--publish]
 """
 

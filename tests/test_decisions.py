@@ -290,8 +290,8 @@ def test_an_ensemble_decides_by_its_mean() -> None:
     ("rule", "said"),
     [
         (GroupThresholds(), "an attribute of the units"),
-        (ScoreAndUncertainty(), "several runs"),
-        (BayesEnsemble(), "several runs"),
+        (ScoreAndUncertainty(), "several seeds"),
+        (BayesEnsemble(), "several seeds"),
         (NeighbourThreshold(), "features of the units"),
     ],
 )

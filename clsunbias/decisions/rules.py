@@ -62,14 +62,16 @@ def imported(path: str) -> type[DecisionRule]:
 def made_alone(name: str) -> DecisionRule:
     """The rule of a name with its default arguments; InputError if it has to be given some."""
     rule = find_rule(name)
-    required = [
-        one.name
-        for one in inspect.signature(rule).parameters.values()
-        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
-    ]
-    if required:
+    if lacking := required(rule):
         raise InputError(
-            f"the rule {name} must be given {', '.join(required)}: use clsunbias decide, or a rule of your own "
+            f"the rule {name} must be given {', '.join(lacking)}: use clsunbias decide, or a rule of your own "
             "that sets it"
         )
     return rule()
+
+
+def required(rule: type[DecisionRule]) -> list[str]:
+    """The arguments that a rule cannot be made without."""
+    arguments = inspect.signature(rule).parameters.values()
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [one.name for one in arguments if one.default is one.empty and one.kind not in variable]

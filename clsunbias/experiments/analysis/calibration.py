@@ -36,7 +36,9 @@ def recalibration(score: Floats, positive: npt.NDArray[np.bool_], weights: Float
     """
     odds, y = logit(score.astype(float).clip(LEAST, 1 - LEAST)), positive.astype(float)
     blocks = np.array_split(weights.astype(float), 1 + weights.size // CELLS)
-    slope = np.concatenate([fitted(np.stack([np.ones_like(odds), odds]), 0 * odds, y, one)[:, 1] for one in blocks])
+    scale = max(float(odds.std()), LEAST)
+    x = np.stack([np.ones_like(odds), (odds - odds.mean()) / scale])
+    slope = np.concatenate([fitted(x, 0 * odds, y, one)[:, 1] for one in blocks]) / scale
     large = np.concatenate([fitted(np.ones_like(odds)[np.newaxis], odds, y, one)[:, 0] for one in blocks])
     return slope, large
 
