@@ -28,6 +28,9 @@ test: setup ## run the tests, but for the slow ones: a few minutes
 test-slow: setup ## run the slow tests: kills, clusters, several processes, Table 1 in full
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow
 
+fuzz: setup ## try 2000 inputs that nobody thought of and 200 faults: about 20 minutes
+	$(BIN)/python -m tests.fuzz --jobs $(JOBS)
+
 lint: setup ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

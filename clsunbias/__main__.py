@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from clsunbias import __version__
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, refused_by_machine
 
 EXPERIMENTS = ("fit", "validate", "test", "predict")
 COMMANDS = {
@@ -24,6 +24,9 @@ COMMANDS = {
     "dashboard": "dashboard:main",
 }
 """Module and function of each command, which takes the command's options and returns the exit status."""
+
+RUN_CLASSES = ("fit", "reproduce", "export")
+"""Modules of commands that import a user's own classes, from where the command is run; no other looks there."""
 
 HELP = f"""clsunbias {__version__}: class-unbiased training for medical diagnosis
 
@@ -73,7 +76,10 @@ def main(args: Sequence[str] | None = None) -> int:
         elif command == "--version":
             print(__version__)
         elif command in EXPERIMENTS:
-            load("fit:run")([command, *options])
+            if options and options[-1] in {"--help", "-h"}:
+                load("experiment_help:show")([command])
+            else:
+                load("fit:run")([command, *(options[:-1] if options[-2:] == ["--help", "all"] else options)])
         elif command in COMMANDS:
             return int(load(COMMANDS[command])(options))
         else:
@@ -84,6 +90,11 @@ def main(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        if not (message := refused_by_machine(error)):
+            raise
+        print(f"clsunbias: error: {message}; then the same command goes on from what is done", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -105,7 +116,7 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 def load(function: str) -> Callable[[list[str]], Any]:
     """A command's function, imported now, not before."""
-    if "" not in sys.path:  # a user's own classes, by their import path from where the command is run
+    if function.partition(":")[0] in RUN_CLASSES and "" not in sys.path:
         sys.path.insert(0, "")
     found: Callable[[list[str]], Any] = resolve_name(f"clsunbias.commands.{function}")
     return found

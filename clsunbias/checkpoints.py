@@ -1,15 +1,16 @@
 """Reading the weights of a checkpoint back into a model."""
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from torch import Tensor, nn
 
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed
 from clsunbias.experiments.running.run import FILES, read_record
+from clsunbias.terminal import note
 
 SHOWN = 5
 """Differing tensors that an error names."""
@@ -56,6 +57,9 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> Non
             f"{path} is the checkpoint of another model: {shown}{more}; give the config it was trained with "
             "(--init_from can leave parts alone: --fresh head)"
         )
+    wrong = [name for name, value in weights.items() if not bool(value.isfinite().all())]
+    if wrong:
+        raise InputError(f"{path} holds weights that are no finite numbers ({listed(wrong)}); give another checkpoint")
     model.load_state_dict(weights)
 
 
@@ -78,7 +82,7 @@ def is_whole(path: Path) -> bool:
     try:
         return path.is_file() and bool(read_checkpoint(path))
     except InputError as error:
-        Console(stderr=True).print(f"{error}; starting anew", markup=False, soft_wrap=True)
+        note(f"{error}; starting anew")
         return False
 
 
@@ -87,10 +91,21 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"there is no checkpoint {path}; give that of a finished run, or train first")
     try:
+        check_sums(path)
         checkpoint = dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # a file of another kind makes the reader fail in any way at all
         raise InputError(f"{path} is not a checkpoint that can be read: {error or type(error).__name__}") from error
     weights = checkpoint.get("state_dict")
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()
+    ):
         raise InputError(f"{path} is not a checkpoint that can be read: it has no weights under 'state_dict'")
     return checkpoint
+
+
+def check_sums(path: Path) -> None:
+    """Raises InputError if a part of a checkpoint is not what was written, which torch reads without a word."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise InputError(f"{damaged} in it is damaged (it does not fit its checksum)")

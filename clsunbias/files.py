@@ -6,7 +6,7 @@ Nothing here needs torch, so that a command which only reads results starts at o
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from clsunbias.errors import InputError, listed
+from clsunbias.terminal import warn
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
+LARGEST_JSON = 10_000_000
+"""Bytes of a JSON file that is read; a record has thousands."""
 
 _PACKAGE = Path(__file__).parent
 
@@ -47,6 +51,9 @@ def find_config(asked: str | Path) -> Path:
     name = path.as_posix().removeprefix("configs/").removesuffix(".yaml")
     if name in shipped:
         return shipped[name]
+    if path.is_dir():
+        inside = f": {path / 'config.yaml'}" if (path / "config.yaml").is_file() else ""
+        raise InputError(f"--config {asked} is a folder; give a file{inside}")
     last = {one: one.rpartition("/")[2] for one in shipped}
     near = get_close_matches(name.rpartition("/")[2], last.values())
     like_it = ", ".join(one for one in shipped if last[one] in near)
@@ -62,12 +69,27 @@ def data_root(root: Path | None) -> Path:
     return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data").expanduser()
 
 
-def files_to_score(folder: Path, kind: str) -> list[Path]:
-    """The files of a folder that are given to be scored, by name; what a desktop leaves there is passed over.
+def find_data(asked: Path, root: Path | None = None) -> Path:
+    """A file or folder of data: as its path says, seen from where one stands, if it is there; else below the root."""
+    path = asked.expanduser()
+    return path if path.exists() else data_root(root) / path
+
+
+def nowhere(asked: Path, below: Path, then: str) -> str:
+    """The message that there are no data of a path, neither where one stands nor below the root, and what to do."""
+    here = f", and there is no {asked} in {Path.cwd()} either" if asked != below else ""
+    return f"{below} is missing{here}; {then}"
+
+
+def files_to_score(folder: Path, kind: str, suffixes: Collection[str]) -> list[Path]:
+    """The files of a folder that are to be scored, by name; what is left out is said.
+
+    A file that is of the kind by its suffix must be one; any other is left out. What a desktop leaves is passed over.
 
     Args:
         folder: a folder.
-        kind: what each file is to be, for messages, such as ``image``.
+        kind: what each file is, for messages, such as ``image``.
+        suffixes: of such files, in lower case.
 
     Raises:
         InputError: no such file, or folders, whose files would go unscored.
@@ -79,9 +101,43 @@ def files_to_score(folder: Path, kind: str) -> list[Path]:
         raise InputError(
             f"{folder} holds folders ({listed(below, 10)}), which are not read: give one folder of {kind}s at a time"
         )
-    if not found:
-        raise InputError(f"{folder} holds no files to score (hidden ones do not count); give {kind}s")
-    return found
+    files = [file for file in found if file.suffix.lower() in suffixes]
+    others = [file.name for file in found if file not in files]
+    if not files:
+        raise InputError(f"{folder} holds no {kind}s" + (f"; what is there: {listed(others)}" if others else ""))
+    if others:
+        warn(f"{folder}: left out, being no {kind}s by their names: {listed(others)}")
+    return files
+
+
+def check_memory(needed: int, what: str) -> None:
+    """Raises InputError if what is to be read, which needs so many bytes, cannot be held in this machine's memory."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > memory:
+        raise InputError(
+            f"{what} would take {needed / 2**30:.1f} GiB of memory, this machine has {memory / 2**30:.1f}: give less "
+            "at a time, or look whether the file is what it says"
+        )
+
+
+def check_out(out: Path) -> None:
+    """Raises InputError if a folder cannot be written, or not be made; nothing is."""
+    there = next(one for one in (out, *out.absolute().parents) if os.path.lexists(one))
+    if any(len(part.encode()) > 255 for part in out.parts):
+        raise InputError(f"--out {out} has too long a name; give a shorter one")
+    if not there.is_dir():
+        raise InputError(f"--out {out} cannot be made: {there} is no folder; give another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out} cannot be written: {there} is read-only; give another")
+
+
+@contextmanager
+def writing(place: Path, then: str) -> Iterator[None]:
+    """Raises InputError if files cannot be written to a place, because the disk is full, say; and what to do then."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{place} cannot be written: {error.strerror or error}; {then}") from error
 
 
 @contextmanager
@@ -113,6 +169,40 @@ def write_csv(path: Path, frame: "pd.DataFrame") -> None:
         frame.to_csv(temporary, index=False, float_format="%.9g")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, by whomever it was written.
+
+    Raises:
+        InputError: what is wrong with "it": no JSON, no object, a key twice, NaN, more or deeper than can be read.
+        OSError: it cannot be read.
+    """
+    if path.stat().st_size > LARGEST_JSON:
+        raise InputError(f"it has {path.stat().st_size:,} bytes, more than the {LARGEST_JSON:,} of any such file")
+    try:
+        content = json.loads(path.read_text("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError as error:
+        raise InputError("it nests too deep") from error
+    except UnicodeDecodeError as error:
+        raise InputError("it is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"it is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError("it holds no JSON object")
+    return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+        raise InputError(f"it has {twice!r} twice")
+    return made
+
+
+def _no_number(constant: str) -> float:
+    raise InputError(f"it has {constant} in it, which JSON does not know")
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON object atomically."""
     with atomic(path) as temporary:
@@ -125,13 +215,18 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def config_sha256(config: Mapping[str, Any]) -> str:
-    """Hash of a run's saved config, less what does not change its result: where files lie, and what is displayed."""
+def what_counts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's saved config, less what does not change its result: where files lie, and what is displayed."""
     data, trainer = dict(config["data"]), config["trainer"]
     data["init_args"] = {name: value for name, value in data.get("init_args", {}).items() if name != "root"}
     kept = {**{name: value for name, value in config.items() if name != "init_from"}, "data": data}
     kept["trainer"] = {name: value for name, value in trainer.items() if not name.startswith("enable_")}
-    return _sha256(kept)
+    return kept
+
+
+def config_sha256(config: Mapping[str, Any]) -> str:
+    """Hash of what counts of a run's saved config."""
+    return _sha256(what_counts(config))
 
 
 def sha256_of(path: Path) -> str:

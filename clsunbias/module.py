@@ -13,6 +13,7 @@ from clsunbias.data.base import DataModule
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.metrics import RowScores, class_loss_names, classification_metrics, default_class_names
+from clsunbias.networks.arguments import INPUTS, OUTPUTS, to_set
 from clsunbias.objectives import Objective, widen
 from clsunbias.objectives.sample_losses import cross_entropy
 from clsunbias.schedules import Schedule, progress
@@ -77,23 +78,26 @@ class Classifier(LightningModule):
             InputError: the network cannot take the rows, or gives another number of logits than the objective needs.
         """
         two, network = rows[:2], type(self.network).__name__
+        shape = tuple(two.shape[1:])
         training = self.training
         self.eval()  # a trial must not touch running statistics or draw dropout's random numbers
         try:
             with torch.no_grad():
-                logits = widen(self.network(two))
+                logits = self.network(two)
         except RuntimeError as error:
-            shape = tuple(two.shape[1:])
-            raise InputError(f"{network} cannot take {data.name}'s rows of shape {shape}: {error}") from error
+            size = to_set(self.network, INPUTS, shape[0] if len(shape) == 3 else shape[-1])
+            raise InputError(
+                f"{network} cannot take {data.name}'s rows of shape {shape}: {error}; if it is made for others, {size}"
+            ) from error
         finally:
             self.train(training)
         classes = len(data.class_names)
         outputs = self.objective.outputs(classes)
-        if logits.shape != (len(two), outputs):
+        if widen(logits).shape != (len(two), outputs):
             raise InputError(
                 f"{network} gives logits of shape {tuple(logits.shape)} for {len(two)} rows; with {data.name}'s "
                 f"{classes} classes, {self.objective.name} needs {outputs} a row{' (or 1)' if outputs == 2 else ''}: "
-                "set the network's number of outputs"
+                + to_set(self.network, OUTPUTS, 1 if outputs == 2 else outputs)
             )
 
     def freeze_parts(self, parts: Sequence[str]) -> None:

@@ -8,14 +8,16 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser
 
 from clsunbias.errors import InputError
+from clsunbias.parser_messages import in_one_line
 
 
 class RaisesInputError:
     """Makes a parser say what is wrong in one message, without two screens of usage; to be named before its class."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raises InputError with the message, in place of leaving the process."""
-        raise InputError(message) from ex
+        """Raises InputError with the message in one line, in place of leaving the process."""
+        assert isinstance(self, ArgumentParser)
+        raise InputError(in_one_line(message, ex, self)) from ex
 
 
 class Parser(RaisesInputError, ArgumentParser):

@@ -59,6 +59,8 @@ class RunProgress(ProgressBar):
             self._bar.update(self._bar.task_ids[0], completed=trainer.global_step, figures=figures)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._bar:  # which may not have been told of the last steps
+            self._bar.update(self._bar.task_ids[0], completed=trainer.global_step)
         self._stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from clsunbias.config_differences import Difference, another_folder, differences, in_words
 from clsunbias.data.units import Units
 from clsunbias.decisions import Decision, Scores
 from clsunbias.errors import InputError
@@ -20,18 +20,21 @@ from clsunbias.experiments.running.run import read_record
 from clsunbias.files import is_of_other_data
 from clsunbias.metrics import classification_metrics
 from clsunbias.module import Classifier
+from clsunbias.remarks import remarks
+from clsunbias.terminal import console, note
 
 PACKAGES = ("clsunbias", "torch", "lightning", "torchmetrics", "numpy", "medmnist", "librosa")
 
 
-def finished(out: Path, sha256: str, sources: Mapping[str, Path | None]) -> bool:
+def finished(out: Path, config: Mapping[str, Any], sources: Mapping[str, Path | None], default: bool = False) -> bool:
     """Whether a folder holds the finished run of a config.
 
     Args:
         out: the folder.
-        sha256: of the config.
+        config: of the run, as it is saved.
         sources: files that the run was made from, by the name that its result has their hash under; the run still
             stands when one is gone.
+        default: whether the folder is fit's own choice.
 
     Raises:
         InputError: it holds the finished run of another config or of other files, or what a file of it holds is not
@@ -39,18 +42,19 @@ def finished(out: Path, sha256: str, sources: Mapping[str, Path | None]) -> bool
     """
     if not (out / "result.json").exists():
         return False
-    record, _ = read_record(out)
-    found = record.result["config_sha256"]
-    if found != sha256:
+    record, saved = read_record(out)
+    found, started = differences(saved, config), record.result.get("init_sha256")
+    if bool(started) != bool(sources.get("init")):
+        found.append(Difference("init_from", "another's weights" if started else "null", sources.get("init") or "null"))
+    if found:
         raise InputError(
-            f"{out} already holds a finished run of another config ({found[:12]}…, this one is {sha256[:12]}…); "
-            "give another --out, or delete that folder"
+            f"{out} already holds a finished run of another config: {in_words(found)}; give another --out, such as "
+            f"{another_folder(out, found, default)}, or delete that folder"
         )
     for name, source in sources.items():
         if is_of_other_data(record.result, source, name):
-            raise InputError(
-                f"{out} holds this run on other data: {source} has changed; give another --out, or delete it"
-            )
+            what = "from other weights than those" if name == "init" else "on other data than those"
+            raise InputError(f"{out} holds this run {what} in {source} now; give another --out, or delete that folder")
     record.check_files()
     return True
 
@@ -215,11 +219,22 @@ def units_and_metrics(levels: Sequence[Mapping[str, UnitScores]], class_names: S
     }
 
 
-def show(metrics: dict[str, dict[str, float]], title: str) -> None:
-    """Prints metrics, a row each, a column a split; those of two classes under their names, not also by side."""
+def show(metrics: dict[str, dict[str, float]], title: str, frame: pd.DataFrame, class_names: Sequence[str]) -> None:
+    """Prints metrics, a row each, a column a split, and what is to be known before they are read.
+
+    Args:
+        metrics: of each split; those of two classes are shown under their names, not also by side.
+        title: of the table.
+        frame: the predictions that they are of.
+        class_names: C names.
+    """
     table = Table("", *metrics, title=title)
+    if len(class_names) == 2:
+        table.caption = f"positive: {class_names[1]}"
     for name in next(iter(metrics.values())):
         if name.startswith(("neg_", "pos_")) or name in {"loss_neg", "loss_pos"}:
             continue
         table.add_row(name, *(f"{values[name]:.4f}" for values in metrics.values()))
-    Console().print(table)
+    console().print(table)
+    for remark in remarks(frame, class_names):
+        note(f"note: {remark}")

@@ -27,7 +27,8 @@ class LoadedRun:
         config: content of ``config.yaml``.
         predictions: every scored unit of every split: its class, the probabilities of all classes, what is predicted.
         model: on the CPU in evaluation mode, with the selected weights; ``model(x)`` gives logits ``(B, C)``.
-        data: the data set, whose rows are read by ``data.prepare_data()`` and ``data.setup("test")``.
+        data: the data set, whose rows are read by ``data.prepare_data()`` and ``data.setup("test")``; new inputs are
+            read by ``data.read(path)``, without it.
     """
 
     result: Mapping[str, Any]
@@ -59,5 +60,7 @@ def load_run(folder: str | Path) -> LoadedRun:
     predictions = pd.read_csv(io.BytesIO(record.file("predictions")))
     made = run(["--config", str(folder / "config.yaml"), *ONE_CPU.split()], execute=False)
     check_source(record.result, made.datamodule.source)
+    if account := record.inputs():
+        made.datamodule.restore(account)
     load_weights(made.model, selected_weights(folder))
     return LoadedRun(record.result, config, predictions, made.model.eval(), made.datamodule)

@@ -5,9 +5,11 @@ preparing a corpus does not.
 """
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +19,9 @@ from clsunbias.errors import InputError, listed
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
 """What a table may call each split."""
+
+NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?"
+"""A number as it is written, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,10 @@ class SplitPlan:
         if self.folds and (self.folds < 3 or not 0 <= self.fold < self.folds):
             raise InputError(f"there are at least 3 folds, counted from 0; got fold {self.fold} of {self.folds}")
         if self.folds and shares:
-            raise InputError("give shares for val and test, or folds, not both")
+            raise InputError(
+                "give shares for val and test, or folds, not both; folds in place of shares that a config has: "
+                "--data.plan '{val: null, test: null, folds: 5}'"
+            )
 
     def assign(
         self,
@@ -130,16 +138,19 @@ def in_order(labels: Iterable[str]) -> list[str]:
 
 
 def check_spelling(labels: Iterable[str], path: Path) -> None:
-    """Raises InputError with labels that are equal but for case, blanks or the digits of the same number."""
-    spellings: dict[str, list[str]] = {}
-    for label in labels:
-        plain = " ".join(label.casefold().split())
-        with suppress(ValueError):  # of labels that are no numbers
-            plain = str(float(plain))
-        spellings.setdefault(plain, []).append(label)
-    twins = [" and ".join(map(repr, same)) for same in spellings.values() if len(same) > 1]
-    if twins:
+    """Raises InputError with labels that are :func:`spelled_alike`."""
+    if twins := spelled_alike(labels):
         raise InputError(
             f"{path} spells what may be one class in several ways: {listed(twins)}; write each in one way, or, if they "
             "are different classes, name every one of them (data.classes, or --classes of prepare)"
         )
+
+
+def spelled_alike(names: Iterable[str]) -> list[str]:
+    """Names that are equal but for case, blanks or the digits of the same number, each time together."""
+    spellings: dict[str | Decimal, list[str]] = {}
+    for name in dict.fromkeys(names):
+        plain = "".join(name.casefold().split())
+        number = Decimal(plain) if re.fullmatch(NUMBER, plain) else None
+        spellings.setdefault(plain if number is None else number, []).append(name)
+    return [" and ".join(map(repr, same)) for same in spellings.values() if len(same) > 1]

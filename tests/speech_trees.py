@@ -45,9 +45,10 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 
 def write_wav(path: Path, rate: int = 16000) -> None:
-    """Writes a second of noise."""
+    """Writes a second of noise, another one under each name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.random.default_rng(0).uniform(-0.1, 0.1, rate), rate)
+    random = np.random.default_rng(list("/".join(path.parts[-2:]).encode()))
+    soundfile.write(path, random.uniform(-0.1, 0.1, rate), rate)
 
 
 def write_daic_woz(raw: Path, labels: str = "protocol") -> None:

@@ -29,6 +29,46 @@ def test_the_help_page_loads_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
+@pytest.mark.parametrize("command", EXPERIMENTS)
+def test_the_help_of_an_experiment_is_a_screen(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is there at once; ``--help all`` has every option, and a class its own."""
+    assert main([command, "--help"]) == 0
+    shown = capfd.readouterr().out
+    assert shown.startswith(f"usage: clsunbias {command} --config")
+    assert shown.count("\n") < 50
+    assert max(map(len, shown.splitlines())) <= 120
+    code = f"import sys; from clsunbias.__main__ import main; main(['{command}', '-h']); "
+    code += "sys.exit(bool({'jsonargparse', 'numpy', 'torch'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_the_help_of_an_experiment_leaves_none_of_our_options_out(capfd: pytest.CaptureFixture[str]) -> None:
+    """Those beside trainer, model and data are all on the screen, and what is on it is an option."""
+    from clsunbias.commands.fit import run
+
+    shown = ""
+    for command in EXPERIMENTS:
+        assert main([command, "--help"]) == 0
+        shown += capfd.readouterr().out
+    parser = run(["--config", "toy_balanced"], execute=False).parser
+    dests = {action.dest for action in parser._actions}
+    own = {name for name in dests if not name.startswith(("trainer", "model", "data", "anneal")) and "." not in name}
+    own -= {"help", "print_config", "print_shtab", "config"}
+    assert own >= {"out", "seed_everything", "input"}
+    for name in own:
+        assert f"--{name} " in shown, name
+    for name in re.findall(r"--((?:trainer|anneal)\.\w+)", shown):
+        assert name in dests
+
+
+def test_all_the_help_of_an_experiment(capfd: pytest.CaptureFixture[str]) -> None:
+    """Every option of the trainer, and of a class what it takes."""
+    for options, said in (("--help all", "--trainer.gradient_clip_val"), ("--data.help=Toy", "--data.train_seed")):
+        with pytest.raises(SystemExit, match="0"):
+            main(["fit", *options.split()])
+        assert said in capfd.readouterr().out
+
+
 @pytest.mark.parametrize("command", [*sorted(COMMANDS), "prepare daic_woz", "prepare manifest"])
 def test_options_are_words_joined_by_dashes(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Of every command but the experiments', whose options are names in the config."""

@@ -10,10 +10,12 @@ import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from clsunbias.__main__ import main
+from clsunbias.dashboards.charts import summary
 from clsunbias.dashboards.service import STEP
 from tests.test_cli import CONFIGS
 
-BINARY = ("loss_neg", "loss_pos", "neg_f1", "pos_f1", "macro_f1", "loss_gap", "loss")
+SIDES = ("loss_neg", "loss_pos", "neg_f1", "pos_f1", "macro_f1", "loss_gap", "loss")
+BINARY = (*SIDES, "f1/benign", "f1/malignant", "loss/benign", "loss/malignant")
 FIVE = ("loss/a", "loss/b", "f1/a", "f1/b", "macro_f1", "loss_gap", "loss")
 
 
@@ -25,9 +27,13 @@ def runs(tmp_path: Path) -> Path:
             run = tmp_path / "runs" / group / "erm" / seed
             (run / "wandb").mkdir(parents=True)
             figures = dict.fromkeys(names, 0.5)
-            (run / "result.json").write_text(json.dumps({"simulated": simulated, "val": figures, "test": figures}))
+            result = {"simulated": simulated, "val": figures, "test": figures}
+            result |= {} if simulated else {"class_names": ["benign", "malignant"]}
+            (run / "result.json").write_text(json.dumps(result))
             (run / "wandb" / "run.json").write_text(json.dumps({"id": seed, "group": group, "config_sha256": ""}))
     (tmp_path / "table2.md").write_text("# Table 2\n\n| ERM | 0.500 ± 0.010 |\n")
+    (tmp_path / "table2.tex").write_text("")
+    (tmp_path / "notes.md").write_text("not for everybody")
     return tmp_path
 
 
@@ -40,29 +46,48 @@ def found(specification: Any, name: str) -> list[Any]:
 
 
 def test_the_specification_of_a_dashboard(runs: Path) -> None:
-    """A section for each group with its class losses, gap and F1s, ERM and Cls-unbias alone, and the table."""
+    """A section for each group with its class losses, gap and F1s, all its methods apart, and the table."""
     assert main(["dashboard", str(runs), "--project", "study", "--entity", "me"]) == 0
     written = json.loads((runs / "dashboard.json").read_text())
-    report, workspace = written["report"], written["workspace"]
+    report, workspaces = written["report"], written["workspaces"]
     text = json.dumps(report, ensure_ascii=False)
     assert report["project"] == {"name": "study", "entityName": "me"}
     assert "table2/simulated five, SIMULATED data" in text
     assert "| ERM | 0.500 ± 0.010 |" in text
+    assert "not for everybody" not in text, "a file that is no table"
     shown = {tuple(metrics) for metrics in found(report, "metrics")}
     for metrics in (
         ("train/loss_neg", "train/loss_pos"),
         ("train/loss/a", "train/loss/b"),
         ("train/loss_gap", "val/loss_gap"),
         ("val/neg_f1", "val/pos_f1"),
-        ("test/pos_f1",),
-        ("test/f1/b",),
+        ("selected/test/pos_f1",),
+        ("selected/test/f1/b",),
+        ("lam",),
+        ("tau",),
+        ("lr",),
     ):
         assert metrics in shown
-    assert found(report, "xAxis").count(STEP) == 2 * 5, "every curve, in both groups"
+    assert ("val/loss_neg", "val/loss_pos", "val/loss/benign", "val/loss/malignant") not in shown, "each class once"
+    titles = found(report, "chartTitle")
+    assert "F1 of each class on validation (neg: benign, pos: malignant)" in titles
+    assert "test macro_f1 of the selected checkpoints, over seeds" in titles
+    assert found(report, "xAxis").count(STEP) == 2 * 7, "every curve, in both groups"
     filters = json.dumps(found(report, "filters"))
-    assert all(name in filters for name in ("table2/breast", "erm", "cls_unbias"))
-    names = [section["name"] for section in found(workspace, "sections")[0]]
+    assert "table2/breast" in filters
+    assert "cls_unbias" not in filters, "no method is left out"
+    names = [section["name"] for one in workspaces for section in found(one, "sections")[0]]
     assert names == ["table2/breast", "table2/simulated five, SIMULATED data"]
+    for workspace, group in zip(workspaces, ("table2/breast", "table2/simulated five"), strict=True):
+        assert group in json.dumps(found(workspace, "filters")), "runs of other data are not averaged with its own"
+
+
+def test_a_group_of_any_name(runs: Path) -> None:
+    """Quotes and signs in it are no part of a filter's language."""
+    for path in runs.rglob("run.json"):
+        path.write_text(json.dumps({"id": "1", "group": 'it\'s "<5 = mine"', "config_sha256": ""}))
+    assert main(["dashboard", str(runs), "--project", "study"]) == 0
+    assert 'it\'s "<5 = mine"' in found(json.loads((runs / "dashboard.json").read_text())["report"], "value")
 
 
 def test_what_there_is_nothing_to_show_of(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -104,5 +129,4 @@ def test_the_sweep_drives_fit(tmp_path: Path, medmnist_root: Path, monkeypatch: 
     assert config["anneal"]["lam"]["init_args"]["end"] == 2.0
     adam = config["model"]["optimizer"]["init_args"]
     assert (adam["lr"], adam["weight_decay"]) == (0.003, 0.01)
-    split, metric = sweep["metric"]["name"].split("/")
-    assert metric in result[split]
+    assert sweep["metric"]["name"] in summary(result)

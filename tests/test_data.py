@@ -10,9 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from clsunbias.__main__ import main
 from clsunbias.data import BreastMNIST, RetinaMNIST, Split, Toy
 from clsunbias.data.images import read_images
-from clsunbias.data.medmnist import official_npz
+from clsunbias.data.medmnist import MedMNIST, official_npz
 from clsunbias.errors import InputError
 from tests.fakes import write_medmnist
 
@@ -159,7 +160,7 @@ def arrays(path: Path, **content: object) -> None:
 GREY = np.zeros((28, 28), np.uint8)
 UNREADABLE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "nothing there": ("a", lambda path: None, "a does not exist"),
-    "empty folder": ("a", Path.mkdir, "a holds no files"),
+    "empty folder": ("a", Path.mkdir, "a holds no images"),
     "no image": ("a.png", lambda path: path.write_text("text"), "a.png is not an image"),
     "empty image": ("a.png", Path.touch, "a.png is not an image"),
     "wrong size": ("a.png", Image.new("L", (28, 32)).save, "28×32 image of mode L; the model takes 28×28 of mode L"),
@@ -177,7 +178,7 @@ UNREADABLE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "no rows": ("a.npz", lambda path: arrays(path, images=GREY[None][:0]), "uint8 of shape (0, 28, 28)"),
     "one image": ("a.npz", lambda path: arrays(path, images=GREY), "uint8 of shape (28, 28); the model"),
     "real numbers": ("a.npz", lambda path: arrays(path, images=GREY[None] / 255), "float64 of shape (1, 28, 28)"),
-    "objects": ("a.npz", lambda path: arrays(path, images=[None]), "a.npz is not an .npz file"),
+    "objects": ("a.npz", lambda path: arrays(path, images=[None]), "object of shape (1,); the model takes"),
 }
 
 
@@ -188,3 +189,39 @@ def test_what_cannot_be_read_is_named(case: str, tmp_path: Path) -> None:
     write(tmp_path / name)
     with pytest.raises(InputError, match=re.escape(message)):
         read_images(tmp_path / name, 28, channels=1)
+
+
+class Derma(MedMNIST):
+    """A data set of MedMNIST under another licence than the others."""
+
+    flag = "dermamnist"
+    channels = 3
+    class_names = ("a", "b")
+
+
+class Mine(Derma):
+    """One that MedMNIST does not have."""
+
+    flag = "mine"
+
+
+def test_a_licence_is_the_data_sets_own(tmp_path: Path) -> None:
+    """As MedMNIST says; none where nobody says."""
+    assert BreastMNIST(tmp_path).licence.startswith("CC BY 4.0: MedMNIST v2")
+    assert Derma(tmp_path).licence.startswith("CC BY-NC 4.0: MedMNIST v2")
+    assert Mine(tmp_path).licence == ""
+    assert "made up" in Toy().licence
+
+
+def test_data_sets_that_do_not_say_what_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The base class, one that MedMNIST does not have, one without names: each in one message."""
+    command = ["fit", "--config", "breast", "--out", str(tmp_path / "run"), "--data.root", str(tmp_path)]
+    assert main([*command, "--data", "clsunbias.data.medmnist.MedMNIST"]) == 2
+    assert "MedMNIST does not say which data set it is: take BreastMNIST or RetinaMNIST" in capfd.readouterr().err
+    assert main([*command, "--data", f"{__name__}.Mine"]) == 2
+    assert "MedMNIST has no data set 'mine'; its are pathmnist, " in capfd.readouterr().err
+    monkeypatch.delattr(Toy, "class_names")
+    with pytest.raises(InputError, match="toy names no classes: give it class_names"):
+        Toy().setup("fit")

@@ -45,7 +45,25 @@ def fails(args: list[str], capfd: pytest.CaptureFixture[str], *parts: str) -> No
         (["--trainer.limit_val_batches", "0.5"], ["limit_val_batches 0.5", "every row"]),
         (["--trainer.limit_test_batches", "2"], ["limit_test_batches 2", "--withhold_test"]),
         (["--trainer.limit_test_batches", "0"], ["limit_test_batches 0", "--withhold_test"]),
+        (["--trainer.limit_train_batches", "0.5"], ["limit_train_batches 0.5", "data.resample"]),
+        (["--trainer.limit_predict_batches", "0"], ["limit_predict_batches 0", "every row"]),
         (["--trainer.max_epochs", "-1", "--trainer.max_steps", "-1"], ["give max_epochs or max_steps"]),
+        (["--trainer.max_epochs", "0"], ["max_epochs 0 would train or validate nothing"]),
+        (["--trainer.max_steps", "0"], ["max_steps 0 would train or validate nothing"]),
+        (["--trainer.check_val_every_n_epoch", "0"], ["check_val_every_n_epoch 0 would"]),
+        (
+            ["--trainer.check_val_every_n_epoch", "9", "--trainer.max_epochs", "2"],
+            ["9 leaves a run of 2 epochs"],
+        ),
+        (
+            ["--trainer.check_val_every_n_epoch", "1", "--trainer.val_check_interval", "0"],
+            ["val_check_interval 0"],
+        ),
+        (["--trainer.accelerator", "cpu", "--trainer.devices", "999"], ["devices 999: this machine has", "cores"]),
+        (["--trainer.accelerator", "cpu", "--trainer.devices", "abc"], ["the trainer cannot be made so"]),
+        (["--model.optimizer.init_args.lr", "-1"], ["model.optimizer cannot be made so", "learning rate", "-1"]),
+        (["--model.optimizer.init_args.lr", "0"], ["learning rate must be a number above 0", "got 0"]),
+        (["--model.optimizer.init_args.lr", "1e400"], ["learning rate must be a number above 0", "got inf"]),
         (["--trainer.accumulate_grad_batches", "2"], ["cls_unbias", "another objective", "batch_size"]),
         (["--trainer.accelerator", "abacus"], ["the trainer cannot be made so", "abacus"]),
         (["--selection", "clsunbias.selection.Best", "--selection.metric", "val/loss"], ["less is better", "min"]),
@@ -54,8 +72,8 @@ def fails(args: list[str], capfd: pytest.CaptureFixture[str], *parts: str) -> No
             ["--selection", "clsunbias.selection.Best", "--selection.metric", "test/macro_f1"],
             ["test/macro_f1", "refused"],
         ),
-        (["--model.network.init_args.in_features", "3"], ["Linear", "toy"]),
-        (["--model.network.init_args.out_features", "3"], ["logits", "2 classes"]),
+        (["--model.network.init_args.in_features", "3"], ["Linear", "toy", "model.network.init_args.in_features to 2"]),
+        (["--model.network.init_args.out_features", "3"], ["logits", "2 classes", "init_args.out_features to 1"]),
     ],
     ids=lambda value: " ".join(value)[:40],
 )
@@ -65,6 +83,73 @@ def test_wrong_options_of_a_run(
     """Unknown names, values out of range, refused selection, a model that does not fit: named, and no folder made."""
     fails(["fit", *TOY, "--out", str(tmp_path / "run"), *options], capfd, *parts)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--model.network.in_feature 3", "model.network: there is no option in_feature; like it is in_features"),
+        ("--model.optimizer.lrr 3", "model.optimizer: there is no option lrr; like it is lr"),
+        ("--anneal.lam.edn 3", "anneal.lam: there is no option edn; like it is end"),
+        ("--anneal.lamm 3", "there is no option --anneal.lamm; like it is anneal.lam"),
+        ("--model.objective GroupDOR", "model.objective: there is no class GroupDOR; like it is GroupDRO"),
+        ("--model.optimizer torch.optim.Adamm", "model.optimizer: there is no class Adamm; like it is Adam"),
+        ("--selection torch.nn.Linear", "selection: torch.nn.Linear is no SelectionRule"),
+        ("--trainer.max_epochs abc", "trainer.max_epochs takes a whole number or null, got abc"),
+        ("--model.optimizer.init_args.lr fast", "model.optimizer: lr takes a number, got fast"),
+        ("--withhold_test maybe", "withhold_test takes true or false, got maybe"),
+        ("--model.objective.lam -1", "lam must be a finite number of at least 0, got -1.0"),
+    ],
+)
+def test_a_message_is_one_line(options: str, said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """What is wrong, where, and what is like it; not all that the parser has tried."""
+    assert main(["fit", *TOY, *options.split()]) == 2
+    message = capfd.readouterr().err
+    assert message.startswith(f"clsunbias: error: {said}")
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("trainer: 1", "trainer must be a section"),
+        ("trainer: null", "trainer must be a section"),
+        ("anneal: 0.5", "anneal must be a section; to anneal nothing, set anneal.lam and anneal.tau to null"),
+        ("anneal: []", "anneal must be a section"),
+        ("selection: null", "selection must be a rule"),
+        ("model: []", "not given: model.network, model.objective"),
+        ("model: {optimizer: null}", "model.optimizer must be an optimiser"),
+        ("data: null", "not given: data"),
+        ("seed_everything: null", "seed_everything must be a number from 0 to 4294967295"),
+        ("seed_everything: 99999999999", "got 99999999999"),
+        ("freeze: null", "freeze must be parts of the network; for none, []"),
+        ("withhold_test: null", "withhold_test must be true or false"),
+        ("save_every: .nan", "save_every must be seconds, at least 0; got nan"),
+        ("model: {objectiv: clsunbias.objectives.ERM}", "no option model.objectiv; like it is model.objective"),
+        ("trainer: {max_epoch: 3}", "there is no option trainer.max_epoch; like it is trainer.max_epochs"),
+        ("model: {optimizer: {class_path: torch.optim.Adam, init_args: {lr: .nan}}}", "learning rate: nan"),
+    ],
+)
+def test_sections_of_a_config_that_are_none(
+    section: str, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What YAML lets one write in place of a section, and what the parser lets through."""
+    (tmp_path / "mine.yaml").write_text(section)
+    fails(["fit", *TOY, "--config", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "run")], capfd, said)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_command_without_a_config(capfd: pytest.CaptureFixture[str]) -> None:
+    """It is said which there are."""
+    for command in ("fit", "validate", "test", "predict"):
+        fails([command], capfd, "give --config FILE", "retina, retina_balanced", "clsunbias configs")
+    fails(["test", "--ckpt_path", "some.ckpt"], capfd, "give --config FILE")
+
+
+def test_no_dashboard_is_asked_for_by_null(tmp_path: Path) -> None:
+    """``wandb: null`` means false."""
+    (tmp_path / "mine.yaml").write_text("wandb: null")
+    assert fit("toy_balanced", tmp_path / "run", *SHORT_TOY, "--config", str(tmp_path / "mine.yaml")) == 0
 
 
 def test_a_last_batch_of_one_row(tmp_path: Path, medmnist_root: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +188,7 @@ def test_a_missing_config_and_an_unknown_command(capfd: pytest.CaptureFixture[st
         (["--data.batch_size", "1"], ["batch_size", "at least 2"]),
         (["--data.positive_from", "5"], ["positive_from", "1 to 4", "5"]),
         (["--data.positive_from", "0"], ["positive_from", "1 to 4", "0"]),
+        (["--trainer.val_check_interval", "999"], ["val_check_interval 999 is more than the", "batches of an epoch"]),
         (
             [*SUBSAMPLE, "--data.resample.size", "100000"],
             ["100000", "fewer"],
@@ -151,7 +237,8 @@ def test_an_output_folder_with_another_finished_run(tmp_path: Path, capfd: pytes
     assert fit("toy_balanced", out, *SHORT_TOY) == 0
     kept = (out / "result.json").read_bytes()
     other = ["fit", *TOY, "--out", str(out), *SHORT_TOY, "--model.optimizer.init_args.lr", "0.02"]
-    fails(other, capfd, str(out), "another config")
+    said = "model.optimizer.lr is 0.01 there and 0.02 here; give another --out, such as "
+    fails(other, capfd, f"{out} already holds a finished run of another config: {said}{out}-lr=0.02, or delete")
     fails(["predict", *TOY, "--input", str(tmp_path), "--out", str(out)], capfd, "finished run")
     assert (out / "result.json").read_bytes() == kept
     (out / "result.json").write_text("{}")

@@ -40,7 +40,12 @@ def test_the_file_gives_the_runs_probabilities(
     assert json.loads(properties["class_names"]) == ["grade < 2", "grade ≥ 2"]
     assert json.loads(properties["input_shape"]) == ["batch", 3, 28, 28]
     assert (properties["threshold"], properties["config_sha256"]) == ("0.5", result["config_sha256"])
+    assert (properties["positive_class"], properties["input_type"]) == ("grade ≥ 2", "float32")
+    assert json.loads(properties["inputs"]) == json.loads((run / "inputs.json").read_text())
     assert "not for clinical use" in properties["use"]
+    content = (tmp_path / "model.onnx").read_bytes()
+    for place in (b".py", bytes(Path(__file__).parents[1]), sys.prefix.encode(), bytes(medmnist_root), bytes(run)):
+        assert place not in content, place
 
     with np.load(medmnist_root / "retinamnist.npz") as arrays:
         pixels = arrays["test_images"].transpose(0, 3, 1, 2).astype(np.float32)

@@ -1,5 +1,6 @@
 """Features: what front ends make of speech, and that the file of them is whole, once made, and of these recordings."""
 
+import json
 import os
 import shutil
 import signal
@@ -179,6 +180,40 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(manifest: Manifest) -> 
     fails(lambda: features(manifest, FRONT_END, 0.5), f"({size} bytes); delete {found.path.parent}")
     found.path.unlink()
     fails(lambda: features(manifest, FRONT_END, 0.5), f"(0 bytes); delete {found.path.parent}")
+
+
+@pytest.mark.parametrize("damage", ["a bit", "zeros"])
+def test_damaged_features_are_noticed(damage: str, manifest: Manifest) -> None:
+    """Where they are read, by speaker, though size and time are as they were; what is whole is read on."""
+    found = features(manifest, FRONT_END, 0.5)
+    about, content = found.path.stat(), bytearray(found.path.read_bytes())
+    size = len(content) // len(found.speaker)
+    row = found.speaker.tolist().index("3")
+    place = row * size + size // 2
+    content[place : place + 1] = bytes([content[place] ^ 4])
+    if damage == "zeros":
+        content[row * size : (row + 1) * size] = bytes(size)
+    found.path.write_bytes(content)
+    os.utime(found.path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    again = features(manifest, FRONT_END, 0.5)
+    others = np.flatnonzero(again.speaker != "3")
+    assert again.read(others).shape == (len(others), 50, 20)
+    assert again.checked == set(others.tolist())
+    fails(lambda: again.read(np.array([0, row])), "a segment of speaker 3 is damaged; delete ", found.path.parent)
+    assert again.read(others).shape[0] == len(others)
+
+
+def test_an_index_that_is_not_as_it_was_written(manifest: Manifest) -> None:
+    """Torn, of something else, or of other recordings; one of an earlier version has no checksums."""
+    found = features(manifest, FRONT_END, 0.5)
+    index = found.path.with_name("index.json")
+    good = json.loads(index.read_text())
+    for content in ('{"contents": ', "[]", '{"contents": {"a": 1}}', '{"contents": {"a": [1]}}', '{"checksums": [1]}'):
+        index.write_text(content)
+        fails(lambda: features(manifest, FRONT_END, 0.5), "index.json is not as it was written", found.path.parent)
+    index.write_text(json.dumps({name: value for name, value in good.items() if name != "checksums"}))
+    older = features(manifest, FRONT_END, 0.5)
+    np.testing.assert_array_equal(older.read(np.arange(18)), found.read(np.arange(18)))
 
 
 SLOWLY = """

@@ -36,9 +36,29 @@ def toy_grid(folder: Path, **changes: Any) -> Grid:
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({"colums": {"balanced": 1}}, ["colums"]),
-        ({"rows": {"erm": {"labels": "ERM"}}}, ["labels"]),
-        ({"rows": {"erm": {"label": ["ERM"]}}}, ["label"]),
+        ({"colums": {"balanced": 1}}, ["colums", "is it columns?"]),
+        ({"rows": {"erm": {"labels": "ERM"}}}, ["rows.erm has no 'labels'", "is it label?"]),
+        ({"rows": {"erm": {"label": ["ERM"]}}}, ["rows.erm.label", "a text"]),
+        ({"rows": {"erm": "objectives/erm.yaml"}}, ["rows.erm is 'objectives/erm.yaml'", "label, config"]),
+        ({"rows": {"mine": {"label": "Mine"}}}, ["rows.mine lacks config"]),
+        ({"rows": {1: {"label": "Mine", "config": "objectives/erm.yaml"}}}, ["rows has the key 1", "in quotes"]),
+        ({"rows": {"erm": {"set": {True: 1}}}}, ["rows.erm.set has the key True", "in quotes"]),
+        ({"rows": {"erm": {"set": "lr"}}}, ["rows.erm.set is 'lr'"]),
+        ({"columns": ["balanced"]}, ["columns is ['balanced']", "a name"]),
+        ({"metrics": "test_1/macro_f1"}, ["metrics is", "['test_1/macro_f1']"]),
+        ({"metrics": []}, ["no metric"]),
+        ({"protocols": {"paper": {"seeds": "two"}}}, ["protocols.paper.seeds is 'two'", "a whole number"]),
+        ({"protocols": {"paper": {"seeds": True}}}, ["protocols.paper.seeds is True"]),
+        ({"protocols": {"paper": {"seeds": 10**9}}}, ["'paper'", "at most 10000"]),
+        ({"protocols": {"paper": {"first_seed": -1}}}, ["'paper'", "negative"]),
+        ({"protocols": {"paper": {"axes": [1]}}}, ["protocols.paper.axes is [1]"]),
+        ({"protocols": {"paper": {"axes": {"lr": []}}}}, ["axis 'lr'", "no step"]),
+        ({"protocols": {"paper": {"search": {"seed": 1}}}}, ["protocols.paper.search has no 'seed'", "seeds?"]),
+        ({"columns": {"balanced": {"simulated": {"corpus": "adress", "hour": 1}}}}, ["no 'hour'", "hours?"]),
+        ({"columns": {"balanced": {"published": {"erm": {"test/f2": [1, 0]}}}}}, ["metric 'test/f2'"]),
+        ({"columns": {"balanced": {"published": {"erm": {"test/loss": [float("nan"), 0]}}}}}, ["no finite number"]),
+        ({"contrasts": {"gain": {"balanced/erm": float("inf")}}}, ["no finite number"]),
+        ({"curves": {"toy": {"column": "balanced", "rows": ["erm"]}}}, ["figure 'toy'", "overwrite"]),
         ({"baselines": ["dro"]}, ["row 'dro'", "erm, cls_unbias"]),
         ({"columns": {"balanced": {"published": {"dro": {"test_1/macro_f1": [0.5, 0.1]}}}}}, ["row 'dro'"]),
         ({"columns": {"balanced": {"configs": {"papers": "toy_balanced.yaml"}}}}, ["protocol 'papers'", "paper"]),
@@ -60,13 +80,55 @@ def test_a_wrong_grid_is_named(changes: dict[str, Any], parts: list[str], tmp_pa
         assert part in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "name", ["../../outside", "..", ".hidden", "a/b", "a\\b", "new\nline", "\x1b[31m", " a", "a.", "", "ä" * 51]
+)
+@pytest.mark.parametrize("kind", ["rows", "columns", "protocols", "curves", "step"])
+def test_names_that_are_no_folder(kind: str, name: str, tmp_path: Path) -> None:
+    """Whatever has a folder or a file of its own is refused by name, before any of it is written or deleted."""
+    made: dict[str, Any] = {
+        "rows": {"label": "X", "config": "objectives/erm.yaml"},
+        "columns": {"label": "X", "configs": {"paper": "toy_balanced.yaml"}},
+        "protocols": {"label": "X", "seeds": 2},
+        "curves": {"column": "balanced", "rows": ["erm"]},
+    }
+    changes = {kind: {name: made[kind]}} if kind in made else {"protocols": {"paper": {"axes": {"x": {name * 2: {}}}}}}
+    with pytest.raises(InputError, match="cannot be that of a folder") as raised:
+        planned(toy_grid(tmp_path, **changes))
+    assert "the name of " in str(raised.value)
+    assert raised.value.args[0].isprintable()
+
+
+def test_names_that_share_a_folder(tmp_path: Path) -> None:
+    """Names that differ in case alone, steps that come to one name, a comma that an option splits at."""
+    erm = {"label": "X", "config": "objectives/erm.yaml"}
+    with pytest.raises(InputError, match="row 'ERM' would share its folder with 'erm'"):
+        toy_grid(tmp_path, rows={"ERM": erm})
+    with pytest.raises(InputError, match="has a comma, which --columns splits at"):
+        toy_grid(tmp_path, columns={"a,b": {"label": "X", "configs": {}}})
+    crossed: list[dict[str, Any]] = [
+        {LR: [0.1, 0.1]},
+        {"x": ["a/b", "a-b"]},
+        {"x": {"a,b": {}, "a": {}}, "y": {"b,c": {}, "c": {}}},
+    ]
+    for axes in crossed:
+        with pytest.raises(InputError, match="would share its folder"):
+            settings(Protocol("", 2, axes=axes))
+    with pytest.raises(InputError, match="more than 10000 settings"):
+        settings(Protocol("", 2, axes={name: [*range(30)] for name in "abc"}))
+    with pytest.raises(InputError, match="the name of table"):
+        load_grid(write_grid(tmp_path / ".yaml"))
+
+
 def test_no_grid_at_all(tmp_path: Path) -> None:
     """A missing file and one that is no mapping are refused."""
     with pytest.raises(InputError, match="there is no grid"):
         load_grid(tmp_path / "none.yaml")
-    (tmp_path / "list.yaml").write_text("- 1\n- 2\n")
-    with pytest.raises(InputError, match="is no grid"):
-        load_grid(tmp_path / "list.yaml")
+    for content in (b"- 1\n- 2\n", b"", b"title: [", b"title: \xe9", b"null", b"title: " + b"[" * 1000):
+        (tmp_path / "wrong.yaml").write_bytes(content)
+        with pytest.raises(InputError, match=r"wrong\.yaml is no grid: .") as raised:
+            load_grid(tmp_path / "wrong.yaml")
+        assert "\n" not in str(raised.value)
 
 
 def test_settings_cross_the_axes() -> None:

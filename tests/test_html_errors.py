@@ -2,7 +2,10 @@
 
 import base64
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -136,6 +139,55 @@ def test_runs_of_fit(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     fails(["report", str(tmp_path / "runs")], capfd, "twice", "the same run")
 
 
+def test_runs_that_cannot_be_trusted_are_left_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of runs of fit the others are shown, each of these is named with the reason, and the status is 1."""
+    runs = tmp_path / "runs"
+    for seed in range(6):
+        write_record(runs / str(seed), fitted("erm", seed), SPEAKERS, dataset="toy", objective="erm")
+    (runs / "1" / "config.yaml").unlink()
+    (runs / "2" / "predictions.csv").unlink()
+    (runs / "3" / "result.json").write_text("[")
+    (runs / "4" / "config.yaml").write_text("- 1")
+    assert main(["report", str(runs)]) == 1
+    said = capfd.readouterr()
+    assert "erm, as fitted" in said.out
+    assert "±" in said.out, "two of the six"
+    lines = said.err.splitlines()
+    assert [line.split("missing: ")[1].split(" ")[0] for line in lines] == [
+        str(runs / name) for name in ("1/result.json", "2/predictions.csv", "3/result.json", "4/result.json")
+    ]
+    assert main(["report", str(runs), "--html", str(tmp_path / "page.html")]) == 1
+    assert "2/predictions.csv is missing or not what" in (tmp_path / "page.html").read_text()
+    for seed in (0, 5):
+        (runs / str(seed) / "config.yaml").unlink()
+    fails(["report", str(runs)], capfd, "no finished run", "0/result.json", "config.yaml")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"class_path": "evil.Data"},
+        {"class_path": "clsunbias.data.Toy", "init_args": {"sampler": "evil.Data"}},
+        {"class_path": "clsunbias.data.Toy", "init_args": {"resample": {"class_path": "evil.Data"}}},
+        {"class_path": "clsunbias.data.Speech", "init_args": {"corpus": "x", "front_end": "evil.Data"}},
+        {"class_path": "clsunbias.data.medmnist.MedMNIST"},
+        {"class_path": "clsunbias.data.base.Path", "init_args": {}},
+    ],
+    ids=str,
+)
+def test_other_peoples_runs_run_nothing(data: dict[str, Any], tmp_path: Path) -> None:
+    """Modules beside the runs, which their configs name or which are called as others are, are not imported."""
+    config = {**fitted("erm", 0), "data": data}
+    write_record(tmp_path / "runs" / "0", config, SPEAKERS, dataset="theirs", objective="erm")
+    for name in ("evil", "markdown_it", "wandb"):
+        (tmp_path / f"{name}.py").write_text("import pathlib; pathlib.Path('came_true').write_text('it ran')\n")
+    command = [sys.executable, "-P", "-m", "clsunbias", "report", "runs", "--html", "page.html"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "theirs" in (tmp_path / "page.html").read_text()
+    assert not (tmp_path / "came_true").exists()
+
+
 def test_a_data_set_that_cannot_be_loaded_and_more_classes(tmp_path: Path) -> None:
     """Its classes go by number and that is said; of three classes each has its score; text stays text."""
     three: Labels = {split: np.arange(30) % 3 for split in ("train", "val", "test")}
@@ -161,3 +213,12 @@ def test_a_data_set_that_cannot_be_loaded_and_more_classes(tmp_path: Path) -> No
     assert len(base64.b64decode(packed["arms"][0]["scores"]["test"])) == 2 * 30 * 3 * 4
     assert packed["datasets"][0]["splits"]["test"]["names"] == [f"S{at}" for at in range(30)]
     assert "not_there.Corpus cannot say more" in text
+    assert "names of the units of &lt;/script&gt;&lt;b&gt;, with" in text
+
+
+def test_a_page_of_numbered_units_names_nobody(tmp_path: Path) -> None:
+    """Nor does it say that it does."""
+    for seed in (0, 1):
+        write_record(tmp_path / "runs" / str(seed), fitted("erm", seed), SPEAKERS, dataset="toy", objective="erm")
+    assert report(tmp_path / "runs", tmp_path / "page.html") == 0
+    assert "Before you share" not in (tmp_path / "page.html").read_text()

@@ -114,7 +114,7 @@ def test_speakers_have_one_label_and_one_split_and_splits_have_every_class(tmp_p
     prepare(good, tmp_path)
     before = {file: (tmp_path / file).read_bytes() for file in ("manifest.csv", "summary.json")}
     for row, cells, message in (
-        (1, {"speaker": "00"}, "speaker 00 has more than one label: 0, 1 (1 such speakers)"),
+        (1, {"speaker": "00"}, "speaker 00 has more than one label: 'a', 'b' (1 such speakers)"),
         (2, {"speaker": "00"}, "speaker 00 has more than one split: 'train', 'val'"),
         (0, {"path": str(tmp_path / "none.wav")}, "none.wav is missing"),
     ):
@@ -152,7 +152,8 @@ def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Options of the corpus, of the split and of prepare itself; mistakes are told in one message."""
     lines = [f"{number}.wav,{number},{'sick' if number % 2 else 'well'}" for number in range(12)]
     for number in range(12):
-        soundfile.write(tmp_path / f"{number}.wav", np.full((1000, 2), 0.1) * (-1) ** np.arange(1000)[:, None], 1000)
+        wave = (number + 1) / 20 * (-1) ** np.arange(1000)
+        soundfile.write(tmp_path / f"{number}.wav", np.stack([wave, wave], 1), 1000)
     (tmp_path / "mine.csv").write_text("\n".join(["path,speaker,label", *lines]))
     (tmp_path / "7.wav").unlink()
     (tmp_path / "7.wav").write_text("")

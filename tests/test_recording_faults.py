@@ -1,6 +1,7 @@
 """Recordings that changed, cannot be used or are listed twice: each is told by name, none is scored as another."""
 
 import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -107,14 +108,18 @@ def test_what_a_desktop_leaves_in_a_folder_is_passed_over(tmp_path: Path) -> Non
     write_leavings(new)
     speech = Speech("mine", tmp_path, FRONT_END, 0.5)
     for read in (lambda: speech.read(new), lambda: read_images(new, 28, 1)):
-        fails(read, "new holds no files to score")
+        fails(read, "new holds no ")
     write_noise(new / "a.wav", 0)
     assert speech.read(new).units[0].names == ["a.wav"]
     (new / "a.wav").unlink()
     Image.new("L", (28, 28)).save(new / "a.png")
     assert read_images(new, 28, 1)[0] == ["a.png"]
     (new / "more").mkdir()
-    fails(lambda: files_to_score(new, "image"), "new holds folders (more), which are not read", "folder of images")
+    fails(
+        lambda: files_to_score(new, "image", {".png"}),
+        "new holds folders (more), which are not read",
+        "folder of images",
+    )
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -202,3 +207,55 @@ def test_a_recording_has_one_owner(
     write_noise(tmp_path / "raw/a.wav", 50)
     assert main([*prepare, "--out", str(tmp_path / "mine")]) == (2 if message else 0)
     assert message.format(tmp_path / "raw/recordings.csv") in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("copies", "message"),
+    [
+        (
+            {"1.wav": "0.wav"},
+            "the content of {0}/0.wav is listed under two classes: {0}/0.wav (well), and {0}/1.wav (sick)",
+        ),
+        (
+            {"2.wav": "0.wav"},
+            "the content of {0}/0.wav is listed under two speakers, s0 and s2: {0}/0.wav (well), and {0}",
+        ),
+        ({"a.wav": "0.wav", "b.wav": "0.wav"}, ""),
+        ({"a.wav": "20", "b.wav": "21"}, ""),
+    ],
+)
+def test_one_recording_under_two_names(
+    copies: dict[str, str], message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is known by its content; its speaker may have it under several, and others stretches that do not overlap."""
+    prepare = write_corpus(
+        tmp_path / "raw", ("a.wav,s0,well,0,0.4", "b.wav,s0,well,0.4,1") if "a.wav" in copies else ()
+    )
+    for name, of in copies.items():
+        if of.isdecimal():
+            write_noise(tmp_path / "raw" / name, int(of))
+        else:
+            shutil.copy(tmp_path / "raw" / of, tmp_path / "raw" / name)
+    assert main([*prepare, "--out", str(tmp_path / "mine")]) == (2 if message else 0)
+    assert message.format(tmp_path / "raw") in capfd.readouterr().err
+
+
+def test_stretches_that_are_empty_and_speakers_spelled_alike(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The first are refused by line or file, also if they are shorter than a sample; the second are a note."""
+    for number, (line, message) in enumerate(
+        [
+            (
+                "a.wav,s2,well,0.5,0.5",
+                "line 14: it ends at 0.5 s, where it starts; mend the times or take the line out",
+            ),
+            ("a.wav,s2,well,0.5,0.50001", "a.wav: speech is marked from 0.50 s to 0.50 s, which holds no sample"),
+            ("a.wav,S2,well,,", ""),
+        ]
+    ):
+        raw = tmp_path / str(number)
+        prepare = write_corpus(raw, (line,))
+        write_noise(raw / "a.wav", 50)
+        assert main([*prepare, "--out", str(tmp_path / "mine")]) == (2 if message else 0)
+        told = capfd.readouterr()
+        assert message in told.err
+    assert "may be one, spelled in several ways, count as different ones: 's2' and 'S2'" in " ".join(told.out.split())

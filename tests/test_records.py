@@ -1,6 +1,7 @@
 """Runs and their records: the options that make them, and what is said of a record that is not what was asked for."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,8 @@ import pytest
 from clsunbias.__main__ import main
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.config import difference, merge, nested, same
-from clsunbias.experiments.running.run import Run, read_predictions
-from clsunbias.files import CONFIGS, sealed
+from clsunbias.experiments.running.run import Record, Run, read_predictions
+from clsunbias.files import CONFIGS, sealed, sha256_of
 from tests.fakes import SHORT
 
 FILES = (CONFIGS / "toy_balanced.yaml", CONFIGS / "objectives" / "erm.yaml")
@@ -127,6 +128,21 @@ def change(name: str, value: Any) -> Callable[[Path], None]:
     return spoil
 
 
+def reseal(**fields: Any) -> Callable[[Path], None]:
+    """Changes fields of result.json, whose seal then fits them."""
+
+    def spoil(folder: Path) -> None:
+        result = json.loads((folder / "result.json").read_text()) | fields
+        (folder / "result.json").write_text(json.dumps(sealed(result)))
+
+    return spoil
+
+
+def write(folder: Path, text: str) -> None:
+    """Puts a text in place of result.json."""
+    (folder / "result.json").write_text(text)
+
+
 def replace(file: str, old: str, new: str) -> Callable[[Path], None]:
     """Replaces text in a file, where it must be."""
 
@@ -144,6 +160,20 @@ def replace(file: str, old: str, new: str) -> Callable[[Path], None]:
         (change("step", 12345), "changed after the run wrote it"),
         (change("val", {"macro_f1": 1.0}), "changed after the run wrote it"),
         (change("record_sha256", "0" * 64), "changed after the run wrote it"),
+        (reseal(step="12"), "its step is '12', not a whole number"),
+        (reseal(seed=True), "its seed is True, not a whole number"),
+        (reseal(simulated=None), "its simulated is None, not true or false"),
+        (reseal(dataset=None), "its dataset is None, not a text"),
+        (reseal(units={"test": 0}), "its units of test are 0"),
+        (reseal(units={"dev": 3}), "units of dev, but no metrics"),
+        (reseal(train={"macro_f1": "0.9"}), "its train macro_f1 is '0.9', no finite number"),
+        (reseal(class_names=["one"]), "its class_names are"),
+        (lambda folder: write(folder, '{"step": 1, "step": 2}'), "it has 'step' twice"),
+        (lambda folder: write(folder, '{"step": NaN}'), "it has NaN in it"),
+        (lambda folder: write(folder, '{"a": ' + "[" * 10_000 + "]" * 10_000 + "}"), "it nests too deep"),
+        (lambda folder: write(folder, '{"step": ' + "9" * 10_000 + "}"), "cannot be used"),
+        (lambda folder: write(folder, " " * 11_000_000 + "{}"), "it has 11,000,002 bytes"),
+        (lambda folder: write(folder, ""), "it is no JSON"),
         (lambda folder: (folder / "result.json").write_text("{}"), "no record of this suite"),
         (lambda folder: (folder / "result.json").write_text("[1, 2]"), "cannot be used"),
         (lambda folder: (folder / "result.json").write_text('{"val": '), "cannot be used"),
@@ -204,6 +234,56 @@ def test_changed_predictions_are_refused(copy: Run) -> None:
     path.unlink()
     with pytest.raises(InputError, match=r"predictions\.csv is missing or not what"):
         record.file("predictions")
+
+
+def swap(old: str, new: str) -> Callable[[str], str]:
+    """Replaces a pattern in a text, once."""
+    return lambda text: re.sub(old, new, text, count=1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (swap("label", "truth"), "it has no column label; it has split, unit"),
+        (swap("prob_0", "score"), "it has no column prob_0"),
+        (swap("prob_1", "prob_2"), "it has no column prob_1"),
+        (lambda text: re.sub("^test_2,", "dev,", text, flags=re.MULTILINE), "its rows by split are"),
+        (swap("\ntest_1,", "\n,"), "its rows by split are"),
+        (swap("\ntest_1,1,", "\ntest_1,0,"), "unit 0 of test_1 stands there twice"),
+        (swap("\ntest_1,0,[01],", "\ntest_1,0,2,"), "unit 0 of test_1 has a label that is not 0 to 1"),
+        (swap("(\ntest_1,0,.,\\w+),[^,]+", r"\1,1.5"), "unit 0 of test_1 has a probability that is not between"),
+        (swap("(\ntest_1,0,.,\\w+),[^,]+", r"\1,nan"), "unit 0 of test_1 has a probability that is not between"),
+        (swap("(\ntest_1,0,.,\\w+),[^,]+", r"\1,"), "unit 0 of test_1 has a probability that is not between"),
+        (swap("(\ntest_1,0,.,\\w+),[^,]+,[^,]+", r"\1,0.1,0.2"), "unit 0 of test_1 has probabilities whose sum"),
+        (lambda _: "", "it is no table"),
+        (lambda text: text + '"', "it is no table"),
+    ],
+)
+def test_predictions_of_something_else(spoil: Callable[[str], str], message: str, copy: Run, tmp_path: Path) -> None:
+    """Whoever wrote and sealed them: the file is named among others of its row, and what is wrong with it."""
+    path = copy.out / "predictions.csv"
+    good = copy.record()
+    assert good is not None
+    text = path.read_text()
+    assert spoil(text) != text
+    shutil.copytree(copy.out, tmp_path / "good")
+    path.write_text(spoil(text))
+    reseal(predictions_sha256=sha256_of(path))(copy.out)
+    bad = copy.record()
+    assert bad is not None
+    with pytest.raises(InputError) as raised:
+        read_predictions([Record(tmp_path / "good", good.result), bad])
+    assert f"{path} cannot be used: {message}" in str(raised.value)
+
+
+def test_a_unit_called_na_is_one(copy: Run) -> None:
+    """So is one called None: names of units are read as they are written."""
+    path = copy.out / "predictions.csv"
+    path.write_text(path.read_text().replace("\ntest_1,0,", "\ntest_1,NA,").replace("\ntest_1,1,", "\ntest_1,None,"))
+    reseal(predictions_sha256=sha256_of(path))(copy.out)
+    record = copy.record()
+    assert record is not None
+    assert {"NA", "None"} < set(read_predictions([record])[0]["unit"])
 
 
 def test_a_seal_does_not_depend_on_order_or_on_an_older_seal() -> None:

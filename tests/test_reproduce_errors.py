@@ -1,5 +1,6 @@
 """``clsunbias reproduce`` when something is wrong: runs that fail, grids and options that cannot be, data not there."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 
 from clsunbias.__main__ import main
 from tests.fakes import write_grid
+from tests.pages import TOY_COLUMN
+from tests.records import SPEAKERS, write_made_up_grid
 from tests.test_errors import fails
 from tests.test_reproduce import LR, WHOLE, reproduce, results
 
@@ -25,7 +28,7 @@ def test_a_failing_run_costs_no_other(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert set(results(runs)) == {"erm/0", "erm/1"}
     said = capfd.readouterr().err
     assert f"failed: {runs / 'cls_unbias'}" in said
-    assert "and 1 others: " in said
+    assert "and 1 more: " in said
     assert "no eligible validation" in said
     assert "2 of 4 runs failed" in said
     assert set(pd.read_csv(out / "toy.csv")["row"]) == {"ERM"}
@@ -86,20 +89,86 @@ def test_a_part_of_a_grid(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> 
     )
 
 
+def no_data(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+    """An empty folder of data; the option that names it sets the environment, which is put back afterwards."""
+    monkeypatch.setenv("CLSUNBIAS_DATA", "")
+    empty = folder / "empty"
+    empty.mkdir()
+    return empty
+
+
 def test_a_table_without_its_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Status 0: the paper's figures, "no data" in each of ours, and the command that brings them."""
-    monkeypatch.setenv("CLSUNBIAS_DATA", "")  # the option sets it: put back afterwards
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    assert main(["reproduce", "table3", "--out", str(tmp_path / "out"), "--data-root", str(empty)]) == 0
-    lines = (tmp_path / "out" / "table3.md").read_text().splitlines()
-    ours = [line for line in lines if line.startswith("| ") and line.endswith("no data |")]
-    assert len(ours) == 5
-    assert all(line.count("no data") == 8 for line in ours)
-    assert sum(", published |" in line for line in lines) == 5
-    assert any("clsunbias prepare daic_woz" in line for line in lines)
-    assert len(pd.read_csv(tmp_path / "out" / "table3.csv")) == 0
-    assert not (tmp_path / "out" / "runs").exists()
-    assert "no data" in capfd.readouterr().out
+    """Status 2, the command that brings them, and what a better day has left stays as it is."""
+    out, empty = tmp_path / "out", no_data(monkeypatch, tmp_path)
+    out.mkdir()
+    (out / "table3.md").write_text("good")
+    options = ["reproduce", "table3", "--out", str(out), "--data-root", str(empty)]
+    fails(options, capfd, f"table3 has no data in {empty}", "clsunbias prepare daic_woz", "nothing is run or written")
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"table3.md": "good"}
+
+
+def test_runs_outlive_their_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Finished runs make the table though their data are gone; those that are not finished are counted, not tried."""
+    empty = no_data(monkeypatch, tmp_path)
+    needs = {"needs": "corpus/x.csv", "get": "get it"}
+    other = {"label": "Not there", "configs": {"paper": "none.yaml"}, **needs}
+    columns = {"none": other, "toy": {**TOY_COLUMN, **needs}}
+    grid, out = write_made_up_grid(tmp_path, columns, {"toy": SPEAKERS}), tmp_path / "out"
+    command = ["reproduce", str(grid), "--out", str(out), "--data-root", str(empty)]
+    assert main(command) == 0
+    assert capfd.readouterr().err == "no data: Not there, Made up\n"
+    lines = (out / "toy.md").read_text().splitlines()
+    header = next(line for line in lines if line.startswith("| |") or line.startswith("|  |"))
+    assert header.index("Made up") < header.index("Not there"), "what has no data comes last"
+    assert main([*command, "--columns", "none,toy"]) == 1, "a column that was asked for"
+
+    for result in out.rglob("erm/1/result.json"):
+        result.unlink()
+    before = (out / "toy.md").read_bytes()
+    assert main(command) == 1
+    assert "no data: Not there, Made up; 1 of their runs are not done\n" in capfd.readouterr().err
+    assert not list(out.rglob("error.txt"))
+    assert (out / "toy.md").read_bytes() != before, "what is left of it"
+    for result in out.rglob("result.json"):
+        result.unlink()
+    before = (out / "toy.md").read_bytes()
+    assert main(command) == 1
+    assert "no table is written, and one that is there stays" in capfd.readouterr().err
+    assert (out / "toy.md").read_bytes() == before
+
+
+def test_places_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A file, below a file, a name too long, read-only: one message before anything is run."""
+    grid, file = str(write_grid(tmp_path / "toy.yaml")), tmp_path / "file"
+    file.write_text("kept")
+    for command in (["reproduce", grid], ["reproduce", "table1"]):
+        fails([*command, "--out", str(file)], capfd, f"--out {file} cannot be made", "no folder")
+        fails([*command, "--out", str(file / "out")], capfd, f"{file} is no folder")
+        fails([*command, "--out", str(tmp_path / ("x" * 300))], capfd, "too long a name")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    fails(["reproduce", grid, "--out", str(tmp_path / "out")], capfd, f"{tmp_path} is read-only")
+    assert file.read_text() == "kept"
+    assert {path.name for path in tmp_path.iterdir()} == {"toy.yaml", "file"}
+
+
+def test_a_table_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A disk that is full in the end, or a page's folder that is a file: one message, and the runs stand."""
+    grid, out = write_made_up_grid(tmp_path, {"toy": TOY_COLUMN}, {"toy": SPEAKERS}), tmp_path / "out"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("clsunbias.experiments.outputs.write_csv", full)
+    fails(["reproduce", str(grid), "--out", str(out)], capfd, f"{out} cannot be written: No space left", "stand")
+    (tmp_path / "file").write_text("kept")
+    page = tmp_path / "file" / "page.html"
+    fails(["report", str(out), "--grid", str(grid), "--html", str(page)], capfd, f"{page} cannot be written", "--html")
+    assert (tmp_path / "file").read_text() == "kept"

@@ -77,5 +77,16 @@ def test_another_configs_checkpoint_is_not_resumed(tmp_path: Path, capfd: pytest
     assert fit(*other, "--trainer.fast_dev_run", "true") == 0
     assert last.exists(), "a trial must not touch what a run left"
     assert fit(*other) == 0
-    assert "going on" not in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "going on" not in said
+    assert "is another's (model.optimizer.lr is 0.01 there and 0.02 here); starting anew" in said
     assert not last.exists()
+
+
+def test_what_is_displayed_is_no_other_config(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """An unfinished run goes on though its progress bar is asked for, or its data were moved."""
+    assert fit("toy_balanced", tmp_path / "run", *SHORT_TOY, "--save_every", "0") == 0
+    (tmp_path / "run" / "result.json").unlink()
+    capfd.readouterr()
+    assert fit("toy_balanced", tmp_path / "run", *SHORT_TOY, "--trainer.enable_progress_bar", "true") == 0
+    assert "going on from" in capfd.readouterr().err

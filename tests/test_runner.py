@@ -176,3 +176,22 @@ def test_workers_end_with_their_grid(undisturbed: tuple[Path, Path]) -> None:
     process.kill()
     process.wait()
     wait_until(lambda: not Path(f"/proc/{worker}").exists() if Path("/proc").exists() else worker not in workers_of(1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_by_a_signal(number: signal.Signals, undisturbed: tuple[Path, Path]) -> None:
+    """Its own status, a line how to go on, no process left and no file half written; then it goes on as if never."""
+    grid, whole = undisturbed
+    begin(grid)
+    process = start(grid, "--jobs", "2")
+    wait_until(lambda: len(lines(grid.parent / "log")) > VALIDATIONS)
+    workers = workers_of(process.pid)
+    process.send_signal(number)
+    assert process.wait(timeout=60) == 128 + number
+    wait_until(lambda: not set(workers) & {*workers_of(1), *workers_of(process.pid)}, 30)
+    said = (grid.parent / "said").read_text()
+    assert f"stopped by {number.name}; what is done is kept, and the same command goes on" in said
+    assert "Traceback" not in said
+    assert start(grid, "--jobs", "2").wait(timeout=600) == 0
+    assert_as_undisturbed(grid, whole)

@@ -94,8 +94,30 @@ def test_another_simulation_is_refused(out: Path, capfd: pytest.CaptureFixture[s
     other = write_grid(out.parent / "tiny_other.yaml", {**GRID, **changes})
     before = state(out)
     home = out / "simulated" / "adress"
-    fails(["reproduce", str(other), "--out", str(out), "--simulated"], capfd, f"{home} holds another simulation")
+    fails(
+        ["reproduce", str(other), "--out", str(out), "--simulated"],
+        capfd,
+        f"{home} holds another simulation (seed is 0, asked for is 1)",
+    )
     assert state(out) == before
+
+
+def test_nobodys_files_make_room_for_a_simulation(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What lies where its recordings would go is not deleted, unless it is a simulation that was not finished."""
+    grid, home = write_grid(tmp_path / "tiny.yaml", GRID), tmp_path / "out" / "simulated" / "adress"
+    (home / "raw").mkdir(parents=True)
+    (home / "raw" / "mine.wav").write_text("dear")
+    command = ["reproduce", str(grid), "--out", str(tmp_path / "out"), "--simulated"]
+    fails(command, capfd, f"{home} holds something else than simulated recordings")
+    assert (home / "raw" / "mine.wav").read_text() == "dear"
+    (home / "manifest.csv").write_text("")
+    (home / "simulation.json").write_text("{")
+    fails(command, capfd, "simulation.json cannot be used: it is no JSON")
+    (tmp_path / "adress").mkdir()
+    (tmp_path / "adress" / "summary.json").write_text("[]")
+    (tmp_path / "adress" / "manifest.csv").write_text("")
+    options = ["--data-root", str(tmp_path), "--out", str(tmp_path / "other")]
+    fails(["reproduce", str(grid), *options], capfd, "summary.json cannot be used: it holds no JSON object")
 
 
 def test_grids_without_a_simulation(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

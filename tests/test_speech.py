@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from sklearn import metrics
@@ -111,15 +112,44 @@ def test_predict_scores_new_recordings(runs: dict[str, Path], speech_root: Path,
     assert predictions_of(tmp_path / "out")["prob_1"].tolist() == [found.loc["4.wav", "prob_1"]]
 
 
+def test_predict_needs_no_corpus(runs: dict[str, Path], speech_root: Path, tmp_path: Path) -> None:
+    """A speaker's recordings, listed as such, get the probability that the run merged; another front end is refused."""
+    manifest = pd.read_csv(speech_root / "modma" / "manifest.csv", dtype={"speaker": str})
+    chosen = manifest[manifest["speaker"].isin(manifest["speaker"].unique()[:2])]
+    table = chosen.assign(path=[str(speech_root / "modma" / path) for path in chosen["path"]])[["path", "speaker"]]
+    table.to_csv(tmp_path / "new.csv", index=False)
+    options = ["predict", "--config", str(runs["modma"] / "config.yaml"), "--input", str(tmp_path / "new.csv")]
+    options += ["--data.root", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(options) == 0
+    found = predictions_of(tmp_path / "out")
+    expected = predictions_of(runs["modma"]).loc[found.index, "prob_1"]
+    np.testing.assert_allclose(found["prob_1"], expected, atol=2e-3)  # training's frames are kept in half precision
+    assert found["prediction"].isin(result_of(runs["modma"])["class_names"]).all()
+    assert main([*options, "--data.front_end.hop", "0.02"]) == 2
+
+
+@pytest.mark.slow
+def test_an_exported_model_says_what_frames_it_takes(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Rate, bands, normalisation and length of a segment are in its metadata."""
+    assert main(["export", str(runs["voiced"]), "--onnx", str(tmp_path / "model.onnx")]) == 0
+    properties = {one.key: one.value for one in onnx.load(tmp_path / "model.onnx").metadata_props}
+    inputs = json.loads(properties["inputs"])
+    assert inputs["front_end"]["front_end"] == "LogMel"
+    assert inputs["front_end"].keys() >= {"sample_rate", "bands", "window", "hop", "normalise"}
+    assert (inputs["dimensions"], inputs["class_names"]) == (inputs["input_shape"][1], ["healthy", "pathological"])
+    assert inputs["seconds"] > 0
+    assert "frames of the front end" in properties["input_scaling"]
+
+
 def test_new_recordings_that_cannot_be_scored(
     runs: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """An empty folder, a file that is no recording, features where audio belongs."""
     options = ["predict", "--config", str(runs["voiced"] / "config.yaml"), "--out", str(tmp_path / "out"), "--input"]
     (tmp_path / "new").mkdir()
-    fails([*options, str(tmp_path / "new")], capfd, "new holds no files")
+    fails([*options, str(tmp_path / "new")], capfd, "new holds no recordings")
     (tmp_path / "new" / "a.txt").write_text("no audio")
-    fails([*options, str(tmp_path / "new")], capfd, "a.txt is no audio that can be read")
+    fails([*options, str(tmp_path / "new")], capfd, "new holds no recordings; what is there: a.txt")
     np.save(tmp_path / "a.npy", np.ones((50, 40)))
     fails([*options, str(tmp_path / "a.npy")], capfd, "a.npy holds features; LogMel takes audio")
 
@@ -135,8 +165,20 @@ def test_what_is_not_there_or_does_not_fit(
     assert main(other) == 2
     assert "FrameStatistics cannot take modma's rows of shape (384, 40): with features 80" in capfd.readouterr().err
     args[2] = str(CONFIGS / "daic_woz.yaml")
-    fails([*args, str(speech_root)], capfd, "wav2vec_large.pt is missing; give the path")
+    fails([*args, str(speech_root)], capfd, "wav2vec_large.pt is missing", "wav2vec 1.0 that fairseq", "LogMel")
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_said_to_do_without_weights_works(
+    speech_root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The options in the message make the shipped config a run."""
+    args = ["fit", "--config", str(CONFIGS / "daic_woz.yaml"), "--out", str(tmp_path / "run"), *SHORT, *LAST]
+    args += ["--data.root", str(speech_root), "--trainer.enable_progress_bar", "false"]
+    assert main(args) == 2
+    options = capfd.readouterr().err.partition("Log-mel frames need no weights: ")[2].split()
+    assert main([*args, *options]) == 0
+    assert result_of(tmp_path / "run")["dataset"] == "daic_woz"
 
 
 @pytest.mark.slow

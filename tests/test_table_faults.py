@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def fitted(folder: Path, *options: str) -> int:
 
 
 def test_a_report_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names of classes from the config, else the table, else none and a note; a table that has changed is noted."""
+    """Names of classes are those of the run; that the table has changed, or is gone, is noted."""
     table, html = table_of(60, 3), tmp_path / "page.html"
     monkeypatch.setenv("CLSUNBIAS_DATA", str(tmp_path))
     table.assign(label=table["label"].map({0: "well", 1: "ill"})).to_csv(tmp_path / "my_table.csv", index=False)
@@ -44,7 +45,7 @@ def test_a_report_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "my_table.csv has changed since the runs were made" in html.read_text()
     (tmp_path / "my_table.csv").unlink()
     assert report(tmp_path / "run", html) == 0
-    assert records(html)["datasets"][0]["classes"] == ["negative", "positive"]
+    assert records(html)["datasets"][0]["classes"] == ["ill", "well"]
     assert "my_table.csv is missing" in html.read_text()
 
 
@@ -65,13 +66,13 @@ class NamesLate(DataModule):
         raise NotImplementedError
 
 
-def test_a_report_of_a_data_set_that_names_its_classes_in_load(tmp_path: Path) -> None:
-    """They go by side, and the page says why."""
+def test_a_report_of_a_data_set_of_ones_own(tmp_path: Path) -> None:
+    """A report does not import it: its classes go by side where no record names them, and the page says why."""
     config = trained("erm", 0) | {"data": {"class_path": f"{__name__}.NamesLate"}}
     write_record(tmp_path / "runs" / "0", config, SPEAKERS, dataset="late", objective="erm")
     assert report(tmp_path / "runs", tmp_path / "page.html") == 0
     assert records(tmp_path / "page.html")["datasets"][0]["classes"] == ["negative", "positive"]
-    assert "nameslate names no classes unless it is loaded" in (tmp_path / "page.html").read_text()
+    assert "NamesLate cannot say more: a report imports no class" in (tmp_path / "page.html").read_text()
 
 
 def rows_of(header: str, *more: str) -> str:
@@ -156,7 +157,7 @@ def test_labels_groups_and_splits_are_as_written(text: str, tmp_path: Path) -> N
     with pytest.raises(InputError, match=r"missing cells in 'x' \(1 of 6 rows\)"):
         Tabular(path, "label", split="part", ignore=["who"]).load()
     path.write_text(content.replace("ill,test", " ,test"))
-    with pytest.raises(InputError, match="label is empty in row 6"):
+    with pytest.raises(InputError, match="label is empty in row 7"):
         Tabular(path, "label", split="part", ignore=["who"]).load()
 
 
@@ -236,9 +237,75 @@ def test_the_order_of_classes_moves_no_row(names: tuple[str, ...], folds: int, t
     path, plan = tmp_path / "table.csv", SplitPlan(folds=folds)
     label = pd.Series(np.random.default_rng(1).integers(0, 3, 70))
     pd.DataFrame({"x": np.arange(70), "label": [names[at] for at in label]}).to_csv(path, index=False)
-    rows = pd.DataFrame({"group": np.arange(1, 71), "label": label, "split": ""})
+    rows = pd.DataFrame({"group": np.arange(70), "label": label, "split": ""})
     drawn = plan.assign(rows)
-    expected = {split: [str(at + 1) for at in np.flatnonzero(drawn == split)] for split in ("train", "val", "test")}
+    expected = {split: [str(at + 2) for at in np.flatnonzero(drawn == split)] for split in ("train", "val", "test")}
     for classes in ((), *itertools.permutations(names)):
         splits = Tabular(path, "label", classes=classes, plan=plan).load()
         assert {name: list(split.units[0].names or ()) for name, split in splits.items()} == expected
+
+
+def table_with(tmp_path: Path, *rows: str, header: str = "x,y,label,part,who") -> Tabular:
+    """Twelve different rows of two classes, two patients each split, and more rows."""
+    path = tmp_path / "table.csv"
+    each = [f"{at}.5,{at * at},{'ab'[at % 2]},{['train', 'val', 'test'][at // 4]},p{at}" for at in range(12)]
+    path.write_text("\n".join([header, *each, *rows]) + "\n")
+    return Tabular(path, "label", split="part", group="who")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ((), []),
+        (("0.5,0,a,train,p0",), []),
+        (("0.50,00,a,test,p20",), ["2 rows equal one of another split in every feature, such as rows 2 and 14 "]),
+        (
+            ("0.5,0,a,test,p20", "1.5,1,b,val,p21"),
+            ["4 rows equal one of another split in every feature, such as rows 2 and 14, 3 and 15 (the header"],
+        ),
+        (("0.5,0,b,train,p20",), ["2 rows equal one of another class in every feature, such as rows 2 and 14 "]),
+        (("0.5,0,b,test,p20",), ["one of another split in every feature", "one of another class in every feature"]),
+        (("99,9,a,train,P0",), ["names in who may be one, spelled in several ways: 'p0' and 'P0'; they count as diff"]),
+        (("99,9,a,val,p 0",), ["names in who may be one, spelled in several ways: 'p0' and 'p 0'; they"]),
+        (("99,9,a,val,007", "98,9,a,val,7.0"), ["spelled in several ways: '007' and '7.0'; they count"]),
+        (("99,9,a,val,p0 ", "98,9,a,val, p0"), None),
+    ],
+)
+def test_rows_and_patients_that_are_there_twice(
+    rows: tuple[str, ...], said: list[str] | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Counted and said by row, before training; blanks around a name are none of it."""
+    data = table_with(tmp_path, *rows)
+    if said is None:
+        with pytest.raises(InputError, match="who 'p0' has rows with more than one split"):
+            data.setup("fit")
+        return
+    data.setup("fit")
+    told = capfd.readouterr().err.splitlines()
+    assert len(told) == len(said)
+    for line, part in zip(told, said, strict=True):
+        assert line.startswith("clsunbias: warning: ")
+        assert part in line
+    table_with(tmp_path, *rows).setup("test")
+    assert not capfd.readouterr().err, "it is said once, before training"
+
+
+def test_rows_that_could_hardly_differ(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Two yes-or-no features repeat in everybody's table: nothing is said."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": random.integers(0, 2, 60), "y": random.integers(0, 2, 60), "label": np.arange(60) % 2})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    Tabular(tmp_path / "table.csv", "label").setup("fit")
+    assert not capfd.readouterr().err
+
+
+def test_a_wide_table_is_read_in_time_that_grows_with_it(tmp_path: Path) -> None:
+    """Looking at a column does not cost a copy of all names."""
+    taken = []
+    for columns in (250, 2500):
+        frame = pd.DataFrame(np.random.default_rng(0).normal(size=(12, columns))).add_prefix("x")
+        frame.assign(label=np.arange(12) % 2).to_csv(tmp_path / "table.csv", index=False)
+        start = time.process_time()
+        Tabular(tmp_path / "table.csv", "label", plan=SplitPlan(val=0.3, test=0.3)).load()
+        taken.append(time.process_time() - start)
+    assert taken[1] < 40 * taken[0] + 1

@@ -49,7 +49,7 @@ def test_the_tables_splits_and_the_training_rows_scale(tmp_path: Path) -> None:
         "5,4,well,test ,7",
     )
     data = Tabular(path, "label", classes=["well", "ill"], split="part", ignore=["id"])
-    assert groups_of(data) == {"train": ["1", "2"], "val": ["3", "4"], "test": ["5", "6"]}
+    assert groups_of(data) == {"train": ["2", "3"], "val": ["4", "5"], "test": ["6", "7"]}
     assert data.name == "small"
     assert data.class_names == ("well", "ill")
     assert {name: split.target.tolist() for name, split in data.splits.items()} == {
@@ -90,7 +90,7 @@ def test_a_patient_stays_in_one_split_and_is_scored_once(tmp_path: Path) -> None
     shuffled = pd.read_csv(tmp_path / "table.csv")["patient"]
     assert test.units[0].of_row is not None
     of_rows = [drawn["test"][unit] for unit in test.units[0].of_row.tolist()]
-    assert of_rows == [shuffled[int(row) - 1] for row in test.units[1].names or ()]
+    assert of_rows == [shuffled[int(row) - 2] for row in test.units[1].names or ()]
     merged, _ = test.units[0].merge(torch.stack([test.x[:][:, 0].sigmoid()] * 2, 1), torch.zeros(24))
     first = [at for at, name in enumerate(of_rows) if name == drawn["test"][0]]
     assert merged[0, 0] == pytest.approx(float(test.x[:][first, 0].sigmoid().mean()))
@@ -126,11 +126,11 @@ GROUPED = {"split": "part", "group": "who"}
         ("1,g,test,inf,1", SPLIT, ["'x' (such as 'inf')"]),
         ('1,g,test,"1,5",1', SPLIT, ["'x' (such as '1,5')"]),
         ("1,g,test,,1", SPLIT, ["missing cells in 'x' (1 of 7 rows)", "data.missing to median"]),
-        (",g,test,1,1", SPLIT, ["label is empty in row 7"]),
+        (",g,test,1,1", SPLIT, ["label is empty in row 8"]),
         ("2,g,test,1,1", SPLIT | {"classes": [0, 1]}, ["label is '2' in some rows", "classes '0', '1'"]),
         ("1,g,test,1,1", SPLIT | {"classes": ["0"]}, ["two classes or more", "they are: 0"]),
         ("1,g,exam,1,1", SPLIT, ["part 'exam' is none of train, val"]),
-        ("1,,test,1,1", GROUPED, ["who is empty in row 7"]),
+        ("1,,test,1,1", GROUPED, ["who is empty in row 8"]),
         ("0,b,train,1,1", GROUPED, ["who 'b' has rows with more than one label"]),
         ("1,b,test,1,1", GROUPED, ["who 'b' has rows with more than one split"]),
         ("1,b,,1,1", GROUPED, ["who 'b' has rows with more than one split"]),
@@ -163,6 +163,8 @@ def test_files_that_are_no_table(content: bytes, part: str, tmp_path: Path) -> N
     path = tmp_path / "table.csv"
     with pytest.raises(InputError, match="is missing; put the table there"):
         Tabular(path, "label").load()
+    with pytest.raises(InputError, match=r"table\.csv\.gz is compressed: unpack it"):
+        Tabular(tmp_path / "table.csv.gz", "label").load()
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
         Tabular(path, "label", split="part" if b"part" in content else None).load()
@@ -252,7 +254,7 @@ def test_a_model_of_another_width(tmp_path: Path, capfd: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize("change", ["columns", "unit"])
 def test_a_table_that_changed_is_not_scored(change: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Other order of the columns, another unit: every command that scores refuses, and says which file."""
+    """Other order of the columns, another unit: every command that reads it refuses, and says which file."""
     table = table_of(60, 30)
     table.to_csv(tmp_path / "my_table.csv", index=False)
     options = ["--config", str(CONFIGS / "tabular.yaml"), "--data.root", str(tmp_path), "--out", str(tmp_path / "run")]
@@ -261,11 +263,8 @@ def test_a_table_that_changed_is_not_scored(change: str, tmp_path: Path, capfd: 
     changed.to_csv(tmp_path / "my_table.csv", index=False)
     run = ["--config", str(tmp_path / "run" / "config.yaml")]
     capfd.readouterr()
-    new = ["--input", str(tmp_path / "my_table.csv"), "--out", str(tmp_path / "scores")]
-    for command in (["test", *run], ["validate", *run], ["predict", *run, *new]):
+    for command in (["test", *run], ["validate", *run]):
         assert main(command) == 2
         assert "my_table.csv has changed since the run was made" in capfd.readouterr().err
     assert main(["export", str(tmp_path / "run"), "--onnx", str(tmp_path / "model.onnx")]) == 2
     assert "my_table.csv has changed" in capfd.readouterr().err
-    table.to_csv(tmp_path / "my_table.csv", index=False)
-    assert main(["predict", *run, *new]) == 0

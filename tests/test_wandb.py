@@ -20,6 +20,12 @@ from tests.fakes import write_grid
 from tests.test_cli import CONFIGS, SHORT, SHORT_TOY, fit
 
 
+def wait_for_the_end(log: Path) -> None:
+    """The last part of a log is written soon after its run has ended."""
+    while [*records(log)][-1].WhichOneof("record_type") != "exit":
+        time.sleep(0.1)
+
+
 def opened(log: Path) -> tuple[Any, dict[str, Any]]:
     """The run that a log opens, and its config."""
     (run,) = [record.run for record in records(log) if record.WhichOneof("record_type") == "run"]
@@ -55,8 +61,7 @@ def test_an_offline_run_read_back(
     options = ("--config", str(CONFIGS / "wandb.yaml"), "--data.root", str(medmnist_root), *SHORT)
     assert fit("retina", tmp_path / "run", *options, objective=objective) == 0
     (log,) = logs(tmp_path / "run")
-    while [*records(log)][-1].WhichOneof("record_type") != "exit":  # its last part is written soon after the end
-        time.sleep(0.1)
+    wait_for_the_end(log)
     run, config = opened(log)
     assert (run.project, run.run_group, list(run.tags)) == ("clsunbias", "retinamnist", [objective, "real"])
     assert config["model"]["network"]["class_path"] == "clsunbias.networks.SmallConvNet"
@@ -74,11 +79,17 @@ def test_an_offline_run_read_back(
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     found = summary(log)
     for split in ("val", "test"):
-        assert found[f"{split}/macro_f1"] == result[split]["macro_f1"]
+        assert found[f"selected/{split}/macro_f1"] == result[split]["macro_f1"]
+    assert found["selected/step"] == result["step"]
+    assert found["val/macro_f1"] == curves[-1]["val/macro_f1"], "the curve's own, of the last validation"
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv").query("split != 'train'")
     shown = table(log, last["predictions"])
-    assert shown["columns"] == list(predictions)
-    assert [row[4] for row in shown["data"]] == pytest.approx(list(predictions["prob_1"]), abs=1e-6)
+    names = ["grade < 2", "grade ≥ 2"]
+    whose = ["split", "row of predictions.csv", "class", "predicted"]
+    assert shown["columns"] == [*whose, *(f"probability of {name}" for name in names)]
+    assert [row[1] for row in shown["data"]] == list(predictions.index)
+    assert [row[2] for row in shown["data"]] == [names[label] for label in predictions["label"]]
+    assert [row[5] for row in shown["data"]] == pytest.approx(list(predictions["prob_1"]), abs=1e-6)
     confusion = table(log, last["test/confusion_table"])["data"]
     right = sum(count for actual, predicted, count in confusion if actual == predicted)
     assert right / result["units"]["test"] == pytest.approx(result["test"]["accuracy"])

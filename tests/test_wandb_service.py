@@ -114,4 +114,4 @@ def test_a_service_that_stops_answering_costs_a_run_seconds(tmp_path: Path) -> N
     (log,) = logs(tmp_path / "run")
     assert [row["_step"] for row in rows(log)] == STEPS[:-1], "all but charts and tables"
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert summary(log)["test_1/macro_f1"] == result["test_1"]["macro_f1"]
+    assert summary(log)["selected/test_1/macro_f1"] == result["test_1"]["macro_f1"]

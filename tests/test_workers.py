@@ -1,5 +1,6 @@
 """Runs that end or lose their worker, share it with others, or need more than one."""
 
+import errno
 import os
 import subprocess
 from collections import Counter
@@ -124,3 +125,18 @@ def test_runs_of_several_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert single.record() is not None
     processes = {process for row, _, _, process in lines(tmp_path / "log") if row == "erm"}
     assert len(processes) == 2, "each device had a process"
+
+
+def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs fail one by one with the reason, even where the account of it cannot be written; none is begun in vain."""
+    run = runs_of(told_grid(tmp_path), tmp_path / "out")[0]
+    monkeypatch.setattr("clsunbias.experiments.running.executor.ROOM", 10**18)
+    assert execute(run, wait=False)[1].startswith("not tried: less than")
+    assert not list(run.out.glob("config.yaml"))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("clsunbias.experiments.running.executor.write_text", full)
+    monkeypatch.setattr(Path, "mkdir", lambda *_, **__: full())
+    assert execute(run, wait=False)[1] == "its folder cannot be written: No space left on device"

@@ -18,11 +18,13 @@ class Service:
         url: of it.
         rows: run → its history, in order.
         runs: run → the fields that it was last opened with.
+        sent: all that came: path, headers and content of each request.
     """
 
     url: str = ""
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sent: list[bytes] = field(default_factory=list)
 
     def steps(self, run: str) -> list[int]:
         """Steps of a run's history."""
@@ -83,7 +85,9 @@ def service() -> Iterator[Service]:
 
         def content(self) -> bytes:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+            body = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+            state.sent.append(f"{self.path}\n{self.headers}".encode() + body)
+            return body
 
         def do_PUT(self) -> None:
             self.content()

@@ -1,28 +1,87 @@
 """What cannot be done although each option by itself may: said before training starts."""
 
+import math
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
+from joblib import cpu_count
 from lightning.pytorch.callbacks import StochasticWeightAveraging
-from rich.console import Console
 from torch import nn
 
 from clsunbias.errors import InputError, listed
 from clsunbias.objectives import ERM, ClassWeightedERM
+from clsunbias.remarks import FEW
+from clsunbias.terminal import note
 
 if TYPE_CHECKING:
     from clsunbias.data import DataModule
     from clsunbias.module import Classifier
 
-FEW = 20
-"""Validation units of a class below which a selection is said to rest on little."""
-
 UNSCORED = {
     "overfit_batches": (0.0, "data.resample (clsunbias.data.Subsample) makes a smaller training split"),
+    "limit_train_batches": (1.0, "data.resample (clsunbias.data.Subsample) makes a smaller training split"),
     "limit_val_batches": (1.0, "every row is scored; trainer.check_val_every_n_epoch makes validations rarer"),
     "limit_test_batches": (1.0, "every row is scored; --withhold_test true leaves the test splits unread"),
+    "limit_predict_batches": (1.0, "every row of the input is scored; give less of it"),
 }
-"""Options of the trainer that would leave rows without a score: the value that does not, and what serves instead."""
+"""Options of the trainer that would leave rows out: the value that does not, and what serves instead."""
+
+LEAST = {"max_epochs": 1, "max_steps": 1, "check_val_every_n_epoch": 1, "val_check_interval": 0.0}
+"""Options of the trainer without which nothing would be trained or validated, and the least value of each."""
+
+
+def is_mapping(value: Any) -> bool:
+    """Whether an option's value is a section of options."""
+    return isinstance(value, Mapping) or hasattr(value, "as_dict")
+
+
+SECTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "trainer": (is_mapping, "a section of the trainer's options, such as {max_epochs: 10}"),
+    "anneal": (is_mapping, "a section; to anneal nothing, set anneal.lam and anneal.tau to null"),
+    "selection": (is_mapping, "a rule, such as clsunbias.selection.Best"),
+    "model.optimizer": (lambda value: value is not None, "an optimiser, such as torch.optim.Adam"),
+    "seed_everything": (
+        lambda value: type(value) is int and 0 <= value < 2**32,
+        f"a number from 0 to {2**32 - 1}, so that a run repeats",
+    ),
+    "freeze": (lambda value: value is not None, "parts of the network; for none, []"),
+    "fresh": (lambda value: value is not None, "parts of the network; for none, []"),
+    "withhold_test": (lambda value: value is not None, "true or false"),
+    "save_every": (lambda value: value is not None and 0 <= value < math.inf, "seconds, at least 0"),
+}
+"""Options of a run that the parser lets through as null or as something else: what they must be, and in words."""
+
+
+def check_sections(option: Callable[[str], Any]) -> None:
+    """Raises InputError for options that are nothing that a run could be made of.
+
+    Args:
+        option: gives the value of an option by its name.
+    """
+    for name, (is_right, needed) in SECTIONS.items():
+        if not is_right(value := option(name)):
+            raise InputError(f"{name} must be {needed}; got {'null' if value is None else value}")
+
+
+def check_trainer_options(trainer: Any) -> None:
+    """Raises InputError for options of the trainer that would leave out rows, or the training itself."""
+    for option, (harmless, instead) in UNSCORED.items():
+        value = trainer.get(option)
+        if value is not None and not (isinstance(value, float) and value == harmless):  # 1 is one batch, 1.0 all
+            raise InputError(f"trainer.{option} {value} is not for here: {instead}")
+    for option, least in LEAST.items():
+        value = trainer.get(option)
+        if isinstance(value, int | float) and value != -1 and (value < least or value == 0):
+            raise InputError(f"trainer.{option} {value} would train or validate nothing; give more, or leave it out")
+    if trainer.get("max_epochs") == -1 and trainer.get("max_steps") in {None, -1}:
+        raise InputError("schedules follow a run's progress, so its end must be known: give max_epochs or max_steps")
+
+
+def check_processes(devices: int, accelerator: str) -> None:
+    """Raises InputError for more processes than a machine without accelerators can run side by side."""
+    if accelerator == "CPUAccelerator" and devices > 2 * cpu_count():
+        raise InputError(f"trainer.devices {devices}: this machine has {cpu_count()} cores, and no accelerator is used")
 
 
 def check_trainer(trainer: Any, model: "Classifier") -> None:
@@ -32,17 +91,11 @@ def check_trainer(trainer: Any, model: "Classifier") -> None:
         trainer: options of the trainer.
         model: what it trains.
     """
-    for option, (harmless, instead) in UNSCORED.items():
-        value = trainer.get(option)
-        if value is not None and not (isinstance(value, float) and value == harmless):  # 1 is one batch, 1.0 all
-            raise InputError(f"trainer.{option} {value} is not for here: {instead}")
     if any(isinstance(callback, StochasticWeightAveraging) for callback in trainer.get("callbacks") or []):
         raise InputError(
             "StochasticWeightAveraging averages weights that no validation has seen, so that they cannot be selected: "
             "take lightning.pytorch.callbacks.EMAWeightAveraging"
         )
-    if trainer.get("max_epochs") == -1 and trainer.get("max_steps") in {None, -1}:
-        raise InputError("schedules follow a run's progress, so its end must be known: give max_epochs or max_steps")
     if trainer.get("accumulate_grad_batches") not in {None, 1} and not isinstance(
         model.objective, ERM | ClassWeightedERM
     ):
@@ -63,6 +116,44 @@ def check_batches(data: "DataModule", network: nn.Module) -> None:
         )
 
 
+def check_validations(trainer: Any, data: "DataModule") -> None:
+    """Raises InputError if a run would end before its first validation, or none would take place in an epoch.
+
+    Args:
+        trainer: options of the trainer.
+        data: what it trains on.
+    """
+    every, interval, epochs = (
+        trainer.get(name) for name in ("check_val_every_n_epoch", "val_check_interval", "max_epochs")
+    )
+    if every and epochs and 0 < epochs < every:
+        raise InputError(
+            f"trainer.check_val_every_n_epoch {every} leaves a run of {epochs} epochs without a validation to select by"
+        )
+    if not every or not isinstance(interval, int):
+        return
+    try:
+        batches = len(data.train_dataloader())
+    except TypeError:  # epochs that differ in length have none
+        return
+    if interval > batches:
+        raise InputError(
+            f"trainer.val_check_interval {interval} is more than the {batches} batches of an epoch: give less, or "
+            "count over epochs with trainer.check_val_every_n_epoch null"
+        )
+
+
+def check_optimizer(model: "Classifier") -> None:
+    """Raises InputError for an optimiser that cannot be made, or a learning rate that teaches nothing."""
+    try:
+        optimizer = model.configure_optimizers()
+        rates = [float(group["lr"]) for group in getattr(optimizer, "param_groups", [])]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"model.optimizer cannot be made so: {error}") from error
+    if wrong := [rate for rate in rates if not 0 < rate < math.inf]:
+        raise InputError(f"the learning rate must be a number above 0, got {wrong[0]:g}")
+
+
 def warn_of_few_to_select_by(data: "DataModule") -> None:
     """Says so if the validation split has few units of a class, whose figures then take few values and often tie."""
     target = data.splits["val"].units[0].target
@@ -70,9 +161,7 @@ def warn_of_few_to_select_by(data: "DataModule") -> None:
     few = {name: count for name, count in counts.items() if count < FEW}
     if few:
         shown = listed([f"{count} of {name}" for name, count in few.items()])
-        Console(stderr=True).print(
+        note(
             f"validation has {shown} (fewer than {FEW}): which checkpoint is selected is largely chance; "
-            "selection.over_last averages validations, folds use every row",
-            markup=False,
-            soft_wrap=True,
+            "selection.over_last averages validations, folds use every row"
         )

@@ -1,11 +1,8 @@
 """``clsunbias decide``: a decision rule for a finished run, chosen on its validation scores without retraining."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from clsunbias.decisions.rules import find_rule, known_rules, required
 from clsunbias.errors import InputError
@@ -15,6 +12,7 @@ from clsunbias.experiments.report.decision_part import card_with_decisions, spli
 from clsunbias.experiments.report.sections import terminal
 from clsunbias.files import sha256_of, write_text
 from clsunbias.parser import Parser
+from clsunbias.terminal import console, say
 
 WIDTH = 80
 
@@ -54,13 +52,14 @@ def main(options: list[str]) -> int:
     card = chosen.run / "MODEL_CARD.md"
     if card.is_file():
         write_text(card, card_with_decisions(card.read_text(encoding="utf-8"), decisions_of(chosen.run)))
-    console = Console(width=min(WIDTH, Console().width))
+    screen = console()
+    screen.width = min(WIDTH, screen.width)
     for section in (value_section(record), *split_sections(record)):
-        for table in terminal(section, console.width):
-            console.print(table)
+        for table in terminal(section, screen.width):
+            screen.print(table)
     if not record["decided"]:
-        console.print("The run has scored no other split than validation: nothing to apply the rule to.")
-    print(f"decision in {path}", file=sys.stdout)
+        say("The run has scored no other split than validation: nothing to apply the rule to.")
+    say(f"decision in {path}")
     return 0
 
 

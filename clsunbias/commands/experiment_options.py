@@ -7,8 +7,15 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from clsunbias.callbacks import Anneal
 from clsunbias.dashboards.logger import Wandb
-from clsunbias.files import find_config
+from clsunbias.errors import InputError
+from clsunbias.files import find_config, shipped_configs
 from clsunbias.selection import SelectionRule
+from clsunbias.yaml_files import read_yaml
+
+CONFIG_OPTIONS = ("-c", "--config")
+
+OVERLAYS = {"sweep", "wandb"}
+"""Shipped configs that are no experiment of their own."""
 
 
 def add_options(parser: LightningArgumentParser) -> None:
@@ -35,24 +42,42 @@ def add_options(parser: LightningArgumentParser) -> None:
     parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
     parser.add_argument("--wandb", type=bool | Wandb, default=False, help="fit: show the run on W&B, too")
     parser.add_argument("--input", type=Path | None, help="predict: images, recordings or a table")
+    parser.add_argument(
+        "--resize", type=bool, default=False, help="predict: take images of other sizes, scaled to the model's"
+    )
     parser.add_argument("--threshold", type=float | None, help="predict: of the positive of two classes; default 0.5")
     parser.add_argument("--rule", type=str | None, help="predict: decide by a rule that clsunbias decide has chosen")
 
 
 def with_found_configs(args: list[str]) -> list[str]:
-    """Options in which each ``--config`` is the path of a file, though it may have been the name of a shipped one.
+    """Options in which each ``--config`` is the path of a readable file, though it may have been a shipped one's name.
 
     Raises:
-        InputError: there is neither a file nor a shipped config of that name.
+        InputError: no config is given, or there is neither a file nor a shipped config of that name, or it is none.
     """
+    said = ("--config", "-c", "--model", "--help", "--print_config")
+    if not any(option.startswith(said) or ".help" in option for option in args):
+        names = [name for name in shipped_configs() if "/" not in name and name not in OVERLAYS]
+        raise InputError(
+            f"give --config FILE, or --config NAME of one that comes with clsunbias: {', '.join(names)}; "
+            "clsunbias configs says what they are"
+        )
 
     def found() -> Iterator[str]:
         for before, option in zip(["", *args], args, strict=False):
-            if before == "--config":
-                yield str(find_config(option))
-            elif option.startswith("--config="):
-                yield f"--config={find_config(option.removeprefix('--config='))}"
+            name, equals, value = option.partition("=")
+            if before in CONFIG_OPTIONS:
+                yield readable(option)
+            elif name in CONFIG_OPTIONS and equals:
+                yield f"{name}={readable(value)}"
             else:
                 yield option
 
     return list(found())
+
+
+def readable(asked: str) -> str:
+    """The path of a config, by its own path or its name."""
+    path = find_config(asked)
+    read_yaml(path)
+    return str(path)

@@ -3,14 +3,13 @@
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
-from rich.console import Console
 from torch import Tensor, nn
 
 from clsunbias.data import DataModule
@@ -18,20 +17,22 @@ from clsunbias.errors import InputError
 from clsunbias.files import atomic
 from clsunbias.parser import Parser
 from clsunbias.runs import load_run
+from clsunbias.terminal import say
 
 TOLERANCE = 1e-4
 """Largest difference of a probability from torch's with which a file is left."""
 
 
 class Probabilities(nn.Module):
-    """Class probabilities float32 ``(B, C)`` of a classifier's inputs ``(B, …)``."""
+    """Class probabilities float32 ``(B, C)`` of rows ``(B, …)``, as a data set's preparation takes them."""
 
-    def __init__(self, classifier: nn.Module) -> None:
+    def __init__(self, preparation: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
+        self.preparation = preparation
         self.classifier = classifier
 
     def forward(self, x: Tensor) -> Tensor:
-        prob: Tensor = self.classifier(x).float().softmax(1)
+        prob: Tensor = self.classifier(self.preparation(x)).float().softmax(1)
         return prob
 
 
@@ -46,42 +47,48 @@ def main(options: list[str]) -> int:
     except ImportError as error:
         raise InputError(f"export needs {error.name}, of the extra 'onnx': pip install 'clsunbias[onnx]'") from error
     run = load_run(chosen.run)
-    model, data = Probabilities(run.model).eval(), run.data
+    data = run.data
     data.prepare_data()
     data.setup("test")
+    tests = [split for split in data.splits if split not in {"train", "val"}]
+    model, first = Probabilities(data.preparation(), run.model).eval(), next(data.measured_rows(tests[0]))
     with atomic(chosen.onnx) as temporary:  # which is gone if anything below fails
-        write(onnx, model, next(test_batches(data)), metadata(run.result, data), temporary)
-        difference = largest_difference(runtime, model, data, temporary)
+        write(onnx, model, first, metadata(run.result, data, first), temporary)
+        difference = largest_difference(runtime, run.model, data, tests, temporary)
         if not difference <= TOLERANCE:
             raise InputError(
                 f"the exported model's probabilities differ from torch's by up to {difference:.2g}, more than "
                 f"{TOLERANCE:g}; {chosen.onnx} was not written"
             )
-    Console().print(f"{chosen.onnx}: largest difference from torch {difference:.2g}", markup=False, soft_wrap=True)
+    say(f"{chosen.onnx}: largest difference from torch {difference:.2g}")
     return 0
 
 
-def test_batches(data: DataModule) -> Iterator[Tensor]:
-    """Inputs of every test split."""
-    for split, loader in zip(data.splits, data.test_dataloader(), strict=True):
-        if split not in {"train", "val"}:
-            for batch in loader:
-                yield batch["x"]
+def metadata(result: Mapping[str, Any], data: DataModule, rows: Tensor) -> dict[str, str]:
+    """What a user of the file must know: ``inputs`` is all that the data set says of the model's inputs, as JSON.
 
-
-def metadata(result: Mapping[str, Any], data: DataModule) -> dict[str, str]:
-    """What a user of the file must know."""
+    Args:
+        result: of the run.
+        data: its data set.
+        rows: some of what the file takes.
+    """
+    prepared = isinstance(data.preparation(), nn.Identity)
     properties = {
         "class_names": json.dumps(data.class_names, ensure_ascii=False),
         "decision": "most probable class" if len(data.class_names) > 2 else "second class above the threshold",
-        "input_shape": json.dumps(["batch", *next(test_batches(data)).shape[1:]]),
-        "input_scaling": data.scaling,
+        "input_shape": json.dumps(["batch", *rows.shape[1:]]),
+        "input_type": str(rows.dtype).removeprefix("torch."),
+        "input_scaling": data.scaling
+        if prepared
+        else "none: x is as measured, NaN where missing, and is scaled within",
+        "inputs": json.dumps(data.account(), ensure_ascii=False),
         "dataset": result["dataset"],
         "simulated": json.dumps(result["simulated"]),
         "config_sha256": result["config_sha256"],
         "use": "research only, not for clinical use",
     }
-    return properties | ({"threshold": "0.5"} if len(data.class_names) == 2 else {})
+    two = {"threshold": "0.5", "positive_class": data.class_names[1]} if len(data.class_names) == 2 else {}
+    return properties | two
 
 
 def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str, str], path: Path) -> None:
@@ -102,17 +109,23 @@ def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str
     except Exception as error:  # of whatever in a user's network has no counterpart
         raise InputError(f"the model has no form in ONNX: {error}") from error
     assert program is not None
+    passes = import_module("onnx_ir.passes.common")
+    passes.ClearMetadataAndDocStringPass()(program.model)  # which name files of this machine by their paths
     proto = program.model_proto
     onnx.helper.set_model_props(proto, properties)
     onnx.save(proto, str(path))
 
 
-def largest_difference(runtime: ModuleType, model: nn.Module, data: DataModule, path: Path) -> float:
-    """The largest difference of a probability in a file from the model's, over all test splits."""
+def largest_difference(
+    runtime: ModuleType, model: nn.Module, data: DataModule, splits: Sequence[str], path: Path
+) -> float:
+    """The largest difference of a probability that a file gives rows as measured from what a run's model gives them."""
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     differences = []
     with torch.inference_mode():
-        for rows in test_batches(data):
-            (prob,) = session.run(None, {"x": rows.numpy()})
-            differences.append((torch.from_numpy(prob) - model(rows)).abs().max())
+        for split in splits:
+            prepared = data.evaluation_loader(data.splits[split])
+            for measured, batch in zip(data.measured_rows(split), prepared, strict=True):
+                (prob,) = session.run(None, {"x": measured.numpy()})
+                differences.append((torch.from_numpy(prob) - model(batch["x"]).float().softmax(1)).abs().max())
     return float(torch.stack(differences).max())  # NaN if one is

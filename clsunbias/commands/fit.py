@@ -14,12 +14,14 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from clsunbias.callbacks import Checkpoints
 from clsunbias.commands import evaluate, train
+from clsunbias.commands.checks import check_processes, check_sections, check_trainer_options
 from clsunbias.commands.experiment_options import add_options, with_found_configs
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError
 from clsunbias.features import Features
 from clsunbias.module import Classifier
 from clsunbias.parser import RaisesInputError
+from clsunbias.parser_messages import said_before
 from clsunbias.progress import RunProgress
 
 TRAINER_DEFAULTS: dict[str, Any] = {
@@ -28,7 +30,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "enable_progress_bar": True,
 }
 # What a saved config leaves out: where things lie on this machine, and options that a single command has.
-TRANSIENT = ("config", "out", "input", "threshold", "rule", "save_every", "save_features", "wandb")
+TRANSIENT = ("config", "out", "input", "resize", "threshold", "rule", "save_every", "save_features", "wandb")
 LIGHTNING_TRANSIENT = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 
 # Lightning's advice that does not hold here.
@@ -51,12 +53,9 @@ class ExperimentCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_options(parser)
 
-    def _set_seed(self) -> None:
-        seed = self._get(self.config, "seed_everything")
-        if isinstance(seed, bool) or not 0 <= seed < 2**32:
-            raise InputError(
-                f"seed_everything must be a number from 0 to {2**32 - 1}, so that a run repeats; got {seed}"
-            )
+    def _set_seed(self) -> None:  # the first thing that is done with what was parsed
+        check_sections(lambda name: self._get(self.config, name))
+        check_trainer_options(self._get(self.config, "trainer"))
         super()._set_seed()
 
     def _parse_ckpt_path(self) -> None:
@@ -82,6 +81,11 @@ class ExperimentCLI(LightningCLI):
         name = Path(str(configs[0])).stem if configs else self.datamodule.name
         return Path("runs", name, self.model.objective.name, str(self.option("seed_everything")))
 
+    @property
+    def has_own_out(self) -> bool:
+        """Whether the output folder is ``fit``'s own choice, which ends with objective and seed."""
+        return not self.option("out") and "WANDB_SWEEP_ID" not in os.environ
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         trainer = self.option("trainer")
         if self.subcommand != "fit":
@@ -103,9 +107,11 @@ class ExperimentCLI(LightningCLI):
     def made_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer, or an InputError with what it says of an accelerator or a strategy that is not to be had."""
         try:
-            return super().instantiate_trainer(**kwargs)
-        except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
+            trainer = super().instantiate_trainer(**kwargs)
+        except (MisconfigurationException, ModuleNotFoundError, TypeError, ValueError) as error:
             raise InputError(f"the trainer cannot be made so: {str(error).strip().splitlines()[0]}") from error
+        check_processes(trainer.num_devices, type(trainer.accelerator).__name__)
+        return trainer
 
     def saved_config(self) -> dict[str, Any]:
         """The run's whole config, as it is saved."""
@@ -153,14 +159,12 @@ def run(args: list[str], execute: bool = True) -> ExperimentCLI:
                 seed_everything_default=0,
                 trainer_defaults=TRAINER_DEFAULTS,
                 parser_class=Parser,
+                parser_kwargs={"prog": "clsunbias"},
                 run=execute,
                 args=args,
             )
         except ValueError as error:
-            # The parser wraps what a class says of its arguments in an account of all types that it tried.
-            cause: BaseException | None = error
-            while cause and not isinstance(cause, InputError):
-                cause = cause.__cause__
-            if cause:
-                raise cause from None
+            # Making a class is wrapped in an account of what was made; what it says of its arguments is enough.
+            if not isinstance(error, InputError) and (said := said_before(error)):
+                raise InputError(said) from None
             raise

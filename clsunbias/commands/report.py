@@ -1,23 +1,23 @@
 """``clsunbias report``: what a folder of runs shows, in the terminal or as an HTML page. Nothing is run or fetched."""
 
 import os
-import sys
 from pathlib import Path
-
-from rich.console import Console
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid_runs import grid_study, is_simulated, locate
 from clsunbias.experiments.loose_runs import loose_studies
 from clsunbias.experiments.report.sections import show
 from clsunbias.experiments.report.study_parts import report_parts
-from clsunbias.files import write_text
+from clsunbias.files import write_text, writing
 from clsunbias.parser import Parser
+from clsunbias.terminal import note, say
+
+ABOUT = "Report what a folder of finished runs shows. Nothing is run: no class is imported that a run's config names."
 
 
 def report(options: list[str]) -> int:
     """Runs ``clsunbias report`` with its options; returns the exit status: 0 only if no run is missing."""
-    parser = Parser(prog="clsunbias report", description="Report what a folder of finished runs shows.")
+    parser = Parser(prog="clsunbias report", description=ABOUT)
     parser.add_argument("runs", type=Path, help="--out of reproduce, its runs/TABLE, or any folder of runs of fit")
     parser.add_argument("--html", type=Path | None, help="file to write the page to; default: print to the terminal")
     parser.add_argument(
@@ -32,8 +32,6 @@ def report(options: list[str]) -> int:
         raise InputError(f"--html {chosen.html} is a folder; give a file")
     if chosen.data_root:
         os.environ["CLSUNBIAS_DATA"] = str(chosen.data_root.resolve())
-    if "" not in sys.path:  # a user's own data sets, as for fit
-        sys.path.insert(0, "")
     located = locate(chosen.runs, chosen.grid)
     for name in ("seeds", "columns", "protocols"):
         if located is None and chosen[name] is not None:
@@ -46,14 +44,15 @@ def report(options: list[str]) -> int:
         from clsunbias.experiments.report.html.page import page  # which loads data sets, and torch with them
 
         content = page(studies, chosen.html.name)
-        write_text(chosen.html, content)
+        with writing(chosen.html, "give another --html, or mend that"):
+            write_text(chosen.html, content)
         size = f"{len(content.encode()) / 1e6:.2f} MB"
-        Console().print(f"{chosen.html}, {size}", markup=False, highlight=False, soft_wrap=True)
+        say(f"{chosen.html}, {size}")
     else:
         for study in studies:
             for parts in report_parts(study):
                 show(study.grid.title, parts)
     missing = [f"missing: {line}" for study in studies for line in study.missing]
     for line in (*missing, *(f"left out: {line}" for study in studies for line in study.extra)):
-        Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+        note(line)
     return int(bool(missing))

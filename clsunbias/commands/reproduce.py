@@ -1,16 +1,20 @@
 """``clsunbias reproduce``: a table of the paper, or a grid of one's own, run and set beside the published figures."""
 
 import os
-import sys
+import shlex
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import Run
+from clsunbias.files import check_out, data_root, writing
 from clsunbias.parser import Parser
+from clsunbias.terminal import note
+
+if TYPE_CHECKING:
+    from clsunbias.experiments.grid import Grid
 
 
 def reproduce(options: list[str]) -> int:
@@ -29,6 +33,7 @@ def reproduce(options: list[str]) -> int:
     chosen = parser.parse_args(options)
     if chosen.jobs is not None and chosen.jobs < 1:
         raise InputError("--jobs must be at least 1")
+    check_out(chosen.out)
     if chosen.data_root:
         os.environ["CLSUNBIAS_DATA"] = str(chosen.data_root.resolve())
     if chosen.table == "table1":
@@ -39,7 +44,7 @@ def reproduce(options: list[str]) -> int:
             raise InputError("--seeds must be 0 (no repetition) or at least 2 (one seed has no interval)")
         return reproduce_table1(chosen.out, chosen.jobs, seeds, chosen.wandb)
     from clsunbias.experiments.grid import load_grid, narrow
-    from clsunbias.experiments.grid_runs import shipped_tables
+    from clsunbias.experiments.grid_runs import begun, shipped_tables
     from clsunbias.experiments.outputs import write_study
     from clsunbias.experiments.plan import arms
     from clsunbias.experiments.simulation import SIMULATED, make_recordings, refuse_simulated, simulated_part
@@ -49,8 +54,6 @@ def reproduce(options: list[str]) -> int:
     if not path.is_file():
         tables = ", ".join(shipped_tables())
         raise InputError(f"there is no table {chosen.table!r} to reproduce; there are {tables}, or the path of a grid")
-    if "" not in sys.path:  # a user's own classes, as for fit; worker processes look there too
-        sys.path.insert(0, "")
     columns, protocols = (named.split(",") if named else None for named in (chosen.columns, chosen.protocols))
     grid, name = load_grid(path), path.stem
     if chosen.simulated and protocols is None:
@@ -59,25 +62,43 @@ def reproduce(options: list[str]) -> int:
     if chosen.dask:  # whose workers were started in folders of their own
         path, chosen.out = path.absolute(), chosen.out.absolute()
     if chosen.simulated:
-        data_root = (chosen.out / "simulated").resolve()
+        recordings = (chosen.out / "simulated").resolve()
         for key, column in grid.columns.items():
             if column.simulated:
-                make_recordings(column.simulated, data_root / key)
+                make_recordings(column.simulated, recordings / key)
         grid, name = simulated_part(grid), f"{name}{SIMULATED}"
-        os.environ["CLSUNBIAS_DATA"] = str(data_root)
+        os.environ["CLSUNBIAS_DATA"] = str(recordings)
     else:
         refuse_simulated(grid)
     fetch_images(column.source for column in grid.columns.values())
     root = chosen.out / "runs" / name
-    present = [key for key, column in grid.columns.items() if column.has_data]
+    present = [key for key, column in grid.columns.items() if column.has_data or begun(root, grid, key)]
     absent = [key for key in grid.columns if key not in present]
+    if not present:
+        raise InputError(
+            f"{chosen.table} has no data in {data_root(None)} (DATA below), so nothing is run or written; what brings "
+            f"them:\n{brings(grid, absent)}"
+        )
     planned = arms(grid, present, list(grid.protocols), root, path.parent, chosen.wandb)
     study, failures = complete(partial(read_study, name, grid, planned, root, absent), chosen.jobs, chosen.dask)
-    write_study(study, chosen.out)
+    if study.finished:
+        with writing(chosen.out, "the runs that have ended stand: mend that, and the same command goes on"):
+            write_study(study, chosen.out)
+    else:
+        note("no cell has two finished runs: no table is written, and one that is there stays as it is")
+    if lacking := [column.label for column in grid.columns.values() if not column.has_data]:
+        undone = sum(not run.has_data for run in study.to_do)
+        note(f"no data: {', '.join(lacking)}{f'; {undone} of their runs are not done' if undone else ''}")
     say_failures(failures, len(study.records))
     if chosen.wandb:
         say_offline(root)
-    return int(bool(study.to_do))
+    return int(bool(study.to_do or set(columns or ()) & set(absent)))
+
+
+def brings(grid: "Grid", columns: Iterable[str]) -> str:
+    """The commands that bring the data of some columns, each once; nothing where none is known."""
+    commands = dict.fromkeys(grid.columns[name].get for name in columns)
+    return "\n".join(f"  {command}" for command in commands if command)
 
 
 def fetch_images(sources: Iterable[Path | None]) -> None:
@@ -89,27 +110,24 @@ def fetch_images(sources: Iterable[Path | None]) -> None:
             try:
                 official_npz(path.stem, path.parent)
             except InputError as error:
-                Console(stderr=True).print(str(error), markup=False)
+                note(str(error))
 
 
 def say_failures(failures: Mapping[Run, str], total: int) -> None:
     """Each thing that went wrong, once, with the first run that it happened to."""
-    console = Console(stderr=True)
     by_error: dict[str, list[Run]] = {}
     for run, error in failures.items():
         by_error.setdefault(error.strip().splitlines()[-1], []).append(run)
     for error, runs in by_error.items():
-        others = f" and {len(runs) - 1} others" if len(runs) > 1 else ""
-        console.print(f"failed: {runs[0].out}{others}: {error}", markup=False, soft_wrap=True)
+        others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+        note(f"failed: {runs[0].out}{others}: {error}")
     if failures:
-        console.print(f"{len(failures)} of {total} runs failed; error.txt in the folder of each has the whole account")
+        note(f"{len(failures)} of {total} runs failed; error.txt in the folder of each has the whole account")
 
 
 def say_offline(root: Path) -> None:
     """What is to be done with runs that W&B has offline; what the workers said of it was heard by nobody."""
     logs = [log for log in root.rglob("offline-run-*/*.wandb") if not log.with_name(f"{log.name}.synced").exists()]
     if logs:
-        send = f"find {root} -name 'offline-run-*' -exec wandb sync {{}} +"
-        Console(stderr=True).print(
-            f"W&B has {len(logs)} runs offline; to send them: {send}", markup=False, soft_wrap=True
-        )
+        send = f"WANDB_PROGRAM=clsunbias find {shlex.quote(str(root))} -name 'offline-run-*' -exec wandb sync {{}} +"
+        note(f"W&B has {len(logs)} runs offline; to send them: {send}")

@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
-from rich.console import Console
 from torch import Tensor
 
 from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selected_weights
-from clsunbias.commands.checks import check_batches, check_trainer, warn_of_few_to_select_by
-from clsunbias.dashboards import charts
+from clsunbias.commands.checks import (
+    check_batches,
+    check_optimizer,
+    check_trainer,
+    check_validations,
+    warn_of_few_to_select_by,
+)
+from clsunbias.commands.making import making
+from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
+from clsunbias.experiments.running.config import load_saved
 from clsunbias.experiments.running.run import FILES
 from clsunbias.features import features_of, head_of, write_features
 from clsunbias.files import config_sha256, one_process_in, sealed, sha256_of, write_csv, write_json, write_text
@@ -30,6 +37,7 @@ from clsunbias.results import (
     units_and_metrics,
     versions,
 )
+from clsunbias.terminal import note, say
 
 if TYPE_CHECKING:
     from clsunbias.commands.fit import ExperimentCLI
@@ -41,10 +49,10 @@ def fit(cli: "ExperimentCLI") -> None:
     sha256 = config_sha256(config)
     init = selected_weights(cli.option("init_from")) if cli.option("init_from") else None
     sources = {"source": data.source, "init": init}
-    if finished(cli.out, sha256, sources):
+    if finished(cli.out, config, sources, cli.has_own_out):
         if cli.option("save_features") and not (cli.out / FILES["features"]).is_file():
             raise InputError(f"{cli.out} holds this run, finished without its features: give another --out")
-        Console(stderr=True).print(f"{cli.out} already holds this run, finished; nothing to do")
+        note(f"{cli.out} already holds this run, finished; nothing to do")
         return
     prepare(cli, init)
     if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
@@ -53,9 +61,9 @@ def fit(cli: "ExperimentCLI") -> None:
     with one_process_in(cli.out) if cli.trainer.is_global_zero else nullcontext():
         hashes = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
         cli.checkpoints.made_from = hashes
-        resume_from = start(cli, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        resume_from = start(cli, config)
         about = {"dataset": data.name, "simulated": data.simulated, "objective": cli.model.objective.name}
-        wandb = attach(cli.trainer, cli.option("wandb"), cli.out, {**config, **about}, sha256)
+        wandb = attach(cli.trainer, cli.option("wandb") or False, cli.out, {**config, **about}, sha256)
         cli.trainer.fit(cli.model, datamodule=data, ckpt_path=resume_from, weights_only=True)
         data.withhold_test = cli.option("withhold_test")
         cli.trainer.test(cli.model, datamodule=data, verbose=False)
@@ -83,6 +91,7 @@ def write_results(
     """
     data, rows = cli.datamodule, row_predictions(cli.model)
     frame = predictions(levels[0], data.class_names)
+    write_json(cli.out / FILES["inputs"], data.account())
     write_csv(cli.out / FILES["predictions"], frame)
     if rows is not None:
         write_csv(cli.out / FILES["rows"], rows)
@@ -100,14 +109,13 @@ def write_results(
         **{f"{name}_sha256": sha256_of(cli.out / path) for name, path in FILES.items() if (cli.out / path).is_file()},
     }
     if wandb:
-        wandb.log_result(
-            cli.trainer.global_step, lambda: charts.figures(frame, data.class_names), charts.summary(result)
-        )
-    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, data.class_names))
+        wandb.log_result(cli.trainer.global_step, frame, data.class_names, result)
+    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, making(cli)))
     write_json(cli.out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
-    show(shown, f"{data.name}, {about['objective']}, step {result['step']}")
-    Console().print(f"results in {cli.out}")
+    simulated = "SIMULATED: " if data.simulated else ""
+    show(shown, f"{simulated}{data.name}, {about['objective']}, step {result['step']}", frame, data.class_names)
+    say(f"results in {cli.out}")
     if wandb:
         wandb.close()
 
@@ -126,6 +134,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
     train = data.splits["train"]
     cli.model.check(data, train.x)
     check_batches(data, cli.model.network)
+    check_validations(cli.option("trainer"), data)
     missing = sorted(set(objective.needs) - train[torch.arange(1)].keys())
     if missing:
         raise InputError(
@@ -148,19 +157,24 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
         check_resumable(Path(asked))
     if cli.parts("freeze"):
         cli.model.freeze_parts(cli.parts("freeze"))
+    check_optimizer(cli.model)
     if cli.trainer.is_global_zero:
         warn_of_few_to_select_by(data)
 
 
-def start(cli: "ExperimentCLI", config: str) -> str | None:
+def start(cli: "ExperimentCLI", config: Mapping[str, Any]) -> str | None:
     """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's."""
     saved, last = cli.out / "config.yaml", cli.out / "checkpoints" / "last.ckpt"
     asked = cli.option("ckpt_path")
-    if not asked and saved.exists() and saved.read_text(encoding="utf-8") == config and is_whole(last):
-        Console(stderr=True).print(f"going on from {last}")
-        asked = last
-    elif not asked:
+    if not asked and saved.exists() and last.exists():
+        found = differences(load_saved(saved), config)
+        if found:
+            note(f"the unfinished run in {cli.out} is another's ({in_words(found)}); starting anew")
+        elif is_whole(last):
+            note(f"going on from {last}")
+            asked = last
+    if not asked:
         last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it
     if cli.trainer.is_global_zero:
-        write_text(saved, config)
+        write_text(saved, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     return str(asked) if asked else None

@@ -17,13 +17,13 @@ Score = npt.NDArray[np.floating]
 Curve = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 
 
-def figures(frame: "pd.DataFrame", class_names: Sequence[str]) -> dict[str, Any]:
+def figures(frame: "pd.DataFrame", class_names: Sequence[str], unit_names: bool) -> dict[str, Any]:
     """Of predictions: themselves, and confusion matrix, PR and ROC curves and histograms of scores of each split."""
     import wandb
 
-    frame = frame[frame["split"] != "train"]  # whose rows tell little, and are the most
-    units: list[Any] = frame.to_numpy().tolist()  # a frame as it is takes three times as long
-    made: dict[str, Any] = {"predictions": wandb.Table(columns=[str(name) for name in frame], data=units)}
+    frame = frame.reset_index(drop=True).query("split != 'train'")  # whose rows tell little, and are the most
+    columns, rows = prediction_rows(frame, class_names, unit_names)
+    made: dict[str, Any] = {"predictions": wandb.Table(columns=columns, data=rows)}
     for split, part in frame.groupby("split", sort=False):
         target = part["label"].to_numpy()
         prob = part[[f"prob_{index}" for index in range(len(class_names))]].to_numpy()
@@ -51,6 +51,21 @@ def figures(frame: "pd.DataFrame", class_names: Sequence[str]) -> dict[str, Any]
     return made
 
 
+def prediction_rows(frame: "pd.DataFrame", class_names: Sequence[str], unit_names: bool) -> tuple[list[Any], list[Any]]:
+    """Predictions as a table with the classes by their names; a unit goes by its own name only where that is asked."""
+    names = np.array([str(name) for name in class_names], object)
+    prob = frame[[f"prob_{index}" for index in range(len(names))]]
+    columns = {
+        "split": frame["split"],
+        "unit" if unit_names else "row of predictions.csv": frame["unit"] if unit_names else frame.index,
+        "class": names[frame["label"]],
+        "predicted": names[prob.to_numpy().argmax(1)],
+        **{f"probability of {name}": prob[column] for name, column in zip(names, prob, strict=True)},
+    }
+    # Lists, for a frame as it is takes W&B three times as long.
+    return list(columns), [list(row) for row in zip(*(list(column) for column in columns.values()), strict=True)]
+
+
 def precision_recall(positive: Positive, score: Score) -> Curve:
     """Recall and the best precision at least at that recall, at POINTS recalls."""
     from sklearn.metrics import precision_recall_curve  # takes a second, which a run without W&B saves
@@ -72,8 +87,25 @@ def receiver_operating(positive: Positive, score: Score) -> Curve:
 
 
 def summary(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result as figures with plain names, ``test/macro_f1`` of ``{"test": {"macro_f1": …}}``."""
+    """A result as a run's summary: ``selected/test/macro_f1`` of ``{"test": {"macro_f1": …}}``.
+
+    The metrics are of the selected checkpoint, and say so: W&B keeps the last value of each curve beside them, under
+    the curve's own name.
+    """
+    about = {"units", "versions"}
     flat: dict[str, Any] = {}
     for name, value in result.items():
-        flat |= {f"{name}/{inner}": one for inner, one in value.items()} if isinstance(value, dict) else {name: value}
+        if isinstance(value, Mapping):
+            flat |= flattened(name if name in about else f"selected/{name}", value)
+        else:
+            flat["selected/step" if name == "step" else name] = value
+    return flat
+
+
+def flattened(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values by their paths."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        path = f"{prefix}/{name}"
+        flat |= flattened(path, value) if isinstance(value, Mapping) else {path: value}
     return flat

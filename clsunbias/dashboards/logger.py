@@ -5,8 +5,9 @@ neither stops nor slows training. What is logged is what the run's files hold, w
 """
 
 import os
+import shlex
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,25 +17,33 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers.logger import Logger
 
-from clsunbias.dashboards.service import STEP, TIMEOUT, open_run, say
+from clsunbias.dashboards import charts
+from clsunbias.dashboards.service import STEP, SYNC, TIMEOUT, open_run, say
+from clsunbias.privacy import without_places
 
 if TYPE_CHECKING:
+    import pandas as pd
     import wandb
 
 
 @dataclass(frozen=True)
 class Wandb:
-    """Where on W&B a run is shown.
+    """Where on W&B a run is shown, and how much of it.
 
     Attributes:
         project: default $WANDB_PROJECT, else ``clsunbias``.
         group: runs that belong together; default the data set.
+        method: what runs have in common that differ in their seeds alone; default the objective.
         tags: such as the protocol; objective, and ``simulated`` or ``real``, come before them.
+        unit_names: whether names of units, such as patients, leave this machine; else units go by their row in
+            ``predictions.csv``.
     """
 
     project: str | None = None
     group: str | None = None
+    method: str | None = None
     tags: list[str] = field(default_factory=list)
+    unit_names: bool = False
 
 
 class WandbLogger(Logger):
@@ -69,13 +78,20 @@ class WandbLogger(Logger):
         assert step is not None
         self._log(step, lambda: {**metrics, STEP: step})
 
-    def log_result(self, step: int, figures: Callable[[], Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-        """Logs what a finished run has found: its figures and, in a row after its last step, charts and tables.
+    def log_result(
+        self, step: int, frame: "pd.DataFrame", class_names: Sequence[str], result: Mapping[str, Any]
+    ) -> None:
+        """Logs what a finished run has found: its metrics and, in a row after its last step, charts and tables.
 
-        The latter are made by a function, which is called where W&B is at hand.
+        Args:
+            step: the run's last.
+            frame: its predictions.
+            class_names: C names.
+            result: its record.
         """
-        self._tasks.put(lambda run, logged: run.summary.update(dict(summary)))
-        self._log(step + 1, figures)  # last, for tables need the service at once, and fail without it
+        self._tasks.put(lambda run, logged: run.summary.update(without_places(charts.summary(result))))
+        # Last, for tables need the service at once, and fail without it.
+        self._log(step + 1, lambda: charts.figures(frame, class_names, self._shown.unit_names))
 
     def finalize(self, status: str) -> None:
         if status != "success":  # of training and of the test: a run that went well has its result still to come
@@ -103,14 +119,19 @@ class WandbLogger(Logger):
                     task(run, logged)
             run.finish(exit_code=task)
             if run.offline:
-                say(f"W&B has the run offline; to send it: wandb sync {self._out / 'wandb'}")
+                say(f"W&B has the run offline; to send it: {SYNC} {self._folder}")
+
+    @property
+    def _folder(self) -> str:
+        """What W&B has of the run on this machine, as it is typed."""
+        return shlex.quote(str(self._out / "wandb"))
 
     @contextmanager
     def _said(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # whatever it is, it must not cost the run anything
-            rest = f"To send what is there: wandb sync --include-online {self._out / 'wandb'}"
+            rest = f"To send what is there: {SYNC} --include-online {self._folder}"
             say(f"W&B: {error}; the run does not depend on it. {rest}")
 
 
@@ -132,6 +153,7 @@ def attach(
     shown = Wandb() if asked is True else asked
     tags = [config["objective"], "simulated" if config["simulated"] else "real", *shown.tags]
     shown = replace(shown, group=shown.group or config["dataset"], tags=tags)
-    logger = WandbLogger(shown, out, {**config, "group": shown.group}, config_sha256)
+    to_find_by = {"group": shown.group, "method": shown.method or config["objective"]}
+    logger = WandbLogger(shown, out, {**without_places(dict(config)), **to_find_by}, config_sha256)
     trainer.loggers.append(logger)  # after the CSV, which a run's curves are read from
     return logger

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from clsunbias.dashboards.transaction_logs import mend, rows
 from clsunbias.files import write_json
+from clsunbias.privacy import run_name
 
 if TYPE_CHECKING:
     import wandb
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 TIMEOUT = 10.0
 """Seconds that the service may take to accept a run, and again to take its last figures, before a run ends without."""
+
+SYNC = "WANDB_PROGRAM=clsunbias wandb sync"
+"""The command that sends what is offline, and not where on this machine its own program lies."""
 
 STEP = "trainer/global_step"
 """The axis of all curves: optimiser steps done."""
@@ -48,7 +52,7 @@ def open_run(out: Path, shown: "Wandb", config: Mapping[str, Any], config_sha256
         "dir": out,
         "group": shown.group,
         "tags": [tag[:64] for tag in dict.fromkeys(shown.tags)],  # the service takes no longer ones
-        "name": "/".join(out.parts[-2:]),
+        "name": run_name(out, config["objective"], config["seed_everything"]),
         "job_type": "search" if config.get("withhold_test") else "run",
         "config": dict(config),
     }
@@ -78,7 +82,10 @@ def init(mode: Any, about: Mapping[str, Any]) -> "wandb.Run":
         finish_timeout_raises=True,
         save_code=False,
         disable_git=True,
-        x_disable_machine_info=True,  # the host's name and hardware are nobody's business
+        host="undisclosed",  # the machine, its name and whose it is are nobody's business
+        program="clsunbias",
+        x_disable_meta=True,
+        x_disable_machine_info=True,
         x_disable_stats=True,
         x_transaction_log_flush_interval=1.0,  # a second is what a killed process loses
         x_save_requirements=False,  # result.json has the versions that matter

@@ -1,7 +1,7 @@
 """What every data set shares: splits held in memory, checked once, fetched a batch at a time by index."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from lightning.pytorch import LightningDataModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
@@ -88,9 +88,6 @@ class DataModule(LightningDataModule, ABC):
     simulated: bool = False
     """Whether the data are made up rather than measured; results say so."""
 
-    licence: ClassVar[str] = ""
-    """Under which the data may be used, as a report shows it."""
-
     evaluation_rows: int = 512
     """Rows in a batch of an evaluation, whose result does not depend on it."""
 
@@ -116,6 +113,11 @@ class DataModule(LightningDataModule, ABC):
         self.splits: dict[str, Split] = {}
 
     @property
+    def licence(self) -> str:
+        """Under which the data may be used, as a report shows it; nothing where the data set does not say."""
+        return ""
+
+    @property
     def source(self) -> Path | None:
         """The file that says what the data are, where the config cannot: a result is tied to it by its hash."""
         return None
@@ -127,6 +129,41 @@ class DataModule(LightningDataModule, ABC):
     def read(self, path: Path) -> Split:
         """Reads new inputs for ``predict``, prepared as in training; their units have names, their classes are 0."""
         raise InputError(f"{type(self).__name__} cannot read new inputs from {path}")
+
+    def account(self) -> dict[str, Any]:
+        """What a model's inputs are, once the splits are loaded, as JSON: kept with a run, and in an exported model.
+
+        A data set that learns more of its training rows than this adds it, and takes it over in :meth:`restore`.
+        """
+        x = self.splits["train"][torch.arange(1)]["x"]
+        return {
+            "kind": type(self).__name__,
+            "class_names": list(self.class_names),
+            "input_shape": list(x.shape[1:]),
+            "input_type": str(x.dtype).removeprefix("torch."),
+            "scaling": self.scaling,
+        }
+
+    def restore(self, account: Mapping[str, Any]) -> None:
+        """Takes over the account of the data that a model was trained on, so that :meth:`read` needs them no longer.
+
+        Raises:
+            InputError: it is not of such data.
+        """
+        if account["kind"] != type(self).__name__:
+            raise InputError(
+                f"the model was trained on data of {account['kind']}, the config has {type(self).__name__}"
+            )
+        self.class_names = tuple(account["class_names"])
+
+    def preparation(self) -> nn.Module:
+        """What makes a model's inputs of what was measured, for an exported model, which begins with it."""
+        return nn.Identity()
+
+    def measured_rows(self, split: str) -> Iterator[Tensor]:
+        """Rows of a split in order, in batches, as :meth:`preparation` takes them."""
+        for batch in self.evaluation_loader(self.splits[split]):
+            yield batch["x"]
 
     def describe(self) -> None:
         """Finds out what a report says of the data, :attr:`class_names` above all, without loading them.
@@ -147,6 +184,8 @@ class DataModule(LightningDataModule, ABC):
         if self.splits:
             return
         splits = self.load()
+        if not hasattr(self, "class_names"):
+            raise InputError(f"{self.name} names no classes: give it class_names, one for each class in order")
         if self.resample:
             if not isinstance(splits["train"].x, Tensor):
                 raise InputError(

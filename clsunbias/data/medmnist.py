@@ -28,10 +28,12 @@ def official_npz(flag: str, root: Path) -> Path:
         root: folder that holds, or will hold, ``<flag>.npz``.
 
     Raises:
-        InputError: the file is absent and cannot be fetched, or is not the official one.
+        InputError: there is no such data set, or its file is absent and cannot be fetched, or is not the official one.
     """
     import medmnist  # brings pandas and scikit-learn, which nothing else here needs
 
+    if flag not in medmnist.INFO:
+        raise InputError(f"MedMNIST has no data set {flag!r}; its are {', '.join(medmnist.INFO)}")
     info = medmnist.INFO[flag]
     path = root / f"{flag}.npz"
     if not path.exists():
@@ -62,18 +64,34 @@ class MedMNIST(DataModule):
         root: folder of the npz file; default $CLSUNBIAS_DATA, else ``data``.
         augment: random augmentation of training batches; None for none.
         options: of every data set (:class:`DataModule`).
+
+    Raises:
+        InputError: a subclass that does not say which data set it is.
     """
 
     flag: ClassVar[str]
     channels: ClassVar[int]
     size: ClassVar[int] = 28
-    licence = "CC BY 4.0: MedMNIST v2 (Yang et al., Scientific Data 10:41, 2023)"
     scaling: ClassVar[str] = "(pixel / 255 - 0.5) / 0.5, channels first"
+    resize: bool = False
+    """Whether :meth:`read` takes images of other sizes, and scales them."""
 
     def __init__(self, root: Path | None = None, augment: Jitter | None = None, **options: Any) -> None:
         super().__init__(**options)
+        if not hasattr(self, "flag") or not hasattr(self, "channels"):
+            raise InputError(
+                f"{type(self).__name__} does not say which data set it is: take BreastMNIST or RetinaMNIST, or a "
+                "subclass of MedMNIST with a flag of MedMNIST's (such as pathmnist), channels and class_names"
+            )
         self.root = data_root(root)
         self.augment = augment
+
+    @property
+    def licence(self) -> str:
+        import medmnist
+
+        about = medmnist.INFO.get(self.flag)
+        return f"{about['license']}: MedMNIST v2 (Yang et al., Scientific Data 10:41, 2023)" if about else ""
 
     def binarise(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The file's labels as class numbers."""
@@ -90,7 +108,7 @@ class MedMNIST(DataModule):
             }
 
     def read(self, path: Path) -> Split:
-        names, pixels = read_images(path, self.size, self.channels)
+        names, pixels = read_images(path, self.size, self.channels, self.resize)
         target = torch.zeros(len(names), dtype=torch.int64)
         return Split(self.rows(pixels), target, [Units(target, name="image", names=names)])
 

@@ -1,6 +1,8 @@
 """Speech corpora as a LightningDataModule: segments of prepared recordings, scored per speaker."""
 
-from collections.abc import Callable
+import math
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,16 +15,21 @@ from torch import Tensor
 
 from clsunbias.data.balanced import SpeakerBalanced
 from clsunbias.data.base import DataModule, Split
+from clsunbias.data.leaks import warn_of_spellings
 from clsunbias.data.samplers import BatchSampler
 from clsunbias.data.units import Units
-from clsunbias.errors import InputError
-from clsunbias.files import data_root, files_to_score
+from clsunbias.errors import InputError, listed
+from clsunbias.files import data_root, files_to_score, find_data, nowhere
+from clsunbias.speech import own_recordings
 from clsunbias.speech.features import Features, features, pad
 from clsunbias.speech.frontends import FrontEnd, LogMel, Wav2Vec
+from clsunbias.speech.lines import to_rows
 from clsunbias.speech.manifest import Manifest
-from clsunbias.speech.recordings import inspect
+from clsunbias.speech.preparation import check_recordings, refuse
+from clsunbias.speech.recordings import SUFFIXES
 from clsunbias.speech.segments import cut
 from clsunbias.splits import SPLITS
+from clsunbias.terminal import warn
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,7 @@ class MappedRows:
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
         """Segments float16 ``(B, T, D)``."""
         at = self.at[rows] if isinstance(rows, slice) else self.at[rows.numpy()]
-        # Mapped anew for each batch: pages once touched would count as this process's memory until it ends.
-        mapped = np.memmap(self.features.path, np.float16, "r", shape=self.features.shape)
-        return torch.from_numpy(np.take(mapped, at, axis=0))
+        return torch.from_numpy(self.features.read(at))
 
 
 class Speech(DataModule):
@@ -50,7 +55,8 @@ class Speech(DataModule):
     are kept beside the manifest). A row is a segment, float16 ``(T, D)``; frames of padding are NaN.
 
     Args:
-        corpus: name of the corpus, and of its folder under root.
+        corpus: name of the corpus, and of its folder under root; or a path of that folder (``./mine``), as seen from
+            where one stands or, if it is not there, below root.
         root: folder that holds the corpus's; default $CLSUNBIAS_DATA, else ``data``.
         front_end: what makes frames of speech.
         seconds: length of a segment.
@@ -63,6 +69,9 @@ class Speech(DataModule):
 
     evaluation_rows = 64
     licence = "the corpus's own"
+    scaling = (
+        "frames of the front end, normalised as it says, in segments of so many seconds; frames of padding are NaN"
+    )
 
     def __init__(
         self,
@@ -77,8 +86,11 @@ class Speech(DataModule):
         **options: Any,
     ) -> None:
         super().__init__(batch_size, sampler, **options)
-        self.name = corpus
-        self.folder = data_root(root) / corpus
+        self.name = Path(corpus).name
+        self.class_names = ()  # in the manifest, or an account
+        self.asked = Path(corpus)
+        # A name alone is never one of here: where one stands, a folder may happen to be called so.
+        self.folder = find_data(self.asked, root) if {os.sep, "~"} & {*corpus} else data_root(root) / corpus
         self.front_end = front_end or LogMel()
         self.seconds = seconds
         self.headline = headline
@@ -90,9 +102,28 @@ class Speech(DataModule):
 
     def manifest(self) -> Manifest:
         """The corpus's manifest; what it says of classes and of simulation becomes this data set's."""
-        manifest = Manifest.read(self.source, f"clsunbias prepare {self.name} --raw DIR --out {self.folder}")
+        prepare = f"clsunbias prepare {self.name} --raw DIR --out {self.folder}"
+        if not self.source.is_file():
+            here = self.asked / self.source.name
+            if here.is_file():
+                raise InputError(f"{self.source} is missing; for {here}, give --data.corpus ./{self.asked}")
+            raise InputError(nowhere(here, self.source, f"write it with: {prepare}"))
+        manifest = Manifest.read(self.source, prepare)
         self.class_names, self.simulated = manifest.class_names, manifest.simulated
         return manifest
+
+    def account(self) -> dict[str, Any]:
+        front_end = self.front_end
+        numbers = {"rate": front_end.rate, "dimensions": front_end.dimensions, "seconds": self.seconds}
+        return super().account() | {**numbers, "front_end": front_end.settings()}
+
+    def restore(self, account: Mapping[str, Any]) -> None:
+        super().restore(account)
+        if self.front_end.settings() != account["front_end"] or self.seconds != account["seconds"]:
+            raise InputError(
+                f"the model was trained on {account['seconds']} s segments by {account['front_end']}, the config has "
+                f"{self.seconds} s by {self.front_end.settings()}"
+            )
 
     def describe(self) -> None:
         self.manifest()
@@ -122,23 +153,46 @@ class Speech(DataModule):
         return Split(MappedRows(segments, kept), target, units if self.headline == "speaker" else units[::-1])
 
     def read(self, path: Path) -> Split:
-        """New recordings, one or a folder of them, each scored as a speaker of its own.
+        """New recordings: one, a folder of them, or a CSV file that says whose each is (``path``, ``speaker``).
+
+        A folder's own is ``recordings.csv``. With it a speaker's recordings are joined and scored as in training;
+        without, each recording is scored by itself.
 
         Raises:
             InputError: nothing there, a folder in it, or a recording that cannot be used.
         """
-        self.manifest()
-        files = files_to_score(path, "recording") if path.is_dir() else [path]
+        if not self.class_names:
+            self.manifest()
+        rows, unit = new_recordings(path)
+        for file in rows["path"]:
+            if file.endswith(".npy") and isinstance(self.front_end, LogMel | Wav2Vec):
+                raise InputError(f"{file} holds features; {type(self.front_end).__name__} takes audio")
+        checked, bad, _ = check_recordings(rows, self.front_end.rate)
+        refuse(bad, rows["path"].nunique(), "mend them or take them out")
+        names: list[str] = []
         frames, of_row = [], []
         size = self.front_end.frames(round(self.seconds * self.front_end.rate))
-        for index, file in enumerate(files):
-            if file.suffix == ".npy" and isinstance(self.front_end, LogMel | Wav2Vec):
-                raise InputError(f"{file} holds features; {type(self.front_end).__name__} takes audio")
-            end = inspect(file, self.front_end.rate).seconds
-            rows = pd.DataFrame({"path": [str(file)], "start": [0.0], "end": [end]})
-            made = self.front_end(cut(rows, self.front_end.rate, self.seconds))
+        for name, own in checked.groupby("speaker", sort=False):
+            made = self.front_end(cut(own, self.front_end.rate, self.seconds))
             frames.append(torch.from_numpy(pad(made, size)))
-            of_row += [index] * len(made)
-        target = torch.zeros(len(files), dtype=torch.int64)
-        units = Units(target, torch.tensor(of_row), "recording", [file.name for file in files], self.vote)
+            of_row += [len(names)] * len(made)
+            names.append(str(name))
+        target = torch.zeros(len(names), dtype=torch.int64)
+        units = Units(target, torch.tensor(of_row), unit, names, self.vote)
         return Split(torch.cat(frames), target[of_row], [units])
+
+
+def new_recordings(path: Path) -> tuple[pd.DataFrame, str]:
+    """Rows of recordings to be scored, as of a corpus, and what is scored: a ``speaker``, or each ``recording``."""
+    table = path / "recordings.csv" if path.is_dir() else path
+    if table.suffix.lower() == ".csv" and table.is_file():
+        rows = to_rows(own_recordings.read_new(table))
+        known = {Path(file).resolve() for file in rows["path"]}
+        beside = sorted(table.parent.iterdir()) if path.is_dir() else []
+        unlisted = [file.name for file in beside if file.suffix.lower() in SUFFIXES and file.resolve() not in known]
+        if unlisted:
+            warn(f"{table} does not list, and so leaves out, {listed(unlisted)}")
+        warn_of_spellings(rows["speaker"], f"{table}: speakers")
+        return rows, "speaker"
+    files = files_to_score(path, "recording", SUFFIXES) if path.is_dir() else [path]
+    return to_rows([(file.name, 0, "", str(file), 0.0, math.nan) for file in files]), "recording"

@@ -1,58 +1,62 @@
-"""A CSV file as numbers: what is missing, what is none, and the scale of the training rows."""
+"""A CSV file as numbers: what is missing, and what is none."""
 
 import math
 import re
-import sys
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from lightning.pytorch.utilities import rank_zero_only
 
 from clsunbias.errors import InputError, listed
-
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
 
 FORMAT: dict[str, Any] = {"dtype": str, "skipinitialspace": True, "index_col": False, "encoding": "utf-8-sig"}
 """How a CSV file is read: all cells as text."""
 
+COMPRESSED = {".gz", ".zip", ".bz2", ".xz", ".zst", ".tar"}
+"""Of files that pandas would unpack, to whatever size."""
+
 WORDS = {True: ("yes", "true", "on"), False: ("no", "false", "off")}
 """What YAML takes for a truth value, in any case, unless it is quoted."""
 
-TELLING = 0.99
-"""AUROC from which on a feature alone is said to tell two classes apart."""
 
+def read_table(path: Path, as_written: Collection[str] = ()) -> tuple[pd.DataFrame, dict[str, str]]:
+    """All cells as text, missing ones as NaN, and what the header calls each column.
 
-def read_table(path: Path, as_written: Collection[str] = ()) -> pd.DataFrame:
-    """All cells as text, missing ones as NaN; in the columns as_written none but empty cells are missing.
+    In the columns as_written none but empty cells are missing. pandas names a column that has no name, and renames
+    one whose name was there before. The index numbers rows as a spreadsheet does, the header being row 1; rows
+    without any text are left out.
 
     Raises:
         InputError: the file is missing, holds no rows, or is no CSV file.
     """
+    if path.suffix.lower() in COMPRESSED:
+        raise InputError(f"{path} is compressed: unpack it, and give the CSV file that is in it")
     if not path.is_file():
         raise InputError(f"{path} is missing; put the table there, or mend --data.path and --data.root")
     try:
+        with path.open(encoding="utf-8-sig") as lines:
+            above = sum(1 for _ in takewhile(lambda line: not line.strip(), lines))
+        rows: dict[str, Any] = {"skiprows": above, "skip_blank_lines": False, **FORMAT}
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows longer than the header, else cut short
-            frame: pd.DataFrame = pd.read_csv(path, na_values=["?"], **FORMAT)
+            frame: pd.DataFrame = pd.read_csv(path, na_values=["?"], **rows)
             written = [name for name in dict.fromkeys(as_written) if name in frame]
-            frame[written] = pd.read_csv(path, usecols=written, keep_default_na=False, **FORMAT)[written]
+            frame[written] = pd.read_csv(path, usecols=written, keep_default_na=False, **rows)[written]
             header = pd.read_csv(path, header=None, nrows=1, keep_default_na=False, **FORMAT).iloc[0].tolist()
     except (ValueError, pd.errors.ParserWarning) as error:  # pandas' own errors, and those of the encoding
         raise InputError(f"{path} is no CSV file with a header, commas and UTF-8: {str(error).strip()}") from error
+    frame.index = pd.RangeIndex(above + 2, above + 2 + len(frame))
+    frame = frame[(frame.notna() & (frame != "")).any(axis=1)]
     if frame.empty:
         raise InputError(f"{path} holds no rows below its header")
     named = [text for text in header if text]
     if all(map(is_number, named)) and named != [*map(str, range(len(named)))]:  # pandas counts columns so, from 0
         raise InputError(f"{path} has no header, but numbers in its first row; put names of the columns above them")
-    # pandas gives a name to a column that has none, and another to one whose name was there before
-    frame.attrs["header"] = dict(zip(frame, header, strict=True))
-    return frame
+    return frame, dict(zip(map(str, frame), header, strict=True))  # not in attrs, which each look at a column copies
 
 
 def is_number(text: str) -> bool:
@@ -60,9 +64,8 @@ def is_number(text: str) -> bool:
     return not math.isnan(pd.to_numeric(text, errors="coerce"))
 
 
-def check_names(frame: pd.DataFrame, features: list[str], path: Path) -> None:
+def check_names(header: Mapping[str, str], features: list[str], path: Path) -> None:
     """Raises InputError with the features that have no name in the file, or one that another column has, too."""
-    header = frame.attrs["header"]
     nameless = [name for name in features if not header[name] or re.fullmatch(r"Unnamed: \d+", name)]
     if nameless:
         raise InputError(
@@ -77,30 +80,13 @@ def check_names(frame: pd.DataFrame, features: list[str], path: Path) -> None:
         )
 
 
-@rank_zero_only
-def warn_of_telling(x: npt.NDArray[np.float32], target: npt.NDArray[np.int64], names: list[str], path: Path) -> None:
-    """Says on stderr which features alone tell two classes of these rows apart, unless chance may well have done it."""
-    positive = int(target.sum())
-    if target.max() > 1 or len(names) * 2 / math.comb(len(target), positive) > 0.01:
-        return
-    ranks = pd.DataFrame(x).rank().to_numpy()[target == 1].mean(0)
-    auroc = (ranks - (positive + 1) / 2) / (len(target) - positive)
-    telling = [repr(names[at]) for at in np.flatnonzero(np.maximum(auroc, 1 - auroc) >= TELLING)]
-    if telling:
-        print(
-            f"clsunbias: warning: {path}: {listed(telling)} alone tells the classes of the training rows apart (AUROC "
-            f"of at least {TELLING}); if it is known only after the diagnosis, leave it out with data.ignore",
-            file=sys.stderr,
-        )
-
-
 def cells(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
-    """A column of text that every row must have; raises InputError with the rows, from 1, that do not."""
+    """A column of text that every row must have; raises InputError with the rows that do not."""
     found: pd.Series = frame[column].str.strip()
     found = found.mask(found == "")
-    empty = [str(row) for row in np.flatnonzero(found.isna()) + 1]
+    empty = [str(row) for row in frame.index[found.isna()]]
     if empty:
-        raise InputError(f"{path}: {column} is empty in row {listed(empty)} (counted from 1 below the header)")
+        raise InputError(f"{path}: {column} is empty in row {listed(empty)} (the header is row 1)")
     return found
 
 
@@ -125,12 +111,13 @@ def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFra
     Raises:
         InputError: cells that are no finite number, or missing and refused, with their columns.
     """
-    values: pd.DataFrame = frame.apply(pd.to_numeric, errors="coerce").astype(float)
-    wrong = frame.notna() & ~np.isfinite(values)
-    shown = [
-        f"{name!r} (such as {column[wrong[name]].iloc[0]!r})" for name, column in frame.items() if wrong[name].any()
-    ]
-    if shown:
+    text = frame.to_numpy(object)  # a column of a wide frame takes long to reach
+    found = np.array([pd.to_numeric(column, errors="coerce") for column in text.T], np.float64).T
+    wrong = frame.notna().to_numpy() & ~np.isfinite(found)
+    values, names = pd.DataFrame(found, frame.index, frame.columns), frame.columns
+    if shown := [
+        f"{names[at]!r} (such as {text[wrong[:, at], at][0]!r})" for at in np.flatnonzero(wrong.any(0)).tolist()
+    ]:
         raise InputError(
             f"{path} has cells that are no numbers in {listed(shown)}; make categories columns of 0 and 1 "
             "(pandas.get_dummies does), or leave the columns out with data.ignore"
@@ -143,20 +130,3 @@ def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFra
             "data.missing to median"
         )
     return values
-
-
-def fit_scaler(train: pd.DataFrame, path: Path) -> "Pipeline":
-    """What fills in and standardises features, by median, mean and deviation of the training rows alone.
-
-    Raises:
-        InputError: a feature that no training row has.
-    """
-    from sklearn.impute import SimpleImputer  # takes a second, which a data set without a table saves
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    empty = train.columns[train.isna().all()]
-    if len(empty):
-        names = listed(map(repr, empty))
-        raise InputError(f"{path}: no training row has {names}, so there is no median; name it in data.ignore")
-    return make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(train)

@@ -1,20 +1,23 @@
 """Tables: a CSV file of numbers with a column of labels, a row or a patient at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
+from torch import nn
 
 from clsunbias.data.base import DataModule, Split
-from clsunbias.data.table import as_labelled, cells, check_names, fit_scaler, numbers, read_table, warn_of_telling
+from clsunbias.data.leaks import warn_of_equal_rows, warn_of_spellings, warn_of_telling
+from clsunbias.data.scale import Standardise, fit_scale
+from clsunbias.data.table import as_labelled, cells, check_names, numbers, read_table
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError, listed
-from clsunbias.files import data_root
+from clsunbias.files import find_data, nowhere
 from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
+from clsunbias.terminal import warn
 
 
 class Tabular(DataModule):
@@ -25,7 +28,8 @@ class Tabular(DataModule):
     NaN and ``?`` are missing there; labels, splits and groups are as written, such as None.
 
     Args:
-        path: the file, absolute or relative to root; its name without suffix is the data set's.
+        path: the file, as seen from where one stands or, if it is not there, below root; its name without suffix is the
+            data set's.
         label: column of the class.
         root: folder of the file; default $CLSUNBIAS_DATA, else ``data``.
         classes: labels in the order of the classes, the negative one first; default all labels, sorted. Yes and no,
@@ -39,6 +43,8 @@ class Tabular(DataModule):
         plan: how rows, or groups, are drawn: by class, with a seed of its own; default 60, 20 and 20 %.
         options: of every data set (:class:`DataModule`).
     """
+
+    scaling = "(value - mean) / deviation of each feature; where missing is median, that stands in for missing values"
 
     def __init__(
         self,
@@ -54,7 +60,7 @@ class Tabular(DataModule):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.path = data_root(root) / path
+        self.asked, self.path = path, find_data(path, root)
         self.name = self.path.stem
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
         self.roles_in_table = [label, *(name for name in (split, group) if name)]
@@ -62,6 +68,8 @@ class Tabular(DataModule):
         self.classes = list(classes)
         self.missing = missing
         self.plan = plan or SplitPlan()
+        self.features: list[str] = []  # in the order of the model's inputs
+        self.standardise: Standardise | None = None
 
     @property
     def source(self) -> Path:
@@ -70,16 +78,18 @@ class Tabular(DataModule):
     def describe(self) -> None:
         self.class_names = tuple(map(str, self.classes))
         if not self.classes or any(isinstance(name, bool) for name in self.classes):
-            labels = cells(self.table(), self.label, self.path)
+            labels = cells(self.table()[0], self.label, self.path)
             self.class_names = order_classes(labels, as_labelled(self.classes, labels, self.path), self.path)
 
-    def table(self) -> pd.DataFrame:
-        """The file's cells as text; every column that is named is there."""
-        frame = read_table(self.path, self.roles_in_table)
+    def table(self) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The file's cells as text, and its header; every column that is named is there."""
+        if not self.path.is_file():
+            raise InputError(nowhere(self.asked, self.path, "put the table there, or mend --data.path and --data.root"))
+        frame, header = read_table(self.path, self.roles_in_table)
         for name in self.named:
             if name not in frame:
                 raise InputError(f"{self.path} has no column {name!r}; it has {listed(map(repr, frame))}")
-        return frame
+        return frame, header
 
     def load(self) -> dict[str, Split]:
         """Reads the file.
@@ -88,18 +98,21 @@ class Tabular(DataModule):
             InputError: a file that is no table; a column that is not there; a feature that is no number or missing;
                 a label, group or split that is empty, unknown or contradicts itself; too few rows of a class to split.
         """
-        frame = self.table()
-        self.features = self.feature_columns(frame)
-        values = numbers(frame[self.features], self.path, self.missing == "refuse")
-        rows = self.roles(frame)
-        self.scaler = fit_scaler(values[rows["split"] == "train"], self.path)
-        x = self.standardise(values)
+        values, rows = self.measured()
+        of_split = {name: values[rows["split"] == name] for name in SPLITS}
+        self.features = [*map(str, values)]
+        self.standardise = fit_scale(of_split["train"], self.missing == "median", self.path)
         splits = {}
-        for name in SPLITS:
-            at = np.flatnonzero(rows["split"] == name)
-            target = torch.tensor(rows["label"].to_numpy(np.int64)[at])
-            splits[name] = Split(x[at], target, self.units(rows["group"].iloc[at], target, at + 1))
+        for name, part in of_split.items():
+            target = torch.tensor(rows.loc[part.index, "label"].to_numpy(np.int64))
+            group = rows.loc[part.index, "group"] if self.group else None
+            splits[name] = Split(self.standardise(tensor(part)), target, self.units(target, part.index, group))
         return splits
+
+    def measured(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Features as they were measured, missing ones as NaN, and :meth:`roles`, of all rows."""
+        frame, header = self.table()
+        return numbers(frame[self.feature_columns(header)], self.path, self.missing == "refuse"), self.roles(frame)
 
     def setup(self, stage: str) -> None:
         fresh = not self.splits
@@ -107,18 +120,35 @@ class Tabular(DataModule):
         if fresh and stage == "fit":
             train = self.splits["train"]
             warn_of_telling(train.x[:].numpy(), train.target.numpy(), self.features, self.path)
+            warn_of_equal_rows(self.splits, self.path)
+            groups = [name for split in self.splits.values() for name in split.units[0].names or ()]
+            warn_of_spellings(groups if self.group else (), f"{self.path}: names in {self.group}")
 
-    def feature_columns(self, frame: pd.DataFrame) -> list[str]:
+    def account(self) -> dict[str, Any]:
+        assert self.standardise is not None
+        learnt = {"features": self.features, "missing": self.missing, **self.standardise.account()}
+        return super().account() | learnt
+
+    def preparation(self) -> nn.Module:
+        assert self.standardise is not None
+        return self.standardise
+
+    def measured_rows(self, split: str) -> Iterator[torch.Tensor]:
+        values, rows = self.measured()
+        yield from torch.split(tensor(values[rows["split"] == split]), self.evaluation_rows)
+
+    def restore(self, account: Mapping[str, Any]) -> None:
+        super().restore(account)
+        self.features = list(account["features"])
+        self.standardise = Standardise(account, self.missing == "median")
+
+    def feature_columns(self, header: Mapping[str, str]) -> list[str]:
         """Names of the features, in the order of the table."""
-        features = [str(name) for name in frame if name not in self.named]
+        features = [name for name in header if name not in self.named]
         if not features:
             raise InputError(f"{self.path} has no column of features beside {listed(map(repr, self.named))}")
-        check_names(frame, features, self.path)
+        check_names(header, features, self.path)
         return features
-
-    def standardise(self, values: pd.DataFrame) -> torch.Tensor:
-        """Features as float32 ``(N, D)``, filled in and scaled as the training rows say."""
-        return torch.from_numpy(self.scaler.transform(values)).float()
 
     def roles(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Of each row: ``group`` (its own, or its number), ``label`` (number of the class) and ``split``."""
@@ -131,7 +161,7 @@ class Tabular(DataModule):
                 f"{listed(map(repr, names))}; name every class in data.classes, or take those rows out"
             )
         rows = pd.DataFrame({"label": labels.map(names.index).astype(int), "split": self.given_splits(frame)})
-        rows["group"] = cells(frame, self.group, self.path) if self.group else np.arange(1, len(frame) + 1)
+        rows["group"] = cells(frame, self.group, self.path) if self.group else frame.index
         for what in ("label", "split"):
             torn = rows.groupby("group")[what].nunique()
             if (torn > 1).any():
@@ -154,31 +184,50 @@ class Tabular(DataModule):
             raise InputError(f"{self.path}: {self.split} {unknown[0]!r} is none of {', '.join(SPLIT_NAMES)}")
         return found.map({"": "", **SPLIT_NAMES})
 
-    def units(self, group: pd.Series, target: torch.Tensor, row: npt.NDArray[np.int64]) -> list[Units]:
-        """What is scored: groups if there are any, and rows, by their number in the file from 1 below the header."""
-        rows = Units(target, None, "row", [*map(str, row)])
-        if self.group is None:
-            return [rows]
+    def units(
+        self, target: torch.Tensor, rows: "pd.Index[Any]", group: "pd.Series[str] | None", by: str = "row"
+    ) -> list[Units]:
+        """What is scored: groups if there are any, and rows, which go by the names in an index, and are called so."""
+        each = Units(target, None, by, [*map(str, rows)])
+        if group is None:
+            return [each]
         codes, names = pd.factorize(group)
         of_row = torch.from_numpy(codes.astype(np.int64))
         unit_target = torch.zeros(len(names), dtype=torch.int64).index_copy_(0, of_row, target)
-        return [Units(unit_target, of_row, self.group, list(names)), rows]
+        return [Units(unit_target, of_row, self.group or "", list(names)), each]
 
     def read(self, path: Path) -> Split:
-        """New rows with the features of the table, which must still be there for their scale; other columns may be too.
+        """New rows with the features that the model takes, by their names; of other columns it is said that they are.
+
+        Rows of a group are scored together where the column of groups is there. Else a row goes by its cell in the
+        first column that is no feature and names each row otherwise, or by its number in a spreadsheet.
 
         Raises:
             InputError: a column is not there, or a feature is no number or missing.
         """
-        self.setup("predict")
-        frame = read_table(path, self.roles_in_table)
+        if self.standardise is None:
+            self.setup("predict")
+        assert self.standardise is not None
+        frame, header = read_table(path, self.roles_in_table)
         absent = [name for name in self.features if name not in frame]
         if absent:
             raise InputError(f"{path} lacks {listed(map(repr, absent))}, with which the model was trained")
-        header = frame.attrs["header"].items()
-        check_names(frame, [name for name, text in header if text in self.features and name not in self.ignore], path)
-        x = self.standardise(numbers(frame[self.features], path, self.missing == "refuse"))
+        features = set(self.features)
+        twins = [name for name, text in header.items() if text in features and name not in self.ignore]
+        check_names(header, twins, path)
+        others = [name for name in header if name not in features]
+        if more := [repr(name) for name in others if name not in self.named]:
+            warn(f"{path}: {listed(more)} is no feature of the model, and has no part in the scores")
+        values = numbers(frame[self.features], path, self.missing == "refuse")
         target = torch.zeros(len(frame), dtype=torch.int64)
-        row = np.arange(1, len(frame) + 1)
-        group = cells(frame, self.group, path) if self.group and self.group in frame else pd.Series(row.astype(str))
-        return Split(x, target, self.units(group, target, row))
+        group = cells(frame, self.group, path) if self.group and self.group in others else None
+        warn_of_spellings(() if group is None else group, f"{path}: names in {self.group}")
+        named = (str(name) for name in others if name not in self.roles_in_table)
+        by = next((name for name in named if frame[name].is_unique and frame[name].notna().all()), "row")
+        names = frame.index if by == "row" else pd.Index(frame[by])
+        return Split(self.standardise(tensor(values)), target, self.units(target, names, group, by))
+
+
+def tensor(values: pd.DataFrame) -> torch.Tensor:
+    """Features as measured, float64 ``(N, D)``."""
+    return torch.tensor(values.to_numpy(np.float64))

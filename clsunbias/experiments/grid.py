@@ -1,15 +1,16 @@
 """Grids: runs over data sets × objectives × settings × seeds, as the files in ``configs/tables`` declare them."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from jsonargparse.typing import register_type
 
-from clsunbias.decisions.rules import made_alone
 from clsunbias.errors import InputError
-from clsunbias.experiments.analysis.statistics import METRICS, RECALIBRATION, is_metric
+from clsunbias.experiments.grid_checks import MOST_SEEDS, check, check_keys, check_names
 from clsunbias.experiments.running.config import load_yaml
 from clsunbias.files import data_root
 from clsunbias.parser import Parser
@@ -185,49 +186,21 @@ def load_grid(path: Path) -> Grid:
     parser = Parser()
     parser.add_class_arguments(Grid, "grid", instantiate=True)
     try:
-        grid: Grid = parser.instantiate_classes(parser.parse_object({"grid": load_yaml(path)})).grid
+        check_names("table", [path.stem])
+        content = load_yaml(path)  # the parser would put its own objects into it
+        check_keys(Grid, content)
+        grid: Grid = parser.instantiate_classes(parser.parse_object({"grid": deepcopy(content)})).grid
         check(grid)
         grid = replace(
             grid,
             metrics=[*grid.metrics, *under_rules(grid.metrics, grid.decisions)],
             also=[*grid.also, *under_rules(grid.also, grid.decisions)],
         )
-    except (InputError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is no grid: {str(error).strip()}") from error
+        if path.stem in grid.curves:
+            raise InputError(f"figure {path.stem!r} would overwrite the table's own; give it another name")
+    except (OSError, TypeError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is no grid: {' '.join(str(error).split())}") from error
     return grid
-
-
-def check(grid: Grid) -> None:
-    """Raises InputError if a grid names what it does not have, or has a protocol of one seed or a search of none."""
-    rows, columns, curves = grid.rows.values(), grid.columns.values(), grid.curves.values()
-    cells = [cell.partition("/") for weights in grid.contrasts.values() for cell in weights]
-    row_names = [*grid.baselines, *(row for figure in curves for row in figure.rows), *(row for _, _, row in cells)]
-    row_names += [*(row for column in columns for row in column.published), *(row.after for row in rows if row.after)]
-    for kind, known, names in (
-        ("protocol", grid.protocols, [protocol for column in columns for protocol in column.configs]),
-        ("column", grid.columns, [*(figure.column for figure in curves), *(column for column, _, _ in cells)]),
-        ("row", grid.rows, row_names),
-    ):
-        for name in names:
-            if name not in known:
-                raise InputError(f"it names a {kind} {name!r}; it has {', '.join(known)}")
-    searched = [protocol.search.metric for protocol in grid.protocols.values() if protocol.search]
-    for name in (*grid.metrics, *grid.also, *searched):
-        if not is_metric(name.partition("/")[2]):
-            raise InputError(f"it names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
-    if grid.metrics and grid.metrics[0].partition("/")[2] in RECALIBRATION:
-        raise InputError(f"its first metric is what methods are compared by, but {grid.metrics[0]} has no better end")
-    for rule in grid.decisions:
-        if lacking := set(made_alone(rule).needs) - {"features"}:
-            raise InputError(f"the rule {rule} needs {' and '.join(sorted(lacking))}, which no run of a grid has")
-    for name, protocol in grid.protocols.items():
-        if protocol.seeds < 2:
-            raise InputError(f"protocol {name!r} has {protocol.seeds} seed; a standard deviation needs at least 2")
-        if protocol.search and protocol.search.seeds < 1:
-            raise InputError(f"the search of protocol {name!r} has no seed; it needs at least 1")
-        for axis, steps in protocol.axes.items():
-            if not all(isinstance(step, str | int | float | list | dict | None) for step in steps):
-                raise InputError(f"axis {axis!r} lists a class with arguments; give such steps names instead")
 
 
 def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] | None, seeds: int | None) -> Grid:
@@ -238,6 +211,8 @@ def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] |
                 raise InputError(f"the grid has no {kind} {name!r}; it has {', '.join(known)}")
     if seeds is not None and seeds < 2:
         raise InputError(f"--seeds must be at least 2, got {seeds}: one seed has no interval")
+    if seeds is not None and seeds > MOST_SEEDS:
+        raise InputError(f"--seeds must be at most {MOST_SEEDS}, got {seeds}")
     kept_columns = {name: column for name, column in grid.columns.items() if columns is None or name in columns}
     kept_protocols = {name: one for name, one in grid.protocols.items() if protocols is None or name in protocols}
     if seeds is not None:

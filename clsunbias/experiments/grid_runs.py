@@ -76,9 +76,9 @@ def grid_study(
     whole = simulated_part(load_grid(path)) if simulated else load_grid(path)
     judged = [name for name in whole.protocols if (root / name).is_dir()] if protocols is None else protocols
     grid = narrow(whole, columns, judged, seeds)
-    begun = [name for name in grid.columns if any((root / protocol / name).is_dir() for protocol in grid.protocols)]
-    absent = [name for name, column in grid.columns.items() if name not in begun and not column.has_data]
-    planned = arms(grid, begun, list(grid.protocols), root, path.parent)
+    there = [name for name in grid.columns if begun(root, grid, name)]
+    absent = [name for name, column in grid.columns.items() if name not in there and not column.has_data]
+    planned = arms(grid, there, list(grid.protocols), root, path.parent)
     extra = left_out(root, path, whole, grid, planned)
     study = read_study(f"{path.stem}{SIMULATED if simulated else ''}", grid, planned, root, absent)
     if not study.finished:
@@ -86,25 +86,30 @@ def grid_study(
         listed = "".join(f"\n  missing: {line}" for line in study.missing)
         again = f"make them with: clsunbias reproduce {typed} --out DIR"
         raise InputError(f"{root} holds no {lacking} of {path.name}, nothing to report{listed}\n{again}")
-    not_begun = [name for name in grid.columns if name not in begun and name not in absent]
+    not_begun = [name for name in grid.columns if name not in there and name not in absent]
     asked = options(columns=columns, protocols=protocols, seeds=seeds)
     named = "" if shipped else f" --grid {typed}"
     return dataclasses.replace(
         study,
         missing=[*study.missing, *(f"{grid.columns[name].label}: not begun" for name in not_begun)],
         extra=extra,
-        commands=commands(typed, whole, grid, begun, simulated, seeds),
+        commands=commands(typed, whole, grid, there, simulated, seeds),
         report=f"clsunbias report results/runs/{study.name}{named}{asked}",
     )
 
 
+def begun(root: Path, grid: Grid, column: str) -> bool:
+    """Whether there are runs of a column, under some protocol of the grid."""
+    return any((root / protocol / column).is_dir() for protocol in grid.protocols)
+
+
 def commands(
-    typed: str, whole: Grid, grid: Grid, begun: Sequence[str], simulated: bool, seeds: int | None
+    typed: str, whole: Grid, grid: Grid, columns: Sequence[str], simulated: bool, seeds: int | None
 ) -> list[str]:
     """The commands that bring the data of some columns and make their runs again."""
-    gets = [] if simulated else [get for name in begun if (get := grid.columns[name].get)]
+    gets = [] if simulated else [get for name in columns if (get := grid.columns[name].get)]
     part = options(
-        columns=None if begun == list(whole.columns) else begun,
+        columns=None if columns == list(whole.columns) else columns,
         protocols=None if list(grid.protocols) == list(whole.protocols) else list(grid.protocols),
         simulated=simulated,
         seeds=seeds,

@@ -12,7 +12,7 @@ import pandas as pd
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Column, Grid, Protocol, Row
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.running.run import Record, Run, read_record
+from clsunbias.experiments.running.run import Record, Run, read_predictions, read_record
 from clsunbias.experiments.study import Study
 
 
@@ -31,14 +31,19 @@ def loose_studies(folder: Path) -> list[Study]:
     """The finished runs below a folder, a study for each data set; InputError if there are none that may be trusted.
 
     Runs that differ in nothing but their seeds are a row; those of one objective that differ in more have rows that say
-    in what.
+    in what. A run that cannot be trusted is left out, and what is wrong with it stands among what is missing.
     """
-    folders = sorted(path.parent for path in folder.rglob("config.yaml"))
-    done = [run for run in folders if (run / "result.json").exists()]
-    missing = [str(run.relative_to(folder)) for run in folders if run not in done]
+    done = sorted(path.parent for path in folder.rglob("result.json"))
+    begun = sorted(path.parent for path in folder.rglob("config.yaml"))
+    missing = [str(run.relative_to(folder)) for run in begun if run not in done]
     fits: dict[Settings, dict[Settings, dict[int, Fit]]] = defaultdict(lambda: defaultdict(dict))
     for run in done:
-        fit = Fit(*read_record(run))
+        try:
+            fit = Fit(*read_record(run))
+            read_predictions([fit.record])
+        except InputError as error:  # the others are shown all the same
+            missing.append(str(error))
+            continue
         result, config = fit.record.result, seedless(fit.config)
         data = config["data"]
         arguments = {name: value for name, value in data.get("init_args", {}).items() if name not in METHOD}

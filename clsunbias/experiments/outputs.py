@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from clsunbias.experiments.analysis.comparison import Comparison, results
 from clsunbias.experiments.analysis.scores import run_lines
@@ -14,28 +13,34 @@ from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.report.study_parts import sections
 from clsunbias.experiments.study import Study
 from clsunbias.files import write_csv, write_text
+from clsunbias.terminal import say
 
 
 def write_study(study: Study, out: Path) -> None:
-    """Writes all of it into a folder, and prints the table; InputError before that, if predictions belie a record."""
+    """Writes all of it into a folder, prints the table, and says what it wrote, which has two finished runs of a cell.
+
+    Raises:
+        InputError: predictions belie a record; before anything is written.
+    """
     name, grid = study.name, study.grid
     scored, cells, comparisons = results(name, grid, study.finished)
     report = sections(study, scored, cells, comparisons)
     write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
     write_table(out, name, grid.title, list(cells.values()), run_lines(scored), report)
-    if cells:
-        draw_dots(out / name, grid, grid.metrics[0], cells, classes_of(scored))
-    draw_figures(study, out)
+    draw_dots(out / name, grid, grid.metrics[0], cells, classes_of(scored))
+    figures = draw_figures(study, out)
     root = out / "runs" / name
     records = {run.out.relative_to(root): record.result for run, record in study.records.items() if record}
     lines = (json.dumps({"run": str(folder), **result}) + "\n" for folder, result in records.items())
     write_text(out / f"{name}_records.jsonl", "".join(lines))  # a search's too, small enough to be published
-    Console().print(f"{name}.md, .tex, .csv, .png and .svg, {name}_comparisons.csv and {name}_runs.csv in {out}")
+    tables = [f"{name}.md, .tex, .csv, .png and .svg", *(f"{name}_{part}" for part in ("comparisons.csv", "runs.csv"))]
+    written = [*tables, f"{name}_records.jsonl", *(f"{figure}.png and .svg" for figure in figures)]
+    say(f"{', '.join(written)} in {out}")
 
 
-def draw_figures(study: Study, out: Path) -> None:
-    """Draws the grid's figures of training curves, those whose runs there are."""
-    grid = study.grid
+def draw_figures(study: Study, out: Path) -> list[str]:
+    """Draws the grid's figures of training curves, those whose runs there are; returns their names."""
+    grid, drawn = study.grid, []
     protocol = next(iter(grid.protocols))
     for figure, curves in grid.curves.items():
         runs = {
@@ -46,3 +51,5 @@ def draw_figures(study: Study, out: Path) -> None:
         if runs:
             title = f"{figure.replace('figure', 'Figure ')}, {grid.columns[curves.column].label}"
             draw_curves(out / figure, title, runs)
+            drawn.append(figure)
+    return drawn

@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Parameters, Protocol, Search
+from clsunbias.experiments.grid import Grid, Protocol, Search
+from clsunbias.experiments.grid_checks import LONGEST, check_names
 from clsunbias.experiments.running.config import load_yaml, merge
 from clsunbias.experiments.running.run import Record, Run
 from clsunbias.files import CONFIGS
+
+MOST_SETTINGS = 10_000
+"""Of a protocol: more are a slip of the pen."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
         files = find(data.configs[protocol], where), find(method.config, where)
         config = merge(*map(load_yaml, files))
         fixed = {**data.set, **grid.protocols[protocol].set, **method.set}
-        fixed |= {"wandb": {"group": f"{folder.name}/{column}", "tags": [protocol, row]}} if wandb else {}
+        about = {"group": f"{folder.name}/{column}", "method": f"{row}, {protocol}", "tags": [protocol, row]}
+        fixed |= {"wandb": about} if wandb else {}
         distinct: dict[str, Arm] = {}
         by_setting[row] = {}
         for setting, parameters in settings(grid.protocols[protocol]).items():
@@ -114,17 +119,24 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
 
 
 def settings(protocol: Protocol) -> dict[str, dict[str, Any]]:
-    """Every combination of a protocol's axes: its name, and the dotted parameters it sets."""
-    axes = []
+    """Every combination of a protocol's axes: its name, and the dotted parameters it sets.
+
+    Raises:
+        InputError: the name of one is no folder's, or two would have the same.
+    """
+    axes: list[list[tuple[str, Mapping[str, Any]]]] = []
     for axis, steps in protocol.axes.items():
-        if isinstance(steps, list):
+        if isinstance(steps, dict):
+            axes.append([*steps.items()])
+        else:
             short = axis.rpartition(".")[2]
-            steps = {f"{short}={value}".replace("/", "-"): Parameters({axis: value}) for value in steps}
-        axes.append(steps.items())
-    return {
-        ",".join(name for name, _ in steps): {name: value for _, step in steps for name, value in step.items()}
-        for steps in itertools.product(*axes)
-    }
+            axes.append([(f"{short}={value}".replace("/", "-"), {axis: value}) for value in steps])
+    if math.prod(map(len, axes)) > MOST_SETTINGS:
+        raise InputError(f"the axes of protocol {protocol.label!r} cross to more than {MOST_SETTINGS} settings")
+    crossed = [(",".join(name for name, _ in steps), steps) for steps in itertools.product(*axes)]
+    if axes:
+        check_names("setting", [name for name, _ in crossed], 2 * LONGEST)
+    return {name: {key: value for _, step in steps for key, value in step.items()} for name, steps in crossed}
 
 
 def applies(dotted: str, config: Mapping[str, Any]) -> bool:

@@ -1,16 +1,16 @@
 """Tables of simulated results: made-up recordings in the layouts of corpora that are behind licences."""
 
 import dataclasses
-import json
 import shutil
 from importlib import import_module
 from pathlib import Path
-
-from rich.console import Console
+from typing import Any
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid, Parameters, Simulated
-from clsunbias.files import write_json
+from clsunbias.experiments.running.config import difference
+from clsunbias.files import read_json, write_json
+from clsunbias.terminal import note
 
 SIMULATED = "_simulated"
 """What ``reproduce --simulated`` adds to a table's name."""
@@ -41,19 +41,32 @@ def simulated_part(grid: Grid) -> Grid:
 def make_recordings(simulated: Simulated, home: Path) -> None:
     """Writes a raw tree and, last, its manifest into a folder, unless it is there; InputError if another one is."""
     # Imported here: they take scipy.signal with them, a second and a half of every other call of ``reproduce``.
+    from clsunbias.speech.lines import MARKER
     from clsunbias.speech.preparation import prepare
     from clsunbias.speech.simulated import simulate
 
     recorded, asked = home / "simulation.json", {**dataclasses.asdict(simulated), "set": None}
     if (home / "manifest.csv").exists():
-        if not recorded.exists() or json.loads(recorded.read_text()) != asked:
-            raise InputError(f"{home} holds another simulation than this grid's; delete it, or give another --out")
+        differing = difference(asked, facts_of(recorded))
+        if differing:
+            raise InputError(f"{home} holds another simulation ({differing}); delete it, or give another --out")
         return
-    Console(stderr=True).print(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
+    if not (home / "raw" / MARKER).is_file() and any(path.is_file() for path in home.rglob("*")):
+        raise InputError(f"{home} holds something else than simulated recordings; move it away, or give another --out")
+    note(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
     shutil.rmtree(home, ignore_errors=True)  # what a killed run left
     simulate(simulated.corpus, home / "raw", simulated.speakers, simulated.hours, simulated.seed, simulated.test_cue)
     write_json(recorded, asked)
+    note(f"checking the recordings of {home.name}")
     prepare(import_module(f"clsunbias.speech.{simulated.corpus}").read(home / "raw"), home)
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """What stands in a file beside recordings; InputError if it cannot be read."""
+    try:
+        return read_json(path)
+    except (OSError, InputError) as error:
+        raise InputError(f"{path} cannot be used: {error}; make its folder anew") from error
 
 
 def refuse_simulated(grid: Grid) -> None:
@@ -62,7 +75,7 @@ def refuse_simulated(grid: Grid) -> None:
         if column.source is None or column.source.name != "manifest.csv":
             continue
         summary = column.source.with_name("summary.json")
-        if summary.is_file() and json.loads(summary.read_text())["simulated"]:
+        if summary.is_file() and facts_of(summary).get("simulated"):
             raise InputError(
                 f"{summary.parent} holds simulated recordings, which have no place in a table of real results; "
                 "put the corpus there, or run with --simulated"

@@ -10,6 +10,7 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm, choose, runs_of, search_scores, trials_of
 from clsunbias.experiments.running.run import Record, Run
+from clsunbias.terminal import console, note
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Study:
     Attributes:
         name: of the table.
         grid: rows, columns and protocols.
-        columns: names of the columns to show.
+        columns: names of the columns to show, those without data last.
         absent: those of them that have no data.
         finished: arm → seed → its record.
         scores: what a search went by.
@@ -72,7 +73,7 @@ def read_study(name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent
     return Study(
         name,
         grid,
-        columns=list(grid.columns),
+        columns=[*(name for name in grid.columns if name not in absent), *absent],
         absent=absent,
         finished={arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1},
         scores=scores,
@@ -95,7 +96,7 @@ def missing_lines(root: Path, runs: Sequence[Run]) -> list[str]:
 
 
 def complete(read: Callable[[], Study], jobs: int | None, dask: str | None) -> tuple[Study, dict[Run, str]]:
-    """Runs what is missing of a study; a search's choice first, then the runs of what it chose.
+    """Runs what is missing of a study and has its data; a search's choice first, then the runs of what it chose.
 
     ``read`` says how far it is; jobs and dask are those of ``execute_all``.
 
@@ -106,12 +107,14 @@ def complete(read: Callable[[], Study], jobs: int | None, dask: str | None) -> t
         InputError: a record cannot be trusted, a run cannot be started, or its options are wrong; before any training.
     """
     study, failures = read(), dict[Run, str]()  # a record of another grid is said before any training
-    while to_do := [run for run in study.to_do if run not in failures]:
+    while to_do := [run for run in study.to_do if run not in failures and run.has_data]:
         # Imported here: a table that is complete needs no worker.
         from clsunbias.experiments.running.executor import check, execute_all
 
         check_weights(study)
-        check(to_do)
+        with console(stderr=True).status(f"checking what {len(to_do)} runs ask for"):
+            check(to_do)
+        note(f"{len(to_do)} runs to do, {len(study.records) - len(study.to_do)} done")
         failures |= execute_all(to_do, jobs, dask)
         study = read()
         failures |= dict.fromkeys(set(study.to_do) & set(to_do) - set(failures), "it has left no result")

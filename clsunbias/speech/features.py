@@ -7,10 +7,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -36,16 +37,44 @@ class Features:
         path: of a float16 array ``(N, T, D)``; frames of padding are NaN.
         shape: of that array.
         speaker: of each segment, ``(N,)``; a speaker's segments follow each other.
+        checksums: CRC-32 of each segment as it was written; none in features of earlier versions.
+        checked: segments that have been found to be as they were written.
     """
 
     path: Path
     shape: tuple[int, int, int]
     speaker: pd.Series
+    checksums: Sequence[int]
+    checked: set[int] = field(default_factory=set)
+
+    def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
+        """Segments by number, each compared with its checksum when it is first read.
+
+        What is read is checked, rather than the file before each run: that would cost a run its ten gigabytes, and
+        damage that leaves size and time of a file alone, as a failing disk's does, is noticed only so.
+
+        Raises:
+            InputError: a segment that is not as it was written.
+        """
+        # Mapped anew for each batch: pages once touched would count as this process's memory until it ends.
+        segments = np.take(np.memmap(self.path, np.float16, "r", shape=self.shape), rows, axis=0)
+        for row, segment in zip(rows.tolist() if self.checksums else (), segments, strict=False):
+            if row not in self.checked:
+                if crc32(segment) != self.checksums[row]:
+                    raise InputError(
+                        f"{self.path} is not as it was written: a segment of speaker {self.speaker.iloc[row]} is "
+                        f"damaged; delete {self.path.parent}, the next run makes it anew"
+                    )
+                self.checked.add(row)
+        return segments
 
 
 @dataclass(frozen=True)
 class SpeakerTask:
-    """One speaker's rows of the manifest, the rows of the file they fill, and a file that says that they are there."""
+    """One speaker's rows of the manifest, the rows of the file they fill, and a file that says that they are there.
+
+    That is the marker, which holds their checksums.
+    """
 
     rows: pd.DataFrame
     first: int
@@ -57,10 +86,19 @@ class SpeakerTask:
         frames = front_end(cut(self.rows, front_end.rate, seconds)).astype(np.float16)
         if not np.isfinite(frames).all():
             raise InputError(f"features of speaker {self.rows['speaker'].iloc[0]} are not finite in float16")
+        segments = np.ascontiguousarray(pad(frames, shape[1]))
         mapped = np.memmap(path, np.float16, "r+", shape=shape)
-        mapped[self.first : self.first + self.count] = pad(frames, shape[1])
+        mapped[self.first : self.first + self.count] = segments
         mapped.flush()
-        self.marker.touch()
+        self.marker.write_text(json.dumps([crc32(segment) for segment in segments]))
+
+    def checksums(self) -> list[int]:
+        """Of the speaker's segments, which are there then; empty while they are not."""
+        try:
+            written = json.loads(self.marker.read_text())
+        except (OSError, ValueError):  # none, or one that was cut off
+            return []
+        return list(written)
 
 
 def pad(frames: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.floating]:
@@ -91,7 +129,7 @@ def features(manifest: Manifest, front_end: FrontEnd, seconds: float) -> Feature
     folder = manifest.path.parent / "features" / key
     path, index = folder / "features.f16", folder / "index.json"
     if index.exists():
-        check_contents(manifest, json.loads(index.read_text()).get("contents", {}))
+        check_contents(manifest, read_index(index, shape[0])["contents"])
     else:
         with one_writer_in(folder):
             if not index.exists():
@@ -100,13 +138,30 @@ def features(manifest: Manifest, front_end: FrontEnd, seconds: float) -> Feature
                 markers = [folder / f"{position}.done" for position in range(len(counts))]
                 tasks = [SpeakerTask(*parts) for parts in zip(speakers.values(), firsts, counts, markers, strict=True)]
                 extract_all(tasks, front_end, seconds, path, shape)
-                write_json(index, {**settings, "contents": contents})
+                checksums = [checksum for task in tasks for checksum in task.checksums()]
+                write_json(index, {**settings, "contents": contents, "checksums": checksums})
                 for marker in markers:
                     marker.unlink()
     size_there = path.stat().st_size if path.exists() else 0
     if size_there != 2 * np.prod(shape):
         raise InputError(f"{path} is not as it was written ({size_there} bytes); delete {folder}")
-    return Features(path, shape, pd.Series(np.repeat(list(speakers), counts)))
+    return Features(path, shape, pd.Series(np.repeat(list(speakers), counts)), read_index(index, shape[0])["checksums"])
+
+
+def read_index(index: Path, segments: int) -> dict[str, Any]:
+    """What is known of a corpus's features: ``contents`` of recordings, ``checksums`` of segments.
+
+    Raises:
+        InputError: it is not as it was written.
+    """
+    try:
+        known = {"contents": {}, "checksums": [], **json.loads(index.read_text())}
+        right = all(len(content) == 3 for content in known["contents"].values())
+        if not right or len(known["checksums"]) not in {0, segments}:
+            raise ValueError("it is of other recordings")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{index} is not as it was written ({error}); delete {index.parent}") from error
+    return known
 
 
 @contextmanager
@@ -134,7 +189,7 @@ def extract_all(
     fresh = not path.exists()
     if fresh:
         np.memmap(path, np.float16, "w+", shape=shape)
-    left = [task for task in tasks if fresh or not task.marker.exists()]
+    left = [task for task in tasks if fresh or not task.checksums()]
     # Not joblib.Parallel: it cannot take over the processes of a grid that ran before in this one, and fails.
     workers = get_reusable_executor(max_workers=cpu_count(), env={"OMP_NUM_THREADS": "1"})
     done = workers.map(partial(SpeakerTask.extract, front_end=front_end, seconds=seconds, path=path, shape=shape), left)

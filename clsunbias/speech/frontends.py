@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clsunbias.errors import InputError
-from clsunbias.files import sha256_of
+from clsunbias.files import find_data, nowhere, sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -128,7 +128,8 @@ class Wav2Vec(FrontEnd):
     """512 numbers each 10 ms by wav2vec 1.0 (arXiv 1904.05862), from its published weights.
 
     Args:
-        checkpoint: path of the published ``wav2vec_large.pt``.
+        checkpoint: path of the published ``wav2vec_large.pt``, as seen from where one stands or, if it is not there,
+            below $CLSUNBIAS_DATA, else ``data``.
         layer: ``context`` (c) or ``encoder`` (z) of the network; the paper does not say which it takes.
         normalise: as in :class:`FrontEnd`.
     """
@@ -144,15 +145,25 @@ class Wav2Vec(FrontEnd):
 
         return frame_count(length)
 
+    @property
+    def weights(self) -> Path:
+        """The file of the checkpoint."""
+        return find_data(self.checkpoint)
+
     def settings(self) -> dict[str, Any]:
-        if not self.checkpoint.is_file():
-            raise InputError(f"{self.checkpoint} is missing; give the path of the published wav2vec_large.pt")
-        return super().settings() | {"checkpoint": sha256_of(self.checkpoint)}
+        if not self.weights.is_file():
+            then = (
+                "it is wav2vec_large.pt, the weights of wav2vec 1.0 that fairseq publishes (its examples/wav2vec lists "
+                "them); put it there, or give its path with --data.front_end.init_args.checkpoint. Log-mel frames need "
+                "no weights: --data.front_end clsunbias.speech.LogMel --model.network.init_args.features 80"
+            )
+            raise InputError(nowhere(self.checkpoint, self.weights, then))
+        return super().settings() | {"checkpoint": sha256_of(self.weights)}
 
     def extract(self, segments: npt.NDArray[np.floating]) -> Frames:
         import torch
 
-        model = load_once(self.checkpoint, self.layer)
+        model = load_once(self.weights, self.layer)
         with torch.inference_mode():
             parts = [model(part.float()) for part in torch.split(torch.from_numpy(segments), 8)]
             frames = torch.cat(parts).numpy()

@@ -14,7 +14,9 @@ MARKER = "SIMULATED.txt"
 """File at the top of a raw tree that is made up."""
 
 Stretch = tuple[str, int, str, str, float, float]
-"""Speaker, label, split, path, start, end: a row of a corpus."""
+"""A row of a corpus, as STRETCH says."""
+
+STRETCH = ("speaker", "label", "split", "path", "start", "end")
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def check_once(speakers: Iterable[Speaker]) -> None:
 
 def to_rows(stretches: Iterable[Stretch]) -> pd.DataFrame:
     """Stretches as the rows of a corpus."""
-    return pd.DataFrame(stretches, columns=["speaker", "label", "split", "path", "start", "end"])
+    return pd.DataFrame(stretches, columns=list(STRETCH))
 
 
 def is_simulated(raw: Path) -> bool:

@@ -47,8 +47,9 @@ class Corpus:
     simulated: bool = False
 
 
-def check_speakers(rows: pd.DataFrame) -> None:
+def check_speakers(rows: pd.DataFrame, class_names: Sequence[str]) -> None:
     """Raises InputError for a speaker with two labels or in two splits."""
+    rows = rows.assign(label=[class_names[label] for label in rows["label"]])
     for column in ("label", "split"):
         values = rows.groupby("speaker", sort=False)[column].unique()
         several = values[values.map(len) > 1]

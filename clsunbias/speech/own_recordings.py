@@ -1,10 +1,11 @@
-"""A corpus of one's own: a CSV file that lists its recordings."""
+"""Recordings of one's own: a CSV file that lists those of a corpus, or new ones to be scored."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from clsunbias.errors import InputError
-from clsunbias.speech.lines import Speaker, Stretch, check_order, is_simulated, read_lines, to_rows
+from clsunbias.speech.lines import Line, Speaker, Stretch, check_order, is_simulated, read_lines, to_rows
 from clsunbias.speech.manifest import Corpus
 from clsunbias.splits import SPLIT_NAMES, order_classes
 
@@ -42,38 +43,62 @@ def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] =
             raise InputError(f"{line.where}: label {label!r} is none of the classes {', '.join(names)}")
         if not split and any(splits):
             raise InputError(f"{line.where}: split is empty, but other lines have one; give all or none")
-        path = line.file("path", raw)
-        start = line.seconds("start") if line.cells.get("start") else 0.0
-        end = line.seconds("end") if line.cells.get("end") else math.nan
-        check_order(start, end, line.where)
         speaker = Speaker(line.text("speaker"), names.index(label), SPLIT_NAMES.get(split, ""), line.where)
-        stretches.append(speaker.stretch(path, start, end))
+        stretches.append(stretch_of(speaker, line, raw))
     check_one_owner(stretches, [line.where for line in lines])
     return Corpus(to_rows(stretches), names, simulated=is_simulated(raw))
 
 
-def check_one_owner(stretches: list[Stretch], where: list[str]) -> None:
+def read_new(table: Path) -> list[Stretch]:
+    """Reads a CSV file of recordings to be scored: columns path and speaker and, if wanted, start and end.
+
+    Raises:
+        InputError: as :func:`read`.
+    """
+    lines = read_lines(table, ",", ("path", "speaker"))
+    if not lines:
+        raise InputError(f"{table} lists no recordings")
+    speakers = [Speaker(line.text("speaker"), 0, "", line.where) for line in lines]
+    stretches = [stretch_of(speaker, line, table.parent) for speaker, line in zip(speakers, lines, strict=True)]
+    check_one_owner(stretches, [line.where for line in lines])
+    return stretches
+
+
+def stretch_of(speaker: Speaker, line: Line, raw: Path) -> Stretch:
+    """The stretch of a speaker's speech that a line lists."""
+    start = line.seconds("start") if line.cells.get("start") else 0.0
+    end = line.seconds("end") if line.cells.get("end") else math.nan
+    if start == end:
+        raise InputError(f"{line.where}: it ends at {end} s, where it starts; mend the times or take the line out")
+    check_order(start, end, line.where)
+    return speaker.stretch(line.file("path", raw), start, end)
+
+
+def check_one_owner(stretches: Sequence[Stretch], where: Sequence[str], contents: Sequence[str] = ()) -> None:
     """Raises InputError for a recording of two classes, or for speech in it that is two speakers' at once.
 
     Args:
         stretches: of a table, one a line.
-        where: file and line of each.
+        where: what each goes by in messages, such as file and line.
+        contents: what each is a stretch of, as a message says it; by default the file.
     """
-    files: dict[Path, list[tuple[float, float, str, int, str]]] = {}
-    for (speaker, label, _, path, start, end), line in zip(stretches, where, strict=True):
+    recordings: dict[str, list[tuple[float, float, str, int, str]]] = {}
+    contents = contents or [str(Path(path).resolve()) for *_, path, _, _ in stretches]
+    for (speaker, label, _, _, start, end), line, content in zip(stretches, where, contents, strict=True):
         about = (start, math.inf if math.isnan(end) else end, speaker, label, line)
-        files.setdefault(Path(path).resolve(), []).append(about)
-    for file, listed in files.items():
+        recordings.setdefault(content, []).append(about)
+    for content, listed in recordings.items():
         latest: dict[str, tuple[float, str]] = {}  # of each speaker the stretch that ends last, and its line
         for start, end, speaker, label, line in sorted(listed):
             if label != listed[0][3]:
                 raise InputError(
-                    f"{file} is listed under two classes: {listed[0][4]}, and {line}; keep one, or cut the file in two"
+                    f"{content} is listed under two classes: {listed[0][4]}, and {line}; keep one, or cut the file in "
+                    "two"
                 )
             for other, (until, other_line) in latest.items():
                 if other != speaker and start < until:
                     raise InputError(
-                        f"{file} is listed under two speakers, {other} and {speaker}: {other_line}, and {line}; keep "
-                        "one, or give each start and end that do not overlap"
+                        f"{content} is listed under two speakers, {other} and {speaker}: {other_line}, and {line}; "
+                        "keep one, or give each start and end that do not overlap"
                     )
             latest[speaker] = max(latest.get(speaker, (0.0, "")), (end, line))

@@ -1,6 +1,6 @@
 """``clsunbias prepare``: a raw corpus becomes ``manifest.csv`` and ``summary.json``, each recording checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed
 from clsunbias.files import atomic, sha256_of, write_json
+from clsunbias.speech.lines import STRETCH
 from clsunbias.speech.manifest import COLUMNS, HASH, Corpus, check_classes, check_speakers, relative
+from clsunbias.speech.own_recordings import check_one_owner
 from clsunbias.speech.recordings import Recording, inspect
 from clsunbias.speech.segments import segment_count
-from clsunbias.splits import SPLITS, SplitPlan
+from clsunbias.splits import SPLITS, SplitPlan, spelled_alike
+from clsunbias.terminal import console, say
 
 OVERHANG = 1.0
 """Seconds that a stretch may reach beyond its recording, and is then cut off there; more means a truncated file."""
@@ -31,13 +34,16 @@ def try_inspect(path: str, frame_rate: float) -> tuple[Recording, str] | str:
         return str(error)
 
 
-def check_recordings(
-    rows: pd.DataFrame, frame_rate: float, skip_bad: bool
-) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """Rows with sample rates, ends and hashes filled in from the recordings, what was left out, and notes.
+def check_recordings(rows: pd.DataFrame, frame_rate: float) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
+    """Inspects recordings, in parallel.
 
-    Raises:
-        InputError: bad recordings (all are counted), unless they are to be left out.
+    Args:
+        rows: ``path``, ``start`` and ``end``, as in a :class:`~clsunbias.speech.manifest.Corpus`.
+        frame_rate: rows per second of ``.npy`` features.
+
+    Returns:
+        The rows of recordings that can be used, with sample rates, ends and hashes; what is wrong with each other one;
+        notes.
     """
     paths = rows["path"].unique()
     # Threads: reading audio leaves the interpreter's lock.
@@ -46,29 +52,40 @@ def check_recordings(
     results = dict(zip(paths, bar, strict=True))
     bad = {path: result for path, result in results.items() if isinstance(result, str)}
     good = {path: result[0] for path, result in results.items() if not isinstance(result, str)}
+    rates = rows["path"].map({path: result.sample_rate for path, result in good.items()})
     length = rows["path"].map({path: result.seconds for path, result in good.items()})
-    beyond = (rows["start"] >= length) | (rows["end"] > length + OVERHANG)
-    for path, start, end in rows.loc[beyond, ["path", "start", "end"]].itertuples(index=False, name=None):
+    ends = rows["end"].fillna(length)
+    beyond = (rows["start"] >= length) | (ends > length + OVERHANG)
+    empty = (ends.clip(upper=length) - rows["start"]) * rates < 1
+    for path, start, end in rows.loc[beyond | empty, ["path", "start", "end"]].itertuples(index=False, name=None):
         what = f"speech is marked from {start:.2f} s" + ("" if np.isnan(end) else f" to {end:.2f} s")
-        lasts = f"{path} lasts {good[path].seconds:.2f} s"
-        bad[path] = f"{lasts}, yet {what}: it is truncated, or the times are another file's"
-    if bad and not skip_bad:
-        more = f"\n… and {len(bad) - 10} more" if len(bad) > 10 else ""
-        raise InputError(
-            f"{len(bad)} of {len(results)} recordings cannot be used; mend or remove them, or leave them out with "
-            "--skip-bad:\n" + "\n".join(list(bad.values())[:10]) + more
-        )
+        if start >= good[path].seconds or end > good[path].seconds + OVERHANG:
+            lasts = f"{path} lasts {good[path].seconds:.2f} s"
+            bad[path] = f"{lasts}, yet {what}: it is truncated, or the times are another file's"
+        else:
+            bad[path] = f"{path}: {what}, which holds no sample"
     rows = rows.assign(
-        end=rows["end"].fillna(length).clip(upper=length),
-        sample_rate=rows["path"].map({path: result.sample_rate for path, result in good.items()}),
+        end=ends.clip(upper=length),
+        sample_rate=rates,
         **{HASH: rows["path"].map({path: results[path][1] for path in good})},
     )
     mixed = sum(result.channels > 1 for result in good.values())
     notes = [f"{mixed} recordings have several channels: they are mixed down to one"] if mixed else []
-    rates = sorted({result.sample_rate for path, result in good.items() if not path.endswith(".npy")})
-    if len(rates) > 1:
-        notes.append(f"sample rates differ ({', '.join(f'{rate:g}' for rate in rates)} Hz): features resample them")
-    return rows[~rows["path"].isin(bad)], sorted(bad.values()), notes
+    several = sorted({result.sample_rate for path, result in good.items() if not path.endswith(".npy")})
+    if len(several) > 1:
+        notes.append(f"sample rates differ ({', '.join(f'{rate:g}' for rate in several)} Hz): features resample them")
+    return rows[~rows["path"].isin(bad)], bad, notes
+
+
+def refuse(bad: Mapping[str, str], recordings: int, remedy: str) -> None:
+    """Raises InputError if there are bad recordings: how many of all, the first ten of them, and what to do."""
+    if bad:
+        more = f"\n… and {len(bad) - 10} more" if len(bad) > 10 else ""
+        raise InputError(
+            f"{len(bad)} of {recordings} recordings cannot be used; {remedy}:\n"
+            + "\n".join(list(bad.values())[:10])
+            + more
+        )
 
 
 def count(rows: pd.DataFrame, corpus: Corpus) -> dict[str, dict[str, Any]]:
@@ -101,6 +118,15 @@ def differences(counts: Mapping[str, Mapping[str, Any]], corpus: Corpus) -> list
     return said
 
 
+def check_same_content(rows: pd.DataFrame, class_names: Sequence[str]) -> None:
+    """Raises InputError if recordings of the same content are of two classes, or the same speech of two speakers."""
+    same = rows[rows.groupby(HASH)["path"].transform("nunique") > 1]
+    contents = "the content of " + same.groupby(HASH)["path"].transform("first")
+    stretches = list(same[list(STRETCH)].itertuples(index=False, name=None))
+    where = [f"{path} ({class_names[label]})" for path, label in zip(same["path"], same["label"], strict=True)]
+    check_one_owner(stretches, where, list(contents))
+
+
 def prepare(
     corpus: Corpus,
     out: Path,
@@ -118,12 +144,17 @@ def prepare(
         frame_rate: rows per second of ``.npy`` features.
 
     Raises:
-        InputError: a speaker with two labels or in two splits, bad recordings, a split without one of the classes, or
-            an out that cannot be written.
+        InputError: a speaker with two labels or in two splits, bad recordings, one under two names that are of two
+            classes or speakers, a split without one of the classes, or an out that cannot be written.
     """
     plan = plan or SplitPlan()
-    check_speakers(corpus.rows)
-    rows, left_out, notes = check_recordings(corpus.rows, frame_rate, skip_bad)
+    check_speakers(corpus.rows, corpus.class_names)
+    rows, bad, notes = check_recordings(corpus.rows, frame_rate)
+    if not skip_bad:
+        refuse(bad, corpus.rows["path"].nunique(), "mend or remove them, or leave them out with --skip-bad")
+    check_same_content(rows, corpus.class_names)
+    if twins := spelled_alike(rows["speaker"]):
+        notes.append(f"speakers that may be one, spelled in several ways, count as different ones: {listed(twins)}")
     lost = sorted(set(corpus.rows["speaker"]) - set(rows["speaker"]))
     if lost:
         notes.append(f"speakers without any recording left: {', '.join(lost)}")
@@ -141,7 +172,7 @@ def prepare(
         "differences": [] if corpus.simulated else differences(counts, corpus),
         "corrections": list(corpus.corrections),
         "notes": [*corpus.notes, *notes],
-        "left_out": left_out,
+        "left_out": sorted(bad.values()),
         "splits": {**asdict(plan), "shares": list(corpus.shares)},
     }
     try:
@@ -156,11 +187,10 @@ def prepare(
 
 def show(summary: Mapping[str, Any], title: str) -> None:
     """Prints a summary: counts in a table, then everything out of the ordinary."""
-    console = Console()
     table = Table("", *summary["counts"], title=("SIMULATED: " if summary["simulated"] else "") + title)
     for name in summary["counts"]["all"]:
         table.add_row(name, *(f"{part[name]:,}" for part in summary["counts"].values()))
-    console.print(table)
+    console().print(table)
     for heading in ("differences", "corrections", "notes", "left_out"):
         for line in summary[heading]:
-            console.print(f"{heading.replace('_', ' ')}: {line}", markup=False, highlight=False)
+            say(f"{heading.replace('_', ' ')}: {line}")

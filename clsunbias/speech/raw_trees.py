@@ -1,6 +1,6 @@
 """Writers of made-up corpora in the layout in which each real one is released, with its quirks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -94,7 +94,7 @@ def write_wav(path: Path, samples: Samples, rate: int, subtype: str = "PCM_16") 
     soundfile.write(path, samples, rate, subtype)
 
 
-def write_daic_woz(out: Path, people: Sequence[Person], seed: int) -> None:
+def write_daic_woz(out: Path, people: Iterable[Person], seed: int) -> None:
     """DAIC-WOZ: folders ``300`` and ``300_P``, labels in ``protocol``; turns before the interview in every third."""
     items = ("NoInterest", "Depressed", "Sleep", "Tired", "Appetite", "Failure", "Concentrating", "Moving")
     header = ",".join(["Participant_ID,PHQ8_Binary,PHQ8_Score,Gender", *(f"PHQ8_{item}" for item in items)])
@@ -131,7 +131,7 @@ def write_daic_woz(out: Path, people: Sequence[Person], seed: int) -> None:
     write_lines(out / "protocol" / daic_woz.LABEL_FILES["test"][1], unlabelled)
 
 
-def write_modma(out: Path, people: Sequence[Person], seed: int) -> None:
+def write_modma(out: Path, people: Iterable[Person], seed: int) -> None:
     """MODMA: 29 quiet recordings a subject, and a workbook whose ids are numbers."""
     folder = out / modma.FOLDER
     rows = []
@@ -153,7 +153,7 @@ def write_modma(out: Path, people: Sequence[Person], seed: int) -> None:
     pd.DataFrame(rows, columns=columns).to_excel(folder / modma.WORKBOOK, index=False)
 
 
-def write_adress(out: Path, people: Sequence[Person], seed: int) -> None:
+def write_adress(out: Path, people: Iterable[Person], seed: int) -> None:
     """ADReSS: whole recordings with the investigator in them, CHAT transcripts, chunks, and padded meta data."""
     header = "ID   ; age ; gender ; mmse"
     tables = {"cc": [header], "cd": [header], "test": ["ID   ; age ; gender ; Label ; mmse"]}

@@ -13,6 +13,33 @@ SILENCE = 1e-4
 """Peak (of full scale, −80 dBFS) under which a whole recording counts as silent, as it is used: mixed down to one
 channel, less its mean. MODMA's quiet ones peak near 0.01."""
 
+SUFFIXES = frozenset(
+    [
+        ".wav",
+        ".flac",
+        ".mp3",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".caf",
+        ".w64",
+        ".rf64",
+        ".sph",
+        ".nist",
+        ".voc",
+        ".npy",
+    ]
+)
+"""Of files in which speech is kept, as :func:`inspect` reads them."""
+
+RATES = (1000, 1_000_000)
+"""Samples per second from and to which recordings are read: resampling what a damaged header says costs any memory."""
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -52,7 +79,7 @@ def open_features(path: Path) -> npt.NDArray[np.floating]:
     """Features ``(T, D)``, mapped into memory; raises InputError for anything else."""
     try:
         frames = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header makes the reader fail in any way at all
         raise InputError(f"{path} is not an .npy file that can be read: {error}") from error
     if frames.ndim != 2 or not np.issubdtype(frames.dtype, np.floating) or not frames.size:
         raise InputError(
@@ -76,6 +103,8 @@ def inspect_audio(path: Path) -> Recording:
             rate, length, channels = file.samplerate, file.frames, file.channels
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise InputError(f"{path} is no audio that can be read: {error}") from error
+    if not RATES[0] <= rate <= RATES[1]:
+        raise InputError(f"{path} has a header that says {rate} samples a second; {RATES[0]} to {RATES[1]} are read")
     if not length:
         raise InputError(f"{path} is empty: its header promises audio, there is none")
     for promised, found, what in ((length, there, "samples"), (*promised_bytes(path), "bytes")):

@@ -11,7 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from clsunbias.files import check_memory
 from clsunbias.speech.recordings import joined_length, read_stretches
+
+BYTES = 24
+"""Of memory for a sample: samples, their spectrum and its power."""
 
 
 def files_of(rows: pd.DataFrame) -> Iterator[tuple[Path, list[tuple[float, float]]]]:
@@ -28,7 +32,13 @@ def segment_count(rows: pd.DataFrame, rate: float, seconds: float) -> int:
 
 
 def cut(rows: pd.DataFrame, rate: float, seconds: float) -> list[npt.NDArray[np.floating]]:
-    """One speaker's whole segments, float ``(N, ...)`` each; so that nobody goes unscored, a shorter one if none."""
+    """One speaker's whole segments, float ``(N, ...)`` each; so that nobody goes unscored, a shorter one if none.
+
+    Raises:
+        InputError: more speech than the machine's memory holds with what is made of it.
+    """
+    length = sum(joined_length(stretches, rate) for _, stretches in files_of(rows))
+    check_memory(BYTES * length, f"{length / rate / 3600:.1f} hours of speech, as {rows['path'].iloc[0]} holds,")
     speech = np.concatenate([read_stretches(path, stretches, rate) for path, stretches in files_of(rows)])
     size = round(seconds * rate)
     whole = len(speech) // size

@@ -10,11 +10,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from rich.progress import track
 
 from clsunbias.errors import InputError
 from clsunbias.files import write_csv
 from clsunbias.speech.lines import MARKER
 from clsunbias.speech.raw_trees import Person, write_adress, write_daic_woz, write_modma
+from clsunbias.terminal import console
 
 LEAST_SECONDS = 8.0
 """Every speaker's speech lasts at least so long."""
@@ -82,7 +84,9 @@ def simulate(
         "No person spoke them, and no result on them says anything about a disease.\n"
         f"speakers={speakers} hours={hours} seed={seed} test_cue={test_cue}\n"
     )
-    WRITERS[corpus](out, people, seed)
+    shown = console(stderr=True)
+    told = track(people, f"recordings of {corpus}", console=shown, transient=True, disable=not shown.is_terminal)
+    WRITERS[corpus](out, told, seed)
     truth = [(one.name, one.split, one.label, int(one.shared), int(one.cue)) for one in people]
     write_csv(out / "SIMULATED.csv", pd.DataFrame(truth, columns=["speaker", "split", "label", "shared", "cue"]))
 

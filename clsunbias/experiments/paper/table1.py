@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
-from rich.console import Console
 
 from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.intervals import FEWEST
@@ -20,6 +19,7 @@ from clsunbias.experiments.running.executor import execute_all
 from clsunbias.experiments.running.run import Run
 from clsunbias.files import CONFIGS
 from clsunbias.selection import LastStep, LossRatio, SelectionRule
+from clsunbias.terminal import note, say
 
 RULES: Mapping[str, SelectionRule] = {"authors": LossRatio(), "last": LastStep()}
 RECALLS = [(split, side) for split in ("train", "test_1", "test_2") for side in ("neg", "pos")]
@@ -37,7 +37,7 @@ def reproduce_table1(out: Path, jobs: int | None, seeds: int, wandb: bool = Fals
     planned = toy_runs(rows, out, seeds, wandb)
     failures = execute_all([one.run for one in planned if one.run.record() is None], jobs)
     for run, error in failures.items():
-        Console(stderr=True).print(f"failed: {run.out}\n{error}", markup=False)
+        note(f"failed: {run.out}\n{error}")
     if failures:
         return 1
     runs = pd.DataFrame(
@@ -50,7 +50,7 @@ def reproduce_table1(out: Path, jobs: int | None, seeds: int, wandb: bool = Fals
         of_paper = [one for one in planned if (one.row["config"], one.seed) == (config, "paper")]
         lines = {(one.row["objective"], one.rule): one.line() for one in of_paper}
         draw_toy(out / f"figure{number}", config, lines)
-    Console().print(f"table1.md, .tex, .csv, table1_runs.csv, figure1 and figure2 (.png, .svg) in {out}")
+    say(f"table1.md, .tex, .csv, table1_runs.csv, figure1 and figure2 (.png, .svg) in {out}")
     return 0
 
 
@@ -86,7 +86,8 @@ def toy_runs(rows: Sequence[Mapping[str, Any]], out: Path, seeds: int, wandb: bo
                 folder = out / "runs" / "table1" / f"{row['config']}-{row['objective']}-{rule}" / seed
                 overrides = {"selection": f"clsunbias.selection.{type(selection).__name__}", **seeds_of(repetition)}
                 if wandb:
-                    overrides["wandb"] = {"group": f"table1/{row['config']}", "tags": [rule, seed]}
+                    about = {"group": f"table1/{row['config']}", "method": f"{row['objective']}, {rule}"}
+                    overrides["wandb"] = {**about, "tags": [rule, seed]}
                 planned.append(ToyRun(row, rule, seed, Run(folder, files, tuple(overrides.items()))))
     return planned
 

@@ -8,12 +8,12 @@ from typing import Literal, NamedTuple
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
 from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.files import atomic, write_csv
+from clsunbias.terminal import console
 
 Mark = Literal["better", "worse", "chosen"]
 
@@ -137,8 +137,8 @@ def write_table(
 
 def show(title: str, parts: Sequence[Section | str]) -> None:
     """Prints a report."""
-    console = Console()
-    console.print(Markdown(f"# {title}"))
+    screen = console()
+    screen.print(Markdown(f"# {title}"))
     for part in parts:
-        for shown in terminal(part, console.width) if isinstance(part, Section) else [Markdown(part)]:
-            console.print(shown)
+        for shown in terminal(part, screen.width) if isinstance(part, Section) else [Markdown(part)]:
+            screen.print(shown)

@@ -3,28 +3,31 @@
 import contextlib
 import io
 import itertools
+import shutil
 import subprocess
 import sys
 import threading
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import FIRST_COMPLETED, Future
 from multiprocessing import current_process
 
 from filelock import FileLock, Timeout
 from joblib import cpu_count
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.config import difference, parse_yaml
+from clsunbias.experiments.running.display import display
 from clsunbias.experiments.running.run import Run
 from clsunbias.experiments.running.workers import UNPINNED, Workers, pin_device, pool
 from clsunbias.files import write_text
 
 BUSY = "busy"
+
+ROOM = 10_000_000
+"""Bytes on the disk without which no run is begun: it would train to find that it cannot save what it has learnt."""
 
 IN_THIS_PROCESS = threading.Lock()
 """Held by a run, which seeds its whole process: a Dask worker may have several threads."""
@@ -40,14 +43,18 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
     """
     if run.after and not run.after.is_done:
         return failed(run, f"{run.after.out} has no result\nnot tried: the run that it starts from has failed")
-    run.out.mkdir(parents=True, exist_ok=True)
     try:
+        run.out.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(run.out).free < ROOM:
+            return failed(run, f"not tried: less than {ROOM:,} bytes are left on the disk")
         with FileLock(run.out / ".lock", timeout=-1 if wait else 0), IN_THIS_PROCESS:
             for half_written in run.out.glob(".*.*.*"):  # by a process that was killed
                 half_written.unlink()
             error = "" if run.is_done else fit(run)
     except Timeout:
         return run, BUSY
+    except OSError as refused:  # a full disk, a folder that may not be written
+        return failed(run, f"its folder cannot be written: {refused.strerror or refused}")
     if error:
         return failed(run, error)
     (run.out / "error.txt").unlink(missing_ok=True)
@@ -55,8 +62,9 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
 
 
 def failed(run: Run, error: str) -> tuple[Run, str]:
-    """The outcome of a run that went wrong, whose account is left in its folder."""
-    write_text(run.out / "error.txt", error)
+    """The outcome of a run that went wrong, whose account is left in its folder, where that can be written."""
+    with contextlib.suppress(OSError):
+        write_text(run.out / "error.txt", error)
     return run, error
 
 
@@ -119,7 +127,7 @@ def execute_all(runs: Sequence[Run], jobs: int | None, dask: str | None = None) 
         # A cluster gets all at once, for its workers come and go.
         limit = len(runs) if dask else workers.size
         for run, error in in_stages(runs, limit, workers):
-            advance(error)
+            advance(run, error)
             if error:
                 failures[run] = error
     return failures
@@ -173,20 +181,3 @@ def saved_at(run: Run) -> float:
     """When the run has saved how far it is; what gets further each time is not to blame for the loss of its workers."""
     path = run.out / "checkpoints" / "last.ckpt"
     return path.stat().st_mtime if path.exists() else 0.0
-
-
-@contextlib.contextmanager
-def display(total: int, jobs: int) -> Iterator[Callable[[str], None]]:
-    """One line of progress: done of all, running, failed, time passed and left; gives what counts an outcome."""
-    counts = "{task.fields[running]} running, {task.fields[failed]} failed,"
-    bar, passed, left = BarColumn(bar_width=24), TimeElapsedColumn(), TimeRemainingColumn()
-    columns = ("runs", bar, MofNCompleteColumn(), counts, passed, "passed,", left, "left")
-    with Progress(*columns, console=Console(stderr=True), disable=not total) as progress:
-        progress.add_task("runs", total=total, running=min(jobs, total), failed=0)
-        (task,) = progress.tasks
-
-        def advance(error: str) -> None:
-            running = min(jobs, total - int(task.completed) - 1)
-            progress.update(task.id, advance=1, running=running, failed=task.fields["failed"] + bool(error))
-
-        yield advance

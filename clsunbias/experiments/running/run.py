@@ -1,5 +1,6 @@
 """One run of a grid: what it asks for, what it starts from, and the record that it leaves."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -17,7 +18,8 @@ import yaml
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.config import difference, load_saved, load_yaml, merge, nested
-from clsunbias.files import check_seal, config_sha256, is_of_other_data, sha256_of
+from clsunbias.experiments.running.record_checks import check_result, fault
+from clsunbias.files import check_seal, config_sha256, is_of_other_data, read_json, sha256_of
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class Run:
         asked = trainer.get("devices", 1)
         devices = len(asked) if isinstance(asked, list) else asked if isinstance(asked, int) and asked > 0 else 1
         return devices * int(trainer.get("num_nodes", 1))
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the file is there that says what the data are."""
+        return self.source is None or self.source.exists()
 
     @property
     def weights(self) -> Path:
@@ -109,6 +116,7 @@ FILES = {
     "metrics": "metrics.csv",
     "selected": "checkpoints/selected.ckpt",
     "features": "features.npz",
+    "inputs": "inputs.json",
 }
 """Files of a run that its figures rest on, by the name that its result has their hash under: ``NAME_sha256``."""
 
@@ -135,6 +143,11 @@ class Record:
         if made_with and hashlib.sha256(content).hexdigest() != made_with:
             raise InputError(f"{path} is missing or not what its record was made with; {remedy(self.folder)}")
         return content
+
+    def inputs(self) -> dict[str, Any] | None:
+        """What the model's inputs are, as its data set gave account of them; None in records of earlier versions."""
+        content = self.file("inputs")
+        return json.loads(content) if content else None
 
     def metrics(self) -> pd.DataFrame:
         """What the run logged, by step; raises InputError if that cannot be read, or was changed."""
@@ -166,8 +179,9 @@ def read_record(folder: Path) -> tuple[Record, dict[str, Any]]:
     """
     path = folder / "result.json"
     try:
-        result = json.loads(path.read_text())
+        result = read_json(path)
         check_seal(result)
+        check_result(result)
         saved = load_saved(folder / "config.yaml")
         if config_sha256(saved) != result["config_sha256"]:
             raise InputError("config.yaml beside it is not the config that it was made with")
@@ -185,17 +199,33 @@ def read_predictions(records: Sequence[Record]) -> list[pd.DataFrame]:
     """Split, unit, label and probabilities of several runs.
 
     In one reading where they have the same columns: a file at a time is slow.
+
+    Raises:
+        InputError: a file is not what its record was made with, or holds no predictions of the record's units.
     """
     contents = [record.file("predictions") for record in records]
-    headers = [content.partition(b"\n")[0] for content in contents]
-    if len(set(headers)) > 1:
-        return [pd.read_csv(io.BytesIO(content), usecols=is_score) for content in contents]
-    bodies = [content.partition(b"\n")[2] for content in contents]
+    headers, bodies = ([content.partition(b"\n")[part] for content in contents] for part in (0, 2))
     # Not by counting lines, since a name may run over several.
-    ends = np.cumsum([sum(record.result["units"].values()) for record in records])
-    whole = io.BytesIO(headers[0] + b"\n" + b"".join(bodies))
-    frame = pd.read_csv(whole, dtype={"split": "category"}, usecols=is_score)
+    lengths = [sum(record.result["units"].values()) for record in records]
+    frame = read_table(headers[0] + b"\n" + b"".join(bodies)) if len(set(headers)) == 1 else None
+    if len(records) > 1 and (frame is None or len(frame) != sum(lengths)):
+        return [frame for record in records for frame in read_predictions([record])]
+    number, wrong = 0, "it is no table"
+    if frame is not None:
+        runs = np.repeat(np.arange(len(records)), lengths if len(records) > 1 else len(frame))
+        number, wrong = fault(frame, runs, [record.result for record in records])
+    if frame is None or wrong:
+        folder = records[number].folder
+        raise InputError(f"{folder / FILES['predictions']} cannot be used: {wrong}; {remedy(folder)}")
+    ends = np.cumsum(lengths)
     return [frame.iloc[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def read_table(content: bytes) -> pd.DataFrame | None:
+    """A table as predictions are written, less the names in it, None if it is none; a unit called NA is one."""
+    with contextlib.suppress(ValueError):
+        return pd.read_csv(io.BytesIO(content), dtype={"split": "category"}, keep_default_na=False, usecols=is_score)
+    return None
 
 
 def is_score(column: str) -> bool:

@@ -5,7 +5,9 @@ import inspect
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -86,23 +88,44 @@ def measured_classes(record: Record) -> list[str]:
 
 
 def module_of(section: Mapping[str, Any]) -> "DataModule":
-    """A data set from its section of a config; its rows are not loaded.
+    """One of the suite's own data sets from its section of a config; its rows are not loaded.
+
+    A report is read of other people's runs, too: no class is imported that their configs name, neither the data set
+    nor what it would be trained with, of which there is nothing to say.
 
     Raises:
-        InputError: its class cannot be imported, does not take the parameters, or needs data that are not here.
+        InputError: its class is not the suite's own, does not take the parameters, or needs data that are not here.
     """
-    from clsunbias.data.base import DataModule  # here, since it takes torch with it: of no use to a table
+    from clsunbias import data  # here, since it takes torch with it: of no use to a table
 
+    asked = section.get("class_path")
+    own = {f"{home}.{name}": kind for name, kind in vars(data).items() for home in homes(kind)}
+    if asked not in own:
+        raise InputError(f"{asked} cannot say more: a report imports no class but the suite's own")
+    plain = [name for name, hint in get_type_hints(own[asked].__init__).items() if is_plain(hint)]
+    given = {name: value for name, value in section.get("init_args", {}).items() if name in plain}
     parser = Parser()
-    parser.add_subclass_arguments(DataModule, "data")
+    parser.add_class_arguments(own[asked], "data")
     try:
-        made = parser.instantiate_classes(parser.parse_object({"data": section})).data
-        assert isinstance(made, DataModule)
+        made: DataModule = parser.instantiate_classes(parser.parse_object({"data": given})).data
         made.describe()
-    except Exception as error:  # a user's own class may fail in any way at all
+    except Exception as error:  # of parameters that somebody has made up, or of files
         reason = str(error).strip().splitlines()[-1]
-        raise InputError(f"{section.get('class_path')} cannot say more: {reason}") from error
+        raise InputError(f"{asked} cannot say more: {reason}") from error
     return made
+
+
+def homes(kind: Any) -> set[str]:
+    """Modules that a name of :mod:`clsunbias.data` is imported from, if it is a data set."""
+    is_data = inspect.isclass(kind) and hasattr(kind, "scored_splits") and not inspect.isabstract(kind)
+    return {"clsunbias", "clsunbias.data", kind.__module__} if is_data else set()
+
+
+def is_plain(hint: Any) -> bool:
+    """Whether values of a type are texts, numbers and lists of them, of which nothing is imported."""
+    parts = () if get_origin(hint) is Literal else get_args(hint)
+    plain = [str, int, float, bool, NoneType, Path]  # no set: the arguments of a Callable are a list
+    return hint in plain or get_origin(hint) is Literal or (bool(parts) and all(is_plain(part) for part in parts))
 
 
 def pictures(module: "DataModule", split: str, units: Iterable[int], count: int) -> dict[int, str]:

@@ -55,6 +55,7 @@ def page(studies: Sequence[Study], name: str) -> str:
         versions=distinct(parts, "versions"),
         cards=[one.card for one in shown],
         summaries=said,
+        named=[one["label"] for one in data["datasets"] if any(split["names"] for split in one["splits"].values())],
         warnings=[text for one in said for text in one.warnings],
         version=__version__,
         style=Markup((assets / "report.css").read_text()),
