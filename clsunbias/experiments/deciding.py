@@ -19,7 +19,7 @@ from clsunbias.experiments.analysis.decided import VALIDATION, Outcome, apply, s
 from clsunbias.experiments.analysis.scores import SplitScores
 from clsunbias.experiments.analysis.statistics import BY_CLASS, METRICS, OF_TWO
 from clsunbias.experiments.attributes import Attributes
-from clsunbias.experiments.loose_runs import seedless
+from clsunbias.experiments.running.config import seedless
 from clsunbias.experiments.running.run import Record, read_record
 from clsunbias.files import check_seal, sealed, sha256_of, write_json
 

@@ -136,6 +136,10 @@ def check(grid: "Grid") -> None:
 
 def check_decisions(grid: "Grid") -> None:
     """Raises InputError if a grid names a rule that there is not, or that needs what no run of a grid has."""
+    if twice := [rule for rule in dict.fromkeys(grid.decisions) if grid.decisions.count(rule) > 1]:
+        raise InputError(f"its decisions name {twice[0]} twice")
+    if ruled := [name for name in (*grid.metrics, *grid.also) if "@" in name.partition("/")[0]]:
+        raise InputError(f"it names a metric {ruled[0]!r}; name the rule in decisions, and the metric without it")
     for rule in grid.decisions:
         if lacking := set(made_alone(rule).needs) - {"features"}:
             raise InputError(f"the rule {rule} needs {' and '.join(sorted(lacking))}, which no run of a grid has")

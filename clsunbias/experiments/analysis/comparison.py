@@ -162,5 +162,6 @@ def compared(grid: Grid) -> list[str]:
 
     Not those that are best in the middle, as a calibration slope is.
     """
-    names = (grid.metrics[0], *under_rules(grid.metrics[:1], grid.decisions), *grid.also)
+    first = {grid.metrics[0], *under_rules(grid.metrics[:1], grid.decisions)}
+    names = (*(name for name in grid.metrics if name in first), *grid.also)
     return [name for name in dict.fromkeys(names) if name.partition("/")[2] not in RECALIBRATION]
