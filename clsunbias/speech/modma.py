@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed
 from clsunbias.speech.lines import Speaker, check_once, is_simulated, to_rows
 from clsunbias.speech.manifest import Corpus
 
@@ -52,7 +52,7 @@ def read(
     )
     missing = [path for path in rows["path"] if not Path(path).is_file()]
     if missing:
-        raise InputError(f"{len(missing)} recordings are missing:\n" + "\n".join(missing))
+        raise InputError(f"{len(missing)} recordings are missing: {listed(missing)}")
     return Corpus(
         rows,
         ("healthy", "depressed"),
