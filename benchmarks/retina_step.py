@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from benchmarks.timing import Row, Training, check_same, fit, in_turn, ratio_row, threads
 from clsunbias.data import DataModule, RetinaMNIST, Split
-from clsunbias.files import CONFIGS, data_root
+from clsunbias.data_paths import data_root
+from clsunbias.files import CONFIGS
 from clsunbias.objectives import ClsUnbias, widen
 from clsunbias.schedules import Linear, WarmupCosine, progress
 

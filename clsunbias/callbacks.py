@@ -149,9 +149,13 @@ class Checkpoints(Checkpoint):
         if trainer.strategy.reduce_boolean_decision(due, all=False):
             # Lightning writes elsewhere and moves it here, which on another file system is a copy that can be cut off.
             beside = self.folder / "last.ckpt.part"
-            trainer.save_checkpoint(beside)
-            if trainer.is_global_zero:
-                beside.replace(self.folder / "last.ckpt")
+            try:
+                trainer.save_checkpoint(beside)
+                if trainer.is_global_zero:
+                    beside.replace(self.folder / "last.ckpt")
+            finally:
+                if trainer.is_global_zero:
+                    beside.unlink(missing_ok=True)  # half of one, on a disk that is full
             self._written = time.monotonic()
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

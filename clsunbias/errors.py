@@ -10,6 +10,7 @@ REMEDIES = {
     errno.EROFS: "give a folder that can be written",
     **dict.fromkeys((errno.EACCES, errno.EPERM), "give one that you may use so, or have that allowed"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "let more files be open at once (ulimit -n)"),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP), "give another path"),
     errno.EIO: "its disk does not work as it should",
 }
 """What to do when the machine, rather than an input, does not let a file be read or written."""
@@ -27,7 +28,7 @@ def refused_by_machine(error: OSError) -> str:
     """What the machine did not let be done with a file, and what to do; nothing if that is for the suite to mend."""
     if error.errno not in REMEDIES:
         return ""
-    where = error.filename or "a file"
+    where = error.filename2 or error.filename or "a file"  # of two files the one that is written
     return f"{where} cannot be opened, read or written: {error.strerror}; {REMEDIES[error.errno]}"
 
 

@@ -51,7 +51,15 @@ def retina_run(tmp_path_factory: pytest.TempPathFactory, medmnist_root: Path) ->
 
 def test_fit_leaves_the_files_of_the_contract(retina_run: Path) -> None:
     """Config, curves, checkpoint, predictions, and result.json with all its keys."""
-    names = {"config.yaml", "metrics.csv", "checkpoints", "predictions.csv", "MODEL_CARD.md", "result.json"}
+    names = {
+        "config.yaml",
+        "metrics.csv",
+        "checkpoints",
+        "predictions.csv",
+        "MODEL_CARD.md",
+        "inputs.json",
+        "result.json",
+    }
     assert {path.name for path in retina_run.iterdir()} == names
     result = json.loads((retina_run / "result.json").read_text())
     keys = {"dataset", "objective", "seed", "selection", "step", "units", "val", "test", "versions", "config_sha256"}

@@ -6,7 +6,7 @@ import pytest
 
 from clsunbias.__main__ import main
 from clsunbias.data import Speech, Tabular
-from clsunbias.files import find_data
+from clsunbias.data_paths import find_data
 from clsunbias.speech import Wav2Vec
 from tests.fakes import table_of
 from tests.speech_trees import fails

@@ -106,8 +106,9 @@ def test_rows_go_by_what_names_them(tables: dict[str, Path], tmp_path: Path, cap
 
 
 def test_new_rows_that_do_not_fit(tables: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A missing column is named, as is one that holds no numbers."""
+    """A missing column is named, as is one that holds no numbers, and a file that is not there."""
     new = tmp_path / "new.csv"
+    fails(predict(tables["rows"], new), capfd, "new.csv is missing; give a CSV file that is there")
     table().drop(columns=["x0", "x2"]).to_csv(new, index=False)
     fails(predict(tables["rows"], new), capfd, "new.csv lacks 'x0', 'x2', with which the model was trained")
     table().assign(x0="high").to_csv(new, index=False)

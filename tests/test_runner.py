@@ -29,6 +29,7 @@ FILES = {
     "predictions.csv",
     "result.json",
     "MODEL_CARD.md",
+    "inputs.json",
     ".lock",
     "last.ckpt",
     "selected.ckpt",

@@ -163,6 +163,7 @@ def test_files_that_are_no_table(content: bytes, part: str, tmp_path: Path) -> N
     path = tmp_path / "table.csv"
     with pytest.raises(InputError, match="is missing; put the table there"):
         Tabular(path, "label").load()
+    table_of(9, 1).to_csv(tmp_path / "table.csv.gz", index=False)
     with pytest.raises(InputError, match=r"table\.csv\.gz is compressed: unpack it"):
         Tabular(tmp_path / "table.csv.gz", "label").load()
     path.write_bytes(content)

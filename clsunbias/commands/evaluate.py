@@ -11,7 +11,7 @@ from clsunbias.decisions import Decision
 from clsunbias.errors import InputError
 from clsunbias.experiments.deciding import saved_decision
 from clsunbias.experiments.running.run import read_record
-from clsunbias.files import write_csv
+from clsunbias.files import check_out, write_csv
 from clsunbias.results import (
     check_finite,
     check_source,
@@ -64,6 +64,7 @@ def predict(cli: "ExperimentCLI") -> None:
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
     rule = decision_of(cli)
+    check_out(out)
     data, account = cli.datamodule, inputs_of(cli)
     if account:
         data.restore(account)

@@ -47,6 +47,7 @@ OF_A_CHECKPOINT = """
 
 OF_NEW_INPUTS = """  --input PATH               images, recordings or a table
   --out DIR                  where predictions.csv goes
+  --resize true              take images of other sizes, scaled to the model's
   --threshold P              of the positive of two classes; 0.5 by default
 """
 

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import Run
-from clsunbias.files import check_out, data_root, writing
+from clsunbias.files import check_out, writing
 from clsunbias.parser import Parser
 from clsunbias.terminal import note
 

@@ -25,7 +25,16 @@ from clsunbias.experiments.report.model_card import model_card
 from clsunbias.experiments.running.config import load_saved
 from clsunbias.experiments.running.run import FILES
 from clsunbias.features import features_of, head_of, write_features
-from clsunbias.files import config_sha256, one_process_in, sealed, sha256_of, write_csv, write_json, write_text
+from clsunbias.files import (
+    check_out,
+    config_sha256,
+    one_process_in,
+    sealed,
+    sha256_of,
+    write_csv,
+    write_json,
+    write_text,
+)
 from clsunbias.module import submodule
 from clsunbias.results import (
     UnitScores,
@@ -54,6 +63,7 @@ def fit(cli: "ExperimentCLI") -> None:
             raise InputError(f"{cli.out} holds this run, finished without its features: give another --out")
         note(f"{cli.out} already holds this run, finished; nothing to do")
         return
+    check_out(cli.out)
     prepare(cli, init)
     if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
         cli.trainer.fit(cli.model, datamodule=data)

@@ -14,8 +14,8 @@ from clsunbias.data.augmentation import Jitter
 from clsunbias.data.base import Batch, DataModule, Split
 from clsunbias.data.images import read_images
 from clsunbias.data.units import Units
+from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
-from clsunbias.files import data_root
 
 Array = npt.NDArray[np.uint8]
 

@@ -18,8 +18,9 @@ from clsunbias.data.base import DataModule, Split
 from clsunbias.data.leaks import warn_of_spellings
 from clsunbias.data.samplers import BatchSampler
 from clsunbias.data.units import Units
+from clsunbias.data_paths import data_root, find_data, nowhere
 from clsunbias.errors import InputError, listed
-from clsunbias.files import data_root, files_to_score, find_data, nowhere
+from clsunbias.files import files_to_score
 from clsunbias.speech import own_recordings
 from clsunbias.speech.features import Features, features, pad
 from clsunbias.speech.frontends import FrontEnd, LogMel, Wav2Vec

@@ -36,7 +36,7 @@ def read_table(path: Path, as_written: Collection[str] = ()) -> tuple[pd.DataFra
     if path.suffix.lower() in COMPRESSED:
         raise InputError(f"{path} is compressed: unpack it, and give the CSV file that is in it")
     if not path.is_file():
-        raise InputError(f"{path} is missing; put the table there, or mend --data.path and --data.root")
+        raise InputError(f"{path} is missing; give a CSV file that is there")
     try:
         with path.open(encoding="utf-8-sig") as lines:
             above = sum(1 for _ in takewhile(lambda line: not line.strip(), lines))

@@ -14,8 +14,8 @@ from clsunbias.data.leaks import warn_of_equal_rows, warn_of_spellings, warn_of_
 from clsunbias.data.scale import Standardise, fit_scale
 from clsunbias.data.table import as_labelled, cells, check_names, numbers, read_table
 from clsunbias.data.units import Units
+from clsunbias.data_paths import find_data, nowhere
 from clsunbias.errors import InputError, listed
-from clsunbias.files import find_data, nowhere
 from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
 from clsunbias.terminal import warn
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from jsonargparse.typing import register_type
 
+from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid_checks import MOST_SEEDS, check, check_keys, check_names
 from clsunbias.experiments.running.config import load_yaml
-from clsunbias.files import data_root
 from clsunbias.parser import Parser
 
 
@@ -185,9 +184,9 @@ def load_grid(path: Path) -> Grid:
         raise InputError(f"there is no grid {path}")
     parser = Parser()
     parser.add_class_arguments(Grid, "grid", instantiate=True)
+    content = load_yaml(path)  # the parser would put its own objects into it
     try:
         check_names("table", [path.stem])
-        content = load_yaml(path)  # the parser would put its own objects into it
         check_keys(Grid, content)
         grid: Grid = parser.instantiate_classes(parser.parse_object({"grid": deepcopy(content)})).grid
         check(grid)
@@ -198,7 +197,7 @@ def load_grid(path: Path) -> Grid:
         )
         if path.stem in grid.curves:
             raise InputError(f"figure {path.stem!r} would overwrite the table's own; give it another name")
-    except (OSError, TypeError, ValueError, RecursionError, yaml.YAMLError) as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"{path} is no grid: {' '.join(str(error).split())}") from error
     return grid
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
+from clsunbias.data_paths import find_data, nowhere
 from clsunbias.errors import InputError
-from clsunbias.files import find_data, nowhere, sha256_of
+from clsunbias.files import sha256_of
 
 if TYPE_CHECKING:
     import torch

@@ -1,5 +1,6 @@
 """Forked children of a warm process, each for one attempt: watched, limited, and gone when it has ended."""
 
+import ctypes
 import json
 import os
 import resource
@@ -61,6 +62,7 @@ def attempt(work: Callable[[], str], folder: Path, seconds: float, megabytes: fl
 def in_child(work: Callable[[], str], folder: Path, megabytes: float, send: Any) -> None:
     """Does the work, and says how it ended."""
     os.setsid()
+    end_with_parent()
     redirect_output(folder)
     outside = watch_writes(folder)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -79,6 +81,11 @@ def in_child(work: Callable[[], str], folder: Path, megabytes: float, send: Any)
         outcome = Outcome("wrong", f"it took {taken:.0f} MB of memory, more than {megabytes:.0f}; {outcome.said}")
     send.send_bytes(json.dumps([outcome.how, outcome.said[-20000:]]).encode())
     os._exit(0)
+
+
+def end_with_parent() -> None:
+    """Has Linux kill this process when its parent ends."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def redirect_output(folder: Path) -> None:

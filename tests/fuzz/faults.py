@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,11 +31,10 @@ def trial(work: str, fault: str, number: int) -> str:
         InputError: the second time it refuses what the fault has left, in one clear message.
     """
     draw = random.Random(f"{work} {fault} {number}")
-    wanted = undisturbed(work)
     write_files(WORKS[work].files(), Path())
-    after: Callable[[], None] = FAULTS[fault](work, draw, wanted)
+    after: Callable[[], None] = FAULTS[fault](work, draw, undisturbed(work))
     torn = fault == "torn"
-    if complaint := "" if torn else whole(work):
+    if complaint := "" if torn else differing(work, WORKS[work].always):
         return f"after the fault {complaint}"
     after()
     end = ended(start(WORKS[work], nothing), SECONDS)
@@ -45,20 +44,26 @@ def trial(work: str, fault: str, number: int) -> str:
         raise InputError(end.printed.partition("clsunbias: error: ")[2])
     if end.status != 0:
         return f"given again, it ended with status {end.status}: {end.printed[-1500:]}"
-    complaint = whole(work)
-    lacking = [name for name in wanted.results if not Path(name).is_file()]
-    return complaint or (f"given again, it ended well without {lacking[0]}" if lacking else "")
+    complaint = ended_well(work)
+    return f"given again, {complaint}" if complaint else ""
 
 
-def whole(work: str) -> str:
-    """A complaint if a result that is there is not that of an undisturbed command."""
-    for name, content in undisturbed(work).results.items():
-        if Path(name).is_file() and Path(name).read_bytes() != content:
+def differing(work: str, names: Sequence[str]) -> str:
+    """A complaint if one of some files is there and is not that of an undisturbed command."""
+    for name in names:
+        if Path(name).is_file() and Path(name).read_bytes() != undisturbed(work).results[name]:
             return f"{name} is there, and is not that of an undisturbed command"
     done = Path("run/result.json")
     if work.startswith("fit") and done.is_file() and not Path("run/predictions.csv").is_file():
         return "there is a result without predictions"
     return ""
+
+
+def ended_well(work: str) -> str:
+    """A complaint if results are not there, or not those of an undisturbed command."""
+    names = WORKS[work].results
+    absent = [name for name in names if not Path(name).is_file()]
+    return f"it ended well without {absent[0]}" if absent else differing(work, names)
 
 
 def wrong_end(end: End, by: int = 0) -> str:
@@ -88,9 +93,10 @@ class Disturbed(AssertionError):
     """A command took a fault in a wrong way."""
 
 
-def check(end: End, by: int = 0) -> None:
-    """Raises Disturbed for a wrong end."""
-    if complaint := wrong_end(end, by):
+def check(work: str, before: Callable[[], None], by: int = 0) -> None:
+    """Does a command to its end, after something else in its process; raises Disturbed for a wrong end."""
+    end = ended(start(WORKS[work], before), SECONDS)
+    if complaint := wrong_end(end, by) or (ended_well(work) if end.status == 0 else ""):
         raise Disturbed(complaint)
 
 
@@ -100,7 +106,7 @@ def signalled(number: signal.Signals, work: str, draw: Draw, wanted: Undisturbed
         before = Events(number=draw.randint(1, wanted.events), then=disturbances.send(number)).watch
     else:
         before = disturbances.after(draw.uniform(0, wanted.seconds), disturbances.send(number))
-    check(ended(start(WORKS[work], before), SECONDS), number)
+    check(work, before, number)
     return nothing
 
 
@@ -112,7 +118,7 @@ def failing_writes(work: str, draw: Draw, wanted: Undisturbed) -> Callable[[], N
         ).watch
     else:
         full = partial(disturbances.limit_file_size, draw.choice([1, 100, 1000, 5000, 20000]))
-    check(ended(start(WORKS[work], full), SECONDS))
+    check(work, full)
     return nothing
 
 
@@ -126,7 +132,7 @@ def full_disk(work: str, draw: Draw, wanted: Undisturbed) -> Callable[[], None]:
     os.chdir("/")
     os.chdir(home)  # into the disk that lies there now
     write_files(files, Path())
-    check(ended(start(WORKS[work], nothing), SECONDS))
+    check(work, nothing)
     return partial(disturbances.larger_disk, home)
 
 
@@ -139,13 +145,13 @@ def read_only_folder(work: str, draw: Draw, wanted: Undisturbed) -> Callable[[],
     disturbances.read_only(folder)
     os.chdir("/")
     os.chdir(home)  # into what is mounted there now
-    check(ended(start(WORKS[work], nothing), SECONDS))
+    check(work, nothing)
     return partial(disturbances.writable, folder)
 
 
 def few_handles(work: str, draw: Draw, wanted: Undisturbed) -> Callable[[], None]:
     """No more than a few files may be open."""
-    check(ended(start(WORKS[work], partial(disturbances.limit_files, draw.randint(0, 6))), SECONDS))
+    check(work, partial(disturbances.limit_files, draw.randint(0, 6)))
     return nothing
 
 
@@ -175,7 +181,8 @@ def two_at_once(work: str, draw: Draw, wanted: Undisturbed) -> Callable[[], None
     time.sleep(draw.uniform(0, wanted.seconds / 2) if draw.random() < 0.7 else 0)
     second = start(WORKS[work], nothing)
     for process in (first, second):
-        check(ended(process, 2 * SECONDS))
+        if complaint := wrong_end(ended(process, 2 * SECONDS)):
+            raise Disturbed(complaint)
     return nothing
 
 

@@ -17,7 +17,7 @@ from clsunbias import __main__ as door
 from tests.fakes import TOY_GRID
 from tests.fuzz.bases import TABLE, TOY, Files, at_home, files_below, finished_runs, recordings, table_lines
 from tests.fuzz.cases import write_files
-from tests.fuzz.children import end_session
+from tests.fuzz.children import end_session, end_with_parent
 from tests.fuzz.disturbances import Events
 
 
@@ -29,11 +29,19 @@ class Work:
         options: of the command, in a folder of its own.
         files: what the folder holds before.
         results: files that it leaves, the same each time.
+        parts: files that are the same whenever they are there; of others a command that did not end well may leave
+            what it had by then.
     """
 
     options: Sequence[str]
     files: Callable[[], Files]
     results: Sequence[str]
+    parts: Sequence[str] = ()
+
+    @property
+    def always(self) -> Sequence[str]:
+        """Files that are never there in another form than in the end."""
+        return self.parts or self.results
 
 
 @cache
@@ -71,6 +79,7 @@ WORKS = {
         ("reproduce", "my.yaml", "--out", "results", "--jobs", "2"),
         short_grid,
         ("results/my.csv", "results/my_runs.csv", "results/my.md"),
+        [f"results/runs/my/paper/balanced/{row}/{seed}/predictions.csv" for row in TOY_GRID["rows"] for seed in (0, 1)],
     ),
     "report": Work(("report", "runs", "--html", "page.html"), finished_runs, ("page.html",)),
     "export": Work(("export", "runs/a", "--onnx", "model.onnx"), finished_runs, ("model.onnx",)),
@@ -111,6 +120,7 @@ def start(work: Work, before: Callable[[], None]) -> Started:
     status = 70
     try:
         os.setsid()
+        end_with_parent()
         for number in (1, 2):
             os.dup2(write, number)
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
@@ -178,5 +188,5 @@ def undisturbed(name: str) -> Undisturbed:
         end = ended(start(work, watch), 600)
         seconds = time.monotonic() - begun
         assert end.status == 0, end.printed
-        results = {result: (home / result).read_bytes() for result in work.results}
+        results = {result: (home / result).read_bytes() for result in {*work.results, *work.always}}
     return Undisturbed(results, seconds, events.count, writes.count)

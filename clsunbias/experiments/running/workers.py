@@ -15,8 +15,8 @@ from typing import Any
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
-from clsunbias.files import data_root
 
 LOST_WORKERS = 3
 """How often a run may lose its worker process and get no further, among others and then alone, before it has failed.
