@@ -46,12 +46,13 @@ def recalibration(score: Floats, positive: npt.NDArray[np.bool_], weights: Float
 def fitted(x: Floats, offset: Floats, y: Floats, weights: Floats) -> Floats:
     """Coefficients ``(B, K)`` of B weighted logistic regressions of y on x ``(K, N)`` by Newton's method."""
     count = len(x)
+    products = (x[:, np.newaxis] * x).reshape(count**2, -1).T
     coefficients, moved = np.zeros((len(weights), count)), np.full(len(weights), np.inf)
     with np.errstate(all="ignore"):
         for _ in range(STEPS):
             p = expit(coefficients @ x + offset)
             gradient = (weights * (y - p)) @ x.T
-            hessian = np.einsum("bn,jn,kn->bjk", weights * p * (1 - p), x, x, optimize=True)
+            hessian = (weights * p * (1 - p) @ products).reshape(-1, count, count)
             solvable = np.linalg.det(hessian) > 1e-12
             hessian[~solvable] = np.eye(count)
             step = np.linalg.solve(hessian, gradient[..., np.newaxis])[..., 0]
