@@ -9,9 +9,9 @@ def data_root(root: Path | None) -> Path:
     return Path(root or os.environ.get("CLSUNBIAS_DATA") or "data").expanduser()
 
 
-def find_data(asked: Path, root: Path | None = None) -> Path:
+def find_data(asked: str | Path, root: Path | None = None) -> Path:
     """A file or folder of data: as its path says, seen from where one stands, if it is there; else below the root."""
-    path = asked.expanduser()
+    path = Path(asked).expanduser()
     return path if path.exists() else data_root(root) / path
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clsunbias.errors import InputError, listed
+from clsunbias.errors import InputError, listed, shortened
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
@@ -153,4 +153,4 @@ def spelled_alike(names: Iterable[str]) -> list[str]:
         plain = "".join(name.casefold().split())
         number = Decimal(plain) if re.fullmatch(NUMBER, plain) else None
         spellings.setdefault(plain if number is None else number, []).append(name)
-    return [" and ".join(map(repr, same)) for same in spellings.values() if len(same) > 1]
+    return [" and ".join(map(shortened, same)) for same in spellings.values() if len(same) > 1]

@@ -68,7 +68,7 @@ def test_metrics_are_scikit_learns() -> None:
         "weighted_f1",
         *(f"{k}/{c}" for k in ("auroc", "auprc") for c in classes),
     ]
-    found = SplitScores(scores.prob[None], scores.labels, names, classes).values
+    found = SplitScores(scores.prob[None], scores.labels, np.arange(len(scores.labels)), names, classes).values
     decided = scores.prob.argmax(1)
     recalls = recall_score(scores.labels, decided, average=None)
     assert found["worst_recall"][0] == pytest.approx(recalls.min(), abs=1e-6)
@@ -79,7 +79,9 @@ def test_metrics_are_scikit_learns() -> None:
         theirs = average_precision_score(scores.labels == at, scores.prob[:, at])
         assert found[f"auprc/{name}"][0] == pytest.approx(theirs)
     cut = np.roll(decided, 1)
-    moved = SplitScores(scores.prob[None], scores.labels, ["macro_f1", "brier"], (), cut[None]).values
+    moved = SplitScores(
+        scores.prob[None], scores.labels, np.arange(len(scores.labels)), ["macro_f1", "brier"], (), cut[None]
+    ).values
     assert moved["macro_f1"][0] == pytest.approx(f1_score(scores.labels, cut, average="macro"), abs=1e-6)
 
 
@@ -88,7 +90,7 @@ def test_f1_between_macro_and_micro() -> None:
     target = np.array([0] * 12 + [1] * 4)
     decided = np.array([0] * 10 + [1] * 2 + [1, 1, 0, 0])
     prob = np.eye(2)[decided][None]
-    found = SplitScores(prob, target, ["macro_f1", "weighted_f1", "dodrans_f1", "entropy_f1"]).values
+    found = SplitScores(prob, target, np.arange(16), ["macro_f1", "weighted_f1", "dodrans_f1", "entropy_f1"]).values
     f1 = np.array([20 / (12 + 12), 4 / (4 + 4)])
     shares = np.array([0.75, 0.25])
     for name, weight in (("weighted", shares), ("dodrans", shares**0.75), ("entropy", -shares * np.log(shares))):

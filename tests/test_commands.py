@@ -79,6 +79,14 @@ def test_options_are_words_joined_by_dashes(command: str, capfd: pytest.CaptureF
     assert not re.findall(r"--[\w.-]*_[\w.-]*", shown)
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_help_of_a_command_loads_no_torch(command: str) -> None:
+    """It would take seconds."""
+    code = f"import sys, clsunbias.__main__ as suite; suite.load(suite.COMMANDS['{command}']); "
+    code += "sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 def test_preparing_a_corpus_needs_no_torch() -> None:
     """Nor does anything of speech but its networks."""
     code = "import sys, clsunbias.commands.prepare, clsunbias.commands.simulate, clsunbias.speech.features as _; "

@@ -52,7 +52,7 @@ def test_a_validation_before_it_diverged_may_be_selected(tmp_path: Path) -> None
 
 
 def test_predictions_that_are_no_numbers_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """By test, of a checkpoint whose weights are not finite; the first row is named."""
+    """Weights that are not finite, by the tensor; scores that are not, by the first row."""
     assert fit("toy_balanced", tmp_path / "run", *SHORT_TOY) == 0
     path = tmp_path / "run" / "checkpoints" / "selected.ckpt"
     checkpoint = torch.load(path, weights_only=True)
@@ -60,6 +60,6 @@ def test_predictions_that_are_no_numbers_are_refused(tmp_path: Path, capfd: pyte
     torch.save(checkpoint, tmp_path / "changed.ckpt")
     options = ["--config", str(tmp_path / "run" / "config.yaml"), "--ckpt_path", str(tmp_path / "changed.ckpt")]
     assert main(["test", *options]) == 2
-    assert "no finite probabilities for 1000 of 1000 train rows, the first is number 0" in capfd.readouterr().err
+    assert "changed.ckpt holds weights that are no finite numbers (network.bias)" in capfd.readouterr().err
     with pytest.raises(InputError, match="for 1 of 2 new inputs, the first is number 1"):
         check_finite(torch.tensor([[0.5, 0.5], [float("inf"), 0.0]]), "new inputs")

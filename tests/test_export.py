@@ -63,11 +63,13 @@ def test_a_file_that_differs_is_not_left(
     run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a tolerance that no model meets; a file that was there stays as it was."""
-    monkeypatch.setattr("clsunbias.commands.export.TOLERANCE", -1.0)
+    monkeypatch.setattr("clsunbias.onnx_export.TOLERANCE", -1.0)
     file = tmp_path / "model.onnx"
     file.write_text("older")
     assert main(["export", str(run), "--onnx", str(file)]) == 2
     assert "differ from torch's" in capfd.readouterr().err
+    assert main(["export", str(run), "--onnx", str(file / "below.onnx")]) == 2
+    assert "below.onnx cannot be written: File exists; give another --onnx" in capfd.readouterr().err
     assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]
 
 

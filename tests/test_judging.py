@@ -16,7 +16,7 @@ from clsunbias.experiments.plan import Arm, arms, runs_of
 from clsunbias.experiments.running.run import Record
 from tests.fakes import SHORT
 from tests.pages import TOY_COLUMN
-from tests.records import Labels, write_made_up_grid
+from tests.records import Labels, write_made_up_grid, write_record
 
 Finished = dict[Arm, dict[int, Record]]
 
@@ -192,3 +192,17 @@ def test_a_contrast_of_two_cells_is_their_difference(judged: tuple[Grid, Finishe
             assert twice == pytest.approx(2 * gain, abs=1e-6)
     part = [one for one in scored if one.arm.row != "erm"]
     assert contrasts(grid, part) == []
+
+
+def test_units_of_other_names_are_not_compared(tmp_path: Path) -> None:
+    """As many of each class in the same order are still others; predictions are paired by unit."""
+    grid = load_grid(write_made_up_grid(tmp_path, {"a": {**TOY_COLUMN, "label": "a"}}, {"a": UNITS}))
+    root = tmp_path / "out" / "runs" / "toy"
+    found: dict[Arm, dict[int, Record]] = {}
+    for arm in arms(grid, ["a"], ["paper"], root, tmp_path):
+        unit = "patient " if arm.row == "erm" else ""
+        for run in runs_of(grid, arm).values():
+            write_record(run.out, run.config, UNITS, dataset="toy", objective=arm.row, simulated=True, unit=unit)
+        found[arm] = {seed: record for seed, run in runs_of(grid, arm).items() if (record := run.record())}
+    with pytest.raises(InputError, match="were scored on different test data"):
+        results("toy", grid, found)

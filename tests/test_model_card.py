@@ -27,7 +27,7 @@ CONFIG: Mapping[str, Any] = {
 def making(**changes: Any) -> Making:
     """How a made-up run was made."""
     about: dict[str, Any] = {"folder": Path("runs/made"), "config": CONFIG, "licence": "", "rows": {"test": [1, 1, 2]}}
-    about |= {"parameters": 5, "trained": 3, "steps": 7, "epochs": 2, "validations": 2}
+    about |= {"parameters": 5, "trained": 3, "steps": 7, "validations": 2}
     return Making(**{**about, "finished": datetime(2026, 1, 2, 3, 4, tzinfo=UTC), **changes})
 
 
@@ -85,7 +85,7 @@ def test_a_runs_card(tmp_path: Path) -> None:
         "torch.optim.",
         f"the checkpoint of step {result['step']} among",
         "none needed: made up",
-        " UTC",
+        "(UTC)",
     ):
         assert said in card, said
     assert "The checkpoint was selected on this split" in card

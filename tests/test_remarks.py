@@ -77,7 +77,7 @@ def test_a_run_says_what_its_predictions_are(tmp_path: Path, capfd: pytest.Captu
     network = ("--model.network", "tests.test_remarks.Constant", "--model.network.in_features", "2")
     assert fit("toy_balanced", tmp_path / "a", *SHORT_TOY, *network, "--model.network.out_features", "1") == 0
     said = capfd.readouterr().err
-    assert "remark: every test unit is predicted" in said
+    assert "note: every test unit is predicted" in said
     assert "hardly separates the classes" in said
     assert fit("toy_balanced", tmp_path / "b", *SHORT_TOY) == 0
-    assert "remark" not in capfd.readouterr().err
+    assert "note:" not in capfd.readouterr().err

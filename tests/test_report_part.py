@@ -47,6 +47,20 @@ def test_columns_and_protocols(grid: Path, capfd: pytest.CaptureFixture[str]) ->
     assert main([*command, "--columns", "toy", "--protocols", "paper"]) == 0
 
 
+def test_what_was_not_begun_is_not_judged(grid: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """After ``reproduce --columns`` a plain report is of those columns, complete; asked for, another one is missing."""
+    out = grid.parent / "out"
+    for protocol in ("paper", "more"):
+        shutil.rmtree(out / "runs" / "toy" / protocol / "other")
+    command = ["report", str(out), "--grid", str(grid)]
+    assert main(command) == 0
+    said = capfd.readouterr()
+    assert "Made up" in said.out
+    assert "Other" not in said.out + said.err
+    assert main([*command, "--columns", "toy,other"]) == 1
+    assert "missing: Other: not begun" in capfd.readouterr().err
+
+
 def test_the_commands_of_a_part(grid: Path, tmp_path: Path) -> None:
     """A page names the commands that make the same runs and the same page again."""
     html = tmp_path / "page.html"

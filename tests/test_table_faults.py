@@ -188,7 +188,7 @@ def test_yes_and_no_are_classes(words: tuple[str, str], tmp_path: Path) -> None:
     table = table_of(60, 3)
     table.assign(label=table["label"].map(dict(enumerate(words)))).to_csv(tmp_path / "my_table.csv", index=False)
     assert fitted(tmp_path, "--data.classes", f"[{words[1]}, {words[0]}]") == 0
-    assert f"| split | units | {words[1]} | {words[0]} |" in (tmp_path / "run" / "MODEL_CARD.md").read_text()
+    assert f"| split |  | all | {words[1]} | {words[0]} |" in (tmp_path / "run" / "MODEL_CARD.md").read_text()
     assert main(["test", "--config", str(tmp_path / "run" / "config.yaml")]) == 0
 
 

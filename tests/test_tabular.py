@@ -224,7 +224,7 @@ def test_a_table_that_has_changed(
     before = (run / "result.json").read_bytes()
     table.assign(x0=0.0).to_csv(tmp_path / "my_table.csv", index=False)
     fails(reproduce, capfd, f"{run} holds a run on other data", "my_table.csv has changed")
-    fails(again, capfd, f"{run} holds this run on other data", "my_table.csv has changed")
+    fails(again, capfd, f"{run} holds this run on other data", "my_table.csv now; give another --out")
     (tmp_path / "my_table.csv").unlink()
     assert main(again) == 0
     assert (run / "result.json").read_bytes() == before
@@ -269,3 +269,12 @@ def test_a_table_that_changed_is_not_scored(change: str, tmp_path: Path, capfd: 
         assert "my_table.csv has changed since the run was made" in capfd.readouterr().err
     assert main(["export", str(tmp_path / "run"), "--onnx", str(tmp_path / "model.onnx")]) == 2
     assert "my_table.csv has changed" in capfd.readouterr().err
+
+
+def test_a_path_may_be_a_text(tmp_path: Path) -> None:
+    """In Python, where no option makes a path of it: from here, or below the root."""
+    table_of(60, 2).to_csv(tmp_path / "table.csv", index=False)
+    for data in (Tabular(str(tmp_path / "table.csv"), "label"), Tabular("table.csv", "label", root=tmp_path)):  # type: ignore[arg-type]
+        data.setup("fit")
+        assert data.name == "table"
+        assert sum(map(len, data.splits.values())) == 60

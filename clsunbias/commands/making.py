@@ -24,7 +24,6 @@ def making(cli: "ExperimentCLI") -> Making:
         parameters=sum(parameter.numel() for parameter in parameters),
         trained=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         steps=cli.trainer.global_step,
-        epochs=cli.trainer.current_epoch,
         validations=len(cli.checkpoints.history),
         finished=datetime.now(UTC),
     )

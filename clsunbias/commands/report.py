@@ -24,7 +24,7 @@ def report(options: list[str]) -> int:
         "--grid", type=str | None, help="table or grid of the runs; default: what their folder is named"
     )
     parser.add_argument("--seeds", type=int | None, help="runs of each cell asked for; default: what the grid says")
-    parser.add_argument("--columns", type=str | None, help="data sets to judge, of the grid's, separated by commas")
+    parser.add_argument("--columns", type=str | None, help="data sets to judge; default: those that were begun")
     parser.add_argument("--protocols", type=str | None, help="protocols to judge; default: those that were begun")
     parser.add_argument("--data-root", type=Path | None, help="where data lie; default $CLSUNBIAS_DATA, else data/")
     chosen = parser.parse_args(options)

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from clsunbias.errors import InputError, listed
+from clsunbias.errors import InputError, listed, shortened
 
 PARTS = ("median", "mean", "deviation")
 """What is known of each feature, by its name in an account."""
@@ -55,7 +55,7 @@ def fit_scale(train: pd.DataFrame, fill: bool, path: Path) -> Standardise:
 
     empty = train.columns[train.isna().all()]
     if len(empty):
-        names = listed(map(repr, empty))
+        names = listed(map(shortened, empty))
         raise InputError(f"{path}: no training row has {names}, so there is no median; name it in data.ignore")
     filling = SimpleImputer(strategy="median").fit(train)
     scale = StandardScaler().fit(filling.transform(train))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clsunbias.errors import InputError, listed
+from clsunbias.errors import InputError, listed, shortened
 
 FORMAT: dict[str, Any] = {"dtype": str, "skipinitialspace": True, "index_col": False, "encoding": "utf-8-sig"}
 """How a CSV file is read: all cells as text."""
@@ -69,10 +69,10 @@ def check_names(header: Mapping[str, str], features: list[str], path: Path) -> N
     nameless = [name for name in features if not header[name] or re.fullmatch(r"Unnamed: \d+", name)]
     if nameless:
         raise InputError(
-            f"{path} has columns without a name: {listed(map(repr, nameless))} (pandas' to_csv writes row numbers so "
-            "unless index=False); take them out, name them, or leave them out with data.ignore"
+            f"{path} has columns without a name: {listed(map(shortened, nameless))} (pandas' to_csv writes row numbers "
+            "so unless index=False); take them out, name them, or leave them out with data.ignore"
         )
-    twins = [f"{header[name]!r} (again as {name!r})" for name in features if name != header[name]]
+    twins = [f"{shortened(header[name])} (again as {shortened(name)})" for name in features if name != header[name]]
     if twins:
         raise InputError(
             f"{path} has columns of the same name: {listed(twins)}; keep one of each, rename the others, or leave them "
@@ -96,7 +96,7 @@ def as_labelled(classes: Sequence[str | float | bool], labels: Iterable[str], pa
     for name in classes:
         meant = [label for label in sorted(set(labels)) if isinstance(name, bool) and label.lower() in WORDS[name]]
         if isinstance(name, bool) and len(meant) != 1:
-            found = listed(map(repr, meant)) or f"none of {', '.join(WORDS[name])}"
+            found = listed(map(shortened, meant)) or f"none of {', '.join(WORDS[name])}"
             raise InputError(
                 f"{path}: a class that is {name} to YAML is a label such as {WORDS[name][0]}, but labels hold {found}; "
                 'put the classes in quotes, as the table spells them: data.classes \'["No", "Yes"]\''
@@ -116,7 +116,8 @@ def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFra
     wrong = frame.notna().to_numpy() & ~np.isfinite(found)
     values, names = pd.DataFrame(found, frame.index, frame.columns), frame.columns
     if shown := [
-        f"{names[at]!r} (such as {text[wrong[:, at], at][0]!r})" for at in np.flatnonzero(wrong.any(0)).tolist()
+        f"{shortened(names[at])} (such as {shortened(text[wrong[:, at], at][0])})"
+        for at in np.flatnonzero(wrong.any(0)).tolist()
     ]:
         raise InputError(
             f"{path} has cells that are no numbers in {listed(shown)}; make categories columns of 0 and 1 "
@@ -124,7 +125,7 @@ def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFra
         )
     missing = values.isna().sum()
     if refuse_missing and missing.any():
-        which = listed(f"{name!r} ({count} of {len(values)} rows)" for name, count in missing.items() if count)
+        which = listed(f"{shortened(name)} ({count} of {len(values)} rows)" for name, count in missing.items() if count)
         raise InputError(
             f"{path} has missing cells in {which}; fill them in, leave the columns out with data.ignore, or set "
             "data.missing to median"

@@ -15,7 +15,7 @@ from clsunbias.data.scale import Standardise, fit_scale
 from clsunbias.data.table import as_labelled, cells, check_names, numbers, read_table
 from clsunbias.data.units import Units
 from clsunbias.data_paths import find_data, nowhere
-from clsunbias.errors import InputError, listed
+from clsunbias.errors import InputError, listed, shortened
 from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
 from clsunbias.terminal import warn
 
@@ -88,7 +88,7 @@ class Tabular(DataModule):
         frame, header = read_table(self.path, self.roles_in_table)
         for name in self.named:
             if name not in frame:
-                raise InputError(f"{self.path} has no column {name!r}; it has {listed(map(repr, frame))}")
+                raise InputError(f"{self.path} has no column {name!r}; it has {listed(map(shortened, frame))}")
         return frame, header
 
     def load(self) -> dict[str, Split]:
@@ -146,7 +146,7 @@ class Tabular(DataModule):
         """Names of the features, in the order of the table."""
         features = [name for name in header if name not in self.named]
         if not features:
-            raise InputError(f"{self.path} has no column of features beside {listed(map(repr, self.named))}")
+            raise InputError(f"{self.path} has no column of features beside {listed(map(shortened, self.named))}")
         check_names(header, features, self.path)
         return features
 
@@ -157,15 +157,17 @@ class Tabular(DataModule):
         unknown = sorted(set(labels) - set(names))
         if unknown:
             raise InputError(
-                f"{self.path}: {self.label} is {listed(map(repr, unknown))} in some rows, none of the classes "
-                f"{listed(map(repr, names))}; name every class in data.classes, or take those rows out"
+                f"{self.path}: {self.label} is {listed(map(shortened, unknown))} in some rows, none of the classes "
+                f"{listed(map(shortened, names))}; name every class in data.classes, or take those rows out"
             )
         rows = pd.DataFrame({"label": labels.map(names.index).astype(int), "split": self.given_splits(frame)})
         rows["group"] = cells(frame, self.group, self.path) if self.group else frame.index
         for what in ("label", "split"):
             torn = rows.groupby("group")[what].nunique()
             if (torn > 1).any():
-                raise InputError(f"{self.path}: {self.group} {torn.idxmax()!r} has rows with more than one {what}")
+                raise InputError(
+                    f"{self.path}: {self.group} {shortened(torn.idxmax())} has rows with more than one {what}"
+                )
         rows["split"] = self.plan.assign(rows, of=f"{'groups' if self.group else 'rows'} of {self.path}", classes=names)
         for name in SPLITS:
             if name not in set(rows["split"]):
@@ -181,7 +183,7 @@ class Tabular(DataModule):
         found = frame[self.split].fillna("").str.strip().str.lower()
         unknown = sorted(set(found) - set(SPLIT_NAMES) - {""})
         if unknown:
-            raise InputError(f"{self.path}: {self.split} {unknown[0]!r} is none of {', '.join(SPLIT_NAMES)}")
+            raise InputError(f"{self.path}: {self.split} {shortened(unknown[0])} is none of {', '.join(SPLIT_NAMES)}")
         return found.map({"": "", **SPLIT_NAMES})
 
     def units(
@@ -211,7 +213,7 @@ class Tabular(DataModule):
         frame, header = read_table(path, self.roles_in_table)
         absent = [name for name in self.features if name not in frame]
         if absent:
-            raise InputError(f"{path} lacks {listed(map(repr, absent))}, with which the model was trained")
+            raise InputError(f"{path} lacks {listed(map(shortened, absent))}, with which the model was trained")
         features = set(self.features)
         twins = [name for name, text in header.items() if text in features and name not in self.ignore]
         check_names(header, twins, path)

@@ -161,7 +161,7 @@ def metrics_by_split(given: Given, outcomes: Mapping[str, Outcome]) -> dict[str,
     for split, several in parts.items():
         prob, decided = (np.concatenate([outcomes[name][at] for name in several])[np.newaxis] for at in (0, 1))
         target = np.concatenate([labels[name] for name in several])
-        values = SplitScores(prob, target, names, given.classes, decided).values
+        values = SplitScores(prob, target, np.arange(len(target)), names, given.classes, decided).values
         made[split] = finite({name: float(one[0]) for name, one in values.items()})
     return made
 

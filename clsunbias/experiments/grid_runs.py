@@ -66,7 +66,8 @@ def grid_study(
 ) -> Study:
     """A grid's runs below ``OUT/runs/TABLE``, by the same rules as ``clsunbias reproduce``.
 
-    None judges all columns, the protocols that were begun, and as many seeds as the grid says.
+    None judges the columns and the protocols that were begun, and as many seeds as the grid says; a column without data
+    is shown, too.
 
     Raises:
         InputError: there is nothing to report, a run that is none of the grid, or one that cannot be trusted.
@@ -75,7 +76,9 @@ def grid_study(
     typed = path.stem if shipped else path.name
     whole = simulated_part(load_grid(path)) if simulated else load_grid(path)
     judged = [name for name in whole.protocols if (root / name).is_dir()] if protocols is None else protocols
-    grid = narrow(whole, columns, judged, seeds)
+    part = narrow(whole, columns, judged, seeds)
+    shown = [name for name, column in part.columns.items() if begun(root, part, name) or not column.has_data]
+    grid = part if columns or not shown else narrow(part, shown, None, None)
     there = [name for name in grid.columns if begun(root, grid, name)]
     absent = [name for name, column in grid.columns.items() if name not in there and not column.has_data]
     planned = arms(grid, there, list(grid.protocols), root, path.parent)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed, shortened
 
 MARKER = "SIMULATED.txt"
 """File at the top of a raw tree that is made up."""
@@ -40,13 +40,13 @@ class Line:
         except ValueError:
             value = math.nan
         if not math.isfinite(value) or value < 0:
-            raise InputError(f"{self.where}: {column} must be a number of seconds, 0 or more; it is {text!r}")
+            raise InputError(f"{self.where}: {column} must be a number of seconds, 0 or more; it is {shortened(text)}")
         return value
 
     def binary(self, column: str) -> int:
         """A cell that must hold 0 or 1."""
         if self.cells[column] not in {"0", "1"}:
-            raise InputError(f"{self.where}: {column} must be 0 or 1; it is {self.cells[column]!r}")
+            raise InputError(f"{self.where}: {column} must be 0 or 1; it is {shortened(self.cells[column])}")
         return int(self.cells[column])
 
     def file(self, column: str, raw: Path) -> Path:
@@ -87,7 +87,8 @@ def read_lines(path: Path, separator: str, columns: Sequence[str], quoted: bool 
     header = [name.lower() for name in table[0][1]] if table else []
     missing = [column for column in columns if column not in header]
     if missing:
-        raise InputError(f"{path} has no column {missing[0]!r}; its header is: {', '.join(header) or '(nothing)'}")
+        found = listed((name[:60] for name in header), 10) or "(nothing)"
+        raise InputError(f"{path} has no column {missing[0]!r}; its header is: {found}")
     lines = []
     for number, cells in table[1:]:
         where = f"{path}, line {number}"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed, shortened
 from clsunbias.speech.lines import Line, Speaker, Stretch, check_order, is_simulated, read_lines, to_rows
 from clsunbias.speech.manifest import Corpus
 from clsunbias.splits import SPLIT_NAMES, order_classes
@@ -38,9 +38,9 @@ def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] =
     stretches = []
     for line, label, split in zip(lines, labels, splits, strict=True):
         if split and split not in SPLIT_NAMES:
-            raise InputError(f"{line.where}: split {split!r} is none of {', '.join(SPLIT_NAMES)}")
+            raise InputError(f"{line.where}: split {shortened(split)} is none of {', '.join(SPLIT_NAMES)}")
         if label not in names:
-            raise InputError(f"{line.where}: label {label!r} is none of the classes {', '.join(names)}")
+            raise InputError(f"{line.where}: label {shortened(label)} is none of the classes {listed(names)}")
         if not split and any(splits):
             raise InputError(f"{line.where}: split is empty, but other lines have one; give all or none")
         speaker = Speaker(line.text("speaker"), names.index(label), SPLIT_NAMES.get(split, ""), line.where)
@@ -87,13 +87,13 @@ def check_one_owner(stretches: Sequence[Stretch], where: Sequence[str], contents
     for (speaker, label, _, _, start, end), line, content in zip(stretches, where, contents, strict=True):
         about = (start, math.inf if math.isnan(end) else end, speaker, label, line)
         recordings.setdefault(content, []).append(about)
-    for content, listed in recordings.items():
+    for content, parts in recordings.items():
         latest: dict[str, tuple[float, str]] = {}  # of each speaker the stretch that ends last, and its line
-        for start, end, speaker, label, line in sorted(listed):
-            if label != listed[0][3]:
+        for start, end, speaker, label, line in sorted(parts):
+            if label != parts[0][3]:
                 raise InputError(
-                    f"{content} is listed under two classes: {listed[0][4]}, and {line}; keep one, or cut the file in "
-                    "two"
+                    f"{content} is listed under two classes: {parts[0][4]}, and {line}; keep one, or cut "
+                    "the file in two"
                 )
             for other, (until, other_line) in latest.items():
                 if other != speaker and start < until:

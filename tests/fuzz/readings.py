@@ -12,7 +12,7 @@ from clsunbias.splits import SPLIT_NAMES
 
 def read_rows(path: Path, separator: str = ",", quoted: bool = True) -> list[dict[str, str]]:
     """Rows of a table with a header; short ones are filled up, lines without any text are none."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         reader = csv.reader(
             file, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, skipinitialspace=True
         )

@@ -56,7 +56,7 @@ def cases(draw: st.DrawFn) -> Case:
         files[f"{RUN}/result.json"] = sealed_anew(files)
         change += ", sealed anew"
     expected = "either" if files == finished_runs() else expected
-    names = [RUN, "result.json", Path(name).name, *keys_of(TOY)]
+    names = [RUN, "result.json", Path(name).name, *keys_of(TOY), "unheard_of"]
     # A report of several runs leaves a spoilt one out, and says so.
     named = expected == "refused" and reader in {"report", "html"}
     expected = "either" if named else expected

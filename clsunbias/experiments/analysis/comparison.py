@@ -112,7 +112,8 @@ def on_common_seeds(ours: Scored, theirs: Scored) -> tuple[Scored, Scored] | Non
     if len(seeds) < 2:
         return None
     for split, part in ours.splits.items():
-        if not np.array_equal(part.target, theirs.splits[split].target):
+        other = theirs.splits[split]
+        if not (np.array_equal(part.target, other.target) and np.array_equal(part.units, other.units)):
             raise InputError(f"{ours.arm.run.out} and {theirs.arm.run.out} were scored on different {split} data")
     return ours.of_seeds(seeds), theirs.of_seeds(seeds)
 

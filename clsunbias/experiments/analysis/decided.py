@@ -1,9 +1,10 @@
 """What a run's scores become under a decision rule, which sees its validation split alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from clsunbias.decisions import Decision, DecisionRule, Scores
@@ -43,3 +44,9 @@ def apply(rule: DecisionRule, splits: Mapping[str, Scores]) -> tuple[Decision, d
     return decision, {
         name: Outcome(decision.probabilities(one), decision.decide(one)) for name, one in unlabelled.items()
     }
+
+
+def of_runs(rule: DecisionRule, runs: Sequence[Mapping[str, Scores]], split: str) -> Outcome:
+    """What a rule makes of a split of S runs, each having chosen on its own validation: ``(S, N, C)``, ``(S, N)``."""
+    found = [apply(rule, {name: one[name] for name in (VALIDATION, split)})[1][split] for one in runs]
+    return Outcome(np.stack([one.prob for one in found]), np.stack([one.decided for one in found]))

@@ -4,15 +4,17 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from clsunbias.decisions import Scores
 from clsunbias.decisions.rules import made_alone
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.calibration import recalibration_bootstrap, recalibration_metrics
-from clsunbias.experiments.analysis.decided import VALIDATION, apply, scores_by_split
+from clsunbias.experiments.analysis.decided import VALIDATION, of_runs, scores_by_split
 from clsunbias.experiments.analysis.intervals import Sample, carrying
 from clsunbias.experiments.analysis.ranking import ranking_bootstrap, ranking_metrics, ranking_p
 from clsunbias.experiments.analysis.statistics import (
@@ -42,12 +44,14 @@ resampling_of = cache(Resampling)
 class SplitScores:
     """The scores of some runs on one split; only what is asked for is computed, since draws of a metric take long.
 
-    Class probabilities ``(S, N, C)`` of S runs, the class of each unit ``(N,)``, names of the metrics that are asked
-    for, of the classes whose own metrics go by them, and the class decided for ``(S, N)``: None is the most probable.
+    Class probabilities ``(S, N, C)`` of S runs, class and name of each unit, ``(N,)`` both, names of the metrics that
+    are asked for, of the classes whose own metrics go by them, and the class decided for, ``(S, N)``: None is the most
+    probable one.
     """
 
     prob: Floats
     target: Labels
+    units: npt.NDArray[Any]
     names: Sequence[str]
     classes: Sequence[str] = ()
     decided: Labels | None = None
@@ -204,15 +208,11 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
         classes = classes_in(next(iter(records.values())).result[split])
         target = units[0][1].astype(int)
         if rule:
-            found = [
-                apply(made_alone(rule), {name: one[name] for name in (VALIDATION, split)})[1][split] for one in by_run
-            ]
-            splits[asked_split] = SplitScores(
-                np.stack([one.prob for one in found]), target, wanted, classes, np.stack([one.decided for one in found])
-            )
+            after, decided = of_runs(made_alone(rule), by_run, split)
+            splits[asked_split] = SplitScores(after, target, units[0][0], wanted, classes, decided)
             continue
         wanted = ["macro_f1", *wanted]  # by which records are checked
-        splits[split] = SplitScores(prob, target, wanted, classes)
+        splits[split] = SplitScores(prob, target, units[0][0], wanted, classes)
         for record, f1 in zip(records.values(), splits[split].values["macro_f1"], strict=True):
             if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
                 raise InputError(

@@ -72,7 +72,6 @@ class Making:
         parameters: of the network.
         trained: those of them that training moved.
         steps: of the optimiser, to the end of training.
-        epochs: begun, to the end of training.
         validations: that the selection rule saw.
         finished: when the run was done, in UTC.
     """
@@ -84,7 +83,6 @@ class Making:
     parameters: int
     trained: int
     steps: int
-    epochs: int
     validations: int
     finished: datetime
 
@@ -181,7 +179,7 @@ def how_lines(result: Mapping[str, Any], making: Making) -> list[str]:
         f"Annealed over training: {', '.join(anneal) or 'nothing'}",
         f"Optimiser: {code(call(model['optimizer']))}",
         f"Learning rate over training: {f'by {code(call(schedule))}' if schedule else 'constant'}",
-        f"Length: {making.epochs} epochs, {making.steps} steps of the optimiser, batches of "
+        f"Length: {making.steps} steps of the optimiser, batches of "
         f"{data.get('batch_size') or 'all rows, or what the sampler draws'}",
         f"Order of rows: {sampler or 'of the data set itself'}; resampled: {resampler or 'no'}",
         f"Selection rule: {code(result['selection'])} chose the checkpoint of step {result['step']} among "
@@ -189,7 +187,7 @@ def how_lines(result: Mapping[str, Any], making: Making) -> list[str]:
         "and validation data alone.",
         f"Decision: the most probable class{above}",
         f"Seed {result['seed']}; the whole config is `config.yaml` (sha256 `{result['config_sha256']}`)",
-        f"Done on {making.finished:%Y-%m-%d, %H:%M} UTC",
+        f"Done on {making.finished:%Y-%m-%d} (UTC)",
     ]
 
 
