@@ -6,6 +6,7 @@ of four runs or more, the mean of that over all studies is the truth, of fewer w
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +19,8 @@ from clsunbias.decisions.base import normalised
 from clsunbias.experiments.analysis.gain import own_decisions
 from clsunbias.experiments.analysis.influence import MANY, ManyUnits
 from clsunbias.experiments.analysis.intervals import FEWEST
-from clsunbias.experiments.analysis.ranking import Labels
 from clsunbias.experiments.analysis.scores import SplitScores, resampling_of
-from clsunbias.experiments.analysis.statistics import Floats, Resampling, unit_sums
+from clsunbias.experiments.analysis.statistics import Floats, Labels, Resampling, unit_sums
 from clsunbias.experiments.comparing.judging import judge
 from clsunbias.experiments.comparing.reading import Part, Predictions
 
@@ -109,10 +109,10 @@ def study(random: np.random.Generator, size: Size, methods: Sequence[Method]) ->
         }
         classes = tuple(map(str, range(size.classes)))
         found.append(Predictions(str(index), Path(), classes, tuple(range(size.runs)), parts))
-        values = SplitScores(prob["more"], sets["more"].target, ("macro_f1", "auroc", "auprc", "brier")).values
+        many = SplitScores(prob["more"], sets["more"].target, ("macro_f1", "auroc", "auprc", "brier"))
         own = own_decisions(prob["val"], sets["val"].target, prob["more"])
-        decided = SplitScores(own, sets["more"].target, ("macro_f1",)).values["macro_f1"]
-        true.append({name: float(one.mean()) for name, one in {**values, "own": decided}.items()})
+        decided = replace(many, names=("macro_f1",), decided=own).values["macro_f1"]
+        true.append({name: float(one.mean()) for name, one in {**many.values, "own": decided}.items()})
     judged = judge(found[::-1], score=scored)  # the second is the baseline
     difference = {name: true[0][name] - true[1][name] for name in true[0]}
     difference |= {"gain": difference["macro_f1"], "ranking": difference.pop("own")}

@@ -100,13 +100,13 @@ def study(
         own_cuts = np.array(cuts)[:, np.newaxis]
         true.append([truth(skill, leaning, size.share, 0.5), truth(skill, leaning, size.share, own_cuts)])
         decided = own_decisions(prob[0], labels, prob[1])
-        plain, own = (f1_sample(one, target, drawn.test) for one in (prob[1], decided))
+        plain, own = (f1_sample(prob[1], target, drawn.test, one) for one in (None, decided))
         redrawn = [
             at_cuts(scores[:, 1], target, drawn.test.units, best_cuts(before[:, 1], labels, drawn.validation.units))
             for before, scores in zip(*prob, strict=True)
         ]
         for anew, sample in ((False, own), (True, own._replace(drawn=np.stack(redrawn, axis=1)))):
-            samples[anew].append(Levels(plain, sample, prob[1], decided))
+            samples[anew].append(Levels(plain, sample, prob[1].argmax(2), decided))
     gain, ranking = true[0][0] - true[1][0], true[0][1] - true[1][1]
     parts = {anew: split_gain(*levels) for anew, levels in samples.items()}
     return parts, {"gain": gain, "ranking": ranking, "threshold": gain - ranking}
@@ -120,9 +120,9 @@ def labelled(random: np.random.Generator, count: int, share: float) -> tuple[npt
     return label, random.normal(0, EASE, count)
 
 
-def f1_sample(prob: Floats, target: Labels, resampling: Resampling) -> Sample:
+def f1_sample(prob: Floats, target: Labels, resampling: Resampling, decided: Labels | None = None) -> Sample:
     """Macro-F1 of runs, as they are and on resampled units."""
-    sums = unit_sums(prob, target)
+    sums = unit_sums(prob, target, decided)
     drawn = resampling.bootstrap(sums)["macro_f1"]
     return Sample(metrics(sums.sum(0))["macro_f1"], drawn, carrying("macro_f1", np.bincount(target, minlength=2)))
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "reproduce": "reproduce:reproduce",
     "report": "report:report",
     "compare": "compare:main",
+    "decide": "decide:main",
     "dashboard": "dashboard:main",
 }
 """Module and function of each command, which takes the command's options and returns the exit status."""
@@ -60,6 +61,7 @@ reproduction of the paper (arXiv 2508.06943)
 results
   report      what a folder of runs shows, as a page to open in a browser: clsunbias report RUNS_DIR --html FILE
   compare     any two or more sets of predictions, paired: clsunbias compare A B [C ...] [--out DIR]
+  decide      a decision rule for a run, without retraining: clsunbias decide RUN_DIR --rule NAME [--OPTION VALUE ...]
   dashboard   the same as a report on W&B of runs shown there: clsunbias dashboard RUNS_DIR --project P [--publish]
 """
 

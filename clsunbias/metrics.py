@@ -63,6 +63,16 @@ class RowScores:
         Raises:
             RuntimeError: a row was never scored, or more than once.
         """
+        sums = self._complete()
+        # A softmax may round to just above 1, which torchmetrics would take for a logit.
+        return sums[:, :-3].clamp(max=1), sums[:, -3], sums[:, -2].long()
+
+    def columns(self) -> Tensor:
+        """What was added in place of probabilities, float32 ``(N, C)``, as it is; raises as :meth:`compute`."""
+        return self._complete()[:, :-3]
+
+    def _complete(self) -> Tensor:
+        """The sums of rows that were all scored once, on the CPU."""
         if self._sums is None:
             raise RuntimeError(f"none of {self._rows} rows was scored")
         if not self._reduced:
@@ -75,8 +85,7 @@ class RowScores:
             raise RuntimeError(
                 f"{len(wrong)} of {len(sums)} rows were not scored once; row {int(wrong[0])}: {times} times"
             )
-        # A softmax may round to just above 1, which torchmetrics would take for a logit.
-        return sums[:, :-3].clamp(max=1), sums[:, -3], sums[:, -2].long()
+        return sums
 
 
 def calibration_error(prob: Tensor, target: Tensor, bins: int = 15) -> Tensor:
@@ -105,10 +114,10 @@ def classification_metrics(prob: Tensor, target: Tensor, loss: Tensor, class_nam
     ``loss/<class>``. Of two classes the same by side, the first being negative: ``pos_f1``, ``neg_f1``, ``pos_recall``
     (sensitivity), ``neg_recall`` (specificity), ``pos_precision`` (positive predictive value), ``neg_precision``
     (negative predictive value), ``loss_pos``, ``loss_neg``. Always: ``macro_f1``, ``accuracy``,
-    ``balanced_accuracy``, ``auroc`` and ``auprc`` (of the positive class; macro average, one against the rest, for
-    more than two), ``brier`` (mean (p₁ − y)²; for more than two classes the sum of squares over classes), ``ece`` (15
-    equal bins of the largest probability), ``loss`` (mean over units) and ``loss_gap`` (largest minus smallest class
-    loss: |L₊ − L₋| for two).
+    ``balanced_accuracy``, ``worst_recall`` and ``geometric_mean`` of the classes' recalls, ``auroc`` and ``auprc`` (of
+    the positive class; macro average, one against the rest, for more than two), ``brier`` (mean (p₁ − y)²; for more
+    than two classes the sum of squares over classes), ``ece`` (15 equal bins of the largest probability), ``loss``
+    (mean over units) and ``loss_gap`` (largest minus smallest class loss: |L₊ − L₋| for two).
 
     Args:
         prob: float ``(U, C)``, rows summing to 1.
@@ -137,6 +146,8 @@ def classification_metrics(prob: Tensor, target: Tensor, loss: Tensor, class_nam
         "macro_f1": f1.mean(),
         "accuracy": hits.sum() / true.sum(),
         "balanced_accuracy": recall.mean(),
+        "worst_recall": recall.min(),
+        "geometric_mean": recall.prod() ** (1 / len(class_names)),
         "auroc": auroc,
         "auprc": auprc,
         "brier": squares / 2 if binary else squares,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from clsunbias.config_differences import Difference, another_folder, differences, in_words
 from clsunbias.data.units import Units
+from clsunbias.decisions import Decision, Scores
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.run import read_record
 from clsunbias.files import is_of_other_data
@@ -172,6 +173,15 @@ def decisions(prob: Tensor, class_names: Sequence[str], threshold: float | None)
     if binary:
         frame["threshold"] = above
     return frame
+
+
+def ruled(prob: Tensor, class_names: Sequence[str], name: str, rule: Decision) -> pd.DataFrame:
+    """As :func:`decisions`, with probabilities after a rule, decided by it; its name and numbers stand beside it."""
+    scores = Scores(prob.numpy().astype(float))
+    after, decided = rule.probabilities(scores), rule.decide(scores)
+    frame = pd.DataFrame({f"prob_{index}": after[:, index] for index in range(after.shape[1])})
+    frame["decision"], frame["prediction"] = decided, [class_names[index] for index in decided]
+    return frame.assign(rule=name, **{number.replace(" ", "_"): value for number, value in rule.value().items()})
 
 
 def split_metrics(scored: Mapping[str, UnitScores], class_names: Sequence[str]) -> dict[str, dict[str, float]]:

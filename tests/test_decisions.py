@@ -18,6 +18,7 @@ from clsunbias.decisions import (
     BalancedAccuracy,
     BayesEnsemble,
     BiasCorrection,
+    ClassAndSample,
     Cost,
     DecisionRule,
     EMPrior,
@@ -290,8 +291,8 @@ def test_an_ensemble_decides_by_its_mean() -> None:
     ("rule", "said"),
     [
         (GroupThresholds(), "an attribute of the units"),
-        (ScoreAndUncertainty(), "several runs"),
-        (BayesEnsemble(), "several runs"),
+        (ScoreAndUncertainty(), "several seeds"),
+        (BayesEnsemble(), "several seeds"),
         (NeighbourThreshold(), "features of the units"),
     ],
 )
@@ -315,3 +316,21 @@ def test_the_spread_of_a_choice() -> None:
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
     assert spread(MacroF1(), small, draws=20) == spread(MacroF1(), small, draws=20)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_weights_and_steps_by_turns(classes: int) -> None:
+    """Of two classes as good as the best threshold; of more no change of one class's correction gains."""
+    for seed in range(5):
+        scores = draw(150, classes, seed=seed, tied=seed % 2 == 0)
+        chosen = ClassAndSample().choose(scores)
+        ours = macro_f1(scores.labels, chosen.decide(scores))
+        assert ours >= macro_f1(scores.labels, scores.prob.argmax(1))
+        if classes == 2:
+            assert ours >= macro_f1(scores.labels, MacroF1().choose(scores).decide(scores)) - 1e-12
+        for label, weight in itertools.product(range(classes), np.linspace(-4, 4, 33)):
+            moved = chosen.with_class(label, weight, np.nan)
+            assert macro_f1(scores.labels, moved.decide(scores)) <= ours + 1e-12
+        for label, step in itertools.product(range(classes), np.linspace(0.01, 0.99, 33)):
+            moved = chosen.with_class(label, 0.0, step)
+            assert macro_f1(scores.labels, moved.decide(scores)) <= ours + 1e-12

@@ -28,8 +28,8 @@ def two_classes(random: np.random.Generator, runs: int, target: Labels, skill: f
 def levels(validation: Floats, labels: Labels, test: Floats, target: Labels) -> Levels:
     """Macro-F1 without and with a threshold of its own."""
     own = own_decisions(validation, labels, test)
-    plain, decided = (SplitScores(one, target, ["macro_f1"]).samples["macro_f1"] for one in (test, own))
-    return Levels(plain, decided, test, own)
+    plain, decided = (SplitScores(test, target, ["macro_f1"], decided=one).samples["macro_f1"] for one in (None, own))
+    return Levels(plain, decided, test.argmax(2), own)
 
 
 @pytest.mark.parametrize("power", [0.3, 3.0])
@@ -66,7 +66,7 @@ def test_parts_by_hand() -> None:
         assert parts["threshold"].values[run] == pytest.approx(gain - ranking)
     other = own_decisions(ours[0], labels, ours[1], BalancedAccuracy())
     cut = BalancedAccuracy().choose(Scores(ours[0][1], labels)).value()["threshold"]
-    assert (other[1, :, 1] == (ours[1][1, :, 1] >= cut)).all()
+    assert (other[1] == (ours[1][1, :, 1] >= cut)).all()
 
 
 def test_more_classes_have_offsets() -> None:
@@ -75,9 +75,8 @@ def test_more_classes_have_offsets() -> None:
     labels = np.arange(60) % 3
     prob = random.dirichlet(np.ones(3), (2, 60))
     decided = own_decisions(prob, labels, prob)
-    assert decided.shape == (2, 60, 3)
-    assert (decided.sum(2) == 1).all()
-    before, after = (SplitScores(one, labels, ["macro_f1"]).values["macro_f1"] for one in (prob, decided))
+    assert decided.shape == (2, 60)
+    before, after = (SplitScores(prob, labels, ["macro_f1"], decided=one).values["macro_f1"] for one in (None, decided))
     assert (after >= before).all()
 
 

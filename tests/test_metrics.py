@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from scipy.stats import gmean
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -75,6 +76,8 @@ def test_two_classes_against_scikit_learn(kind: str, seed: int) -> None:
         "pos_recall": recall_score(label, predicted, pos_label=1),
         "accuracy": accuracy_score(label, predicted),
         "balanced_accuracy": balanced_accuracy_score(label, predicted),
+        "worst_recall": recall_score(label, predicted, average=None, zero_division=0).min(),
+        "geometric_mean": gmean(recall_score(label, predicted, average=None, zero_division=0)),
         "auroc": roc_auc_score(label, prob[:, 1]),
         "auprc": average_precision_score(label, prob[:, 1]),
         "brier": brier_score_loss(label, prob[:, 1]),
@@ -105,6 +108,8 @@ def test_three_classes_against_scikit_learn(kind: str, seed: int) -> None:
         "macro_f1": f1_score(label, predicted, average="macro", zero_division=0),
         "accuracy": accuracy_score(label, predicted),
         "balanced_accuracy": balanced_accuracy_score(label, predicted),
+        "worst_recall": recall_score(label, predicted, average=None, zero_division=0).min(),
+        "geometric_mean": gmean(recall_score(label, predicted, average=None, zero_division=0)),
         "auroc": np.mean([roc_auc_score(onehot[:, index], prob[:, index]) for index in range(3)]),
         "auprc": np.mean([average_precision_score(onehot[:, index], prob[:, index]) for index in range(3)]),
         "brier": ((prob - onehot) ** 2).sum(1).mean(),

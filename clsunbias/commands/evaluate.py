@@ -7,10 +7,21 @@ import torch
 
 from clsunbias.checkpoints import load_weights, selected_weights
 from clsunbias.data.medmnist import MedMNIST
+from clsunbias.decisions import Decision
 from clsunbias.errors import InputError
+from clsunbias.experiments.deciding import saved_decision
 from clsunbias.experiments.running.run import read_record
 from clsunbias.files import check_out, write_csv
-from clsunbias.results import check_finite, check_source, decisions, predictions, scored_units, show, split_metrics
+from clsunbias.results import (
+    check_finite,
+    check_source,
+    decisions,
+    predictions,
+    ruled,
+    scored_units,
+    show,
+    split_metrics,
+)
 from clsunbias.terminal import say
 
 if TYPE_CHECKING:
@@ -43,7 +54,8 @@ def predict(cli: "ExperimentCLI") -> None:
     """Writes class probabilities and decisions of new inputs to OUT/predictions.csv.
 
     Raises:
-        InputError: no input or output is named, the output is a finished run's, or the input cannot be read.
+        InputError: no input or output is named, the output is a finished run's, the input cannot be read, or there is
+            no decision by the rule that is asked for.
     """
     source, out, threshold = cli.option("input"), cli.option("out"), cli.option("threshold")
     if source is None or out is None:
@@ -51,6 +63,7 @@ def predict(cli: "ExperimentCLI") -> None:
     out = Path(out).expanduser()
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run, whose predictions.csv must stay; give another --out")
+    rule = decision_of(cli)
     check_out(out)
     data, account = cli.datamodule, inputs_of(cli)
     if account:
@@ -68,13 +81,24 @@ def predict(cli: "ExperimentCLI") -> None:
     rows = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])
     prob, _ = split.units[0].merge(rows, torch.zeros(len(rows)))
     check_finite(prob, "new inputs")
-    frame = decisions(prob, data.class_names, threshold)
-    units = split.units[0]
+    names, units = data.class_names, split.units[0]
+    frame = decisions(prob, names, threshold) if rule is None else ruled(prob, names, cli.option("rule"), rule)
     frame.insert(0, "unit", list(units.names or range(len(frame))))
     write_csv(out / "predictions.csv", frame)
     counted = " (numbered as a spreadsheet does, the header being row 1)" if units.name == "row" else ""
     said = f"{len(frame)} predictions, one for each {units.name}{counted}, in {out / 'predictions.csv'}"
     say(said)
+
+
+def decision_of(cli: "ExperimentCLI") -> Decision | None:
+    """The saved decision that is asked for; InputError if there is none, or it is not of the model that predicts."""
+    if not cli.option("rule"):
+        return None
+    if cli.option("threshold") is not None:
+        raise InputError("--rule and --threshold both say how to decide: give one of them")
+    if cli.option("ckpt_path"):
+        raise InputError("--rule is of the run's selected checkpoint: leave --ckpt_path out")
+    return saved_decision(run_folder(cli), cli.option("rule"))
 
 
 def run_folder(cli: "ExperimentCLI") -> Path:

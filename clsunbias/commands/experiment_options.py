@@ -36,6 +36,9 @@ def add_options(parser: LightningArgumentParser) -> None:
     parser.add_argument(
         "--withhold_test", type=bool, default=False, help="fit: leave the test splits unscored, as a search must"
     )
+    parser.add_argument(
+        "--save_features", type=bool, default=False, help="fit: leave what the backbone makes of each unit, too"
+    )
     parser.add_argument("--save_every", type=float, default=30.0, help="seconds between resumable checkpoints")
     parser.add_argument("--wandb", type=bool | Wandb, default=False, help="fit: show the run on W&B, too")
     parser.add_argument("--input", type=Path | None, help="predict: images, recordings or a table")
@@ -43,6 +46,7 @@ def add_options(parser: LightningArgumentParser) -> None:
         "--resize", type=bool, default=False, help="predict: take images of other sizes, scaled to the model's"
     )
     parser.add_argument("--threshold", type=float | None, help="predict: of the positive of two classes; default 0.5")
+    parser.add_argument("--rule", type=str | None, help="predict: decide by a rule that clsunbias decide has chosen")
 
 
 def with_found_configs(args: list[str]) -> list[str]:

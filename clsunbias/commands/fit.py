@@ -18,6 +18,7 @@ from clsunbias.commands.checks import check_processes, check_sections, check_tra
 from clsunbias.commands.experiment_options import add_options, with_found_configs
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError
+from clsunbias.features import Features
 from clsunbias.module import Classifier
 from clsunbias.parser import RaisesInputError
 from clsunbias.parser_messages import said_before
@@ -29,7 +30,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "enable_progress_bar": True,
 }
 # What a saved config leaves out: where things lie on this machine, and options that a single command has.
-TRANSIENT = ("config", "out", "input", "resize", "threshold", "save_every", "wandb")
+TRANSIENT = ("config", "out", "input", "resize", "threshold", "rule", "save_every", "save_features", "wandb")
 LIGHTNING_TRANSIENT = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 
 # Lightning's advice that does not hold here.
@@ -91,6 +92,8 @@ class ExperimentCLI(LightningCLI):
             return self.made_trainer(logger=False, **kwargs)
         self.checkpoints = Checkpoints(self.option("selection"), self.out / "checkpoints", self.option("save_every"))
         callbacks = list(trainer.callbacks or [])
+        if self.option("save_features"):
+            callbacks.append(Features())
         if not trainer.fast_dev_run:  # a trial, which leaves nothing
             callbacks.append(self.checkpoints)
         if trainer.enable_progress_bar:

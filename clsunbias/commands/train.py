@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
+from torch import Tensor
 
 from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selected_weights
 from clsunbias.commands.checks import (
@@ -23,6 +24,7 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
 from clsunbias.experiments.running.config import load_saved
 from clsunbias.experiments.running.run import FILES
+from clsunbias.features import features_of, head_of, write_features
 from clsunbias.files import (
     check_out,
     config_sha256,
@@ -57,6 +59,8 @@ def fit(cli: "ExperimentCLI") -> None:
     init = start_of(cli.option("init_from"))
     sources = {"source": data.source, "init": init}
     if finished(cli.out, config, sources, cli.has_own_out):
+        if cli.option("save_features") and not (cli.out / FILES["features"]).is_file():
+            raise InputError(f"{cli.out} holds this run, finished without its features: give another --out")
         note(f"{cli.out} already holds this run, finished; nothing to do")
         return
     check_out(cli.out)
@@ -74,8 +78,9 @@ def fit(cli: "ExperimentCLI") -> None:
         data.withhold_test = cli.option("withhold_test")
         cli.trainer.test(cli.model, datamodule=data, verbose=False)
         levels = [scored_units(cli.model, level) for level in range(len(data.splits["train"].units))]
+        features = features_of(cli.trainer, cli.model)
         if cli.trainer.is_global_zero:
-            write_results(cli, {**about, "config_sha256": sha256, **hashes}, levels, wandb)
+            write_results(cli, {**about, "config_sha256": sha256, **hashes}, levels, features, wandb)
 
 
 def start_of(asked: Path | None) -> Path | None:
@@ -92,6 +97,7 @@ def write_results(
     cli: "ExperimentCLI",
     about: dict[str, Any],
     levels: Sequence[Mapping[str, UnitScores]],
+    features: Mapping[str, Tensor],
     wandb: WandbLogger | None,
 ) -> None:
     """Writes what a run has found, the result last of all, and shows it.
@@ -100,6 +106,7 @@ def write_results(
         cli: of the run.
         about: what the result says of the run itself.
         levels: scores of the headline's units, then of other levels.
+        features: of the headline's units by split, if they are to be kept.
         wandb: where the run is shown, too.
     """
     data, rows = cli.datamodule, row_predictions(cli.model)
@@ -108,6 +115,9 @@ def write_results(
     write_csv(cli.out / FILES["predictions"], frame)
     if rows is not None:
         write_csv(cli.out / FILES["rows"], rows)
+    (cli.out / FILES["features"]).unlink(missing_ok=True)  # of a run before, in the same folder
+    if features:
+        write_features(cli.out / FILES["features"], features)
     result = {
         **about,
         "seed": cli.option("seed_everything"),
@@ -153,6 +163,8 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
         )
     objective.setup(data.class_counts)
     cli.option("anneal").check(objective)
+    if cli.option("save_features"):
+        head_of(cli.model)
     fresh = cli.parts("fresh")
     for part in fresh:
         submodule(cli.model.network, part)

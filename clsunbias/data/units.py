@@ -45,7 +45,13 @@ class Units:
             return prob, loss
         if self.vote:
             prob = F.one_hot(prob.argmax(1), prob.shape[1]).float()
-        rows = torch.cat([prob, torch.ones_like(loss).unsqueeze(1)], 1)
-        sums = rows.new_zeros(len(self.target), rows.shape[1]).index_add_(0, self.of_row, rows)
-        merged = sums[:, :-1] / sums[:, -1:]
+        merged = self.mean(prob)
         return merged, -merged.gather(1, self.target.unsqueeze(1)).squeeze(1).clamp(min=LEAST).log()
+
+    def mean(self, rows: Tensor) -> Tensor:
+        """Means of the units' rows: of float ``(N, K)``, ``(U, K)``."""
+        if self.of_row is None:
+            return rows
+        counted = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
+        sums = counted.new_zeros(len(self.target), counted.shape[1]).index_add_(0, self.of_row, counted)
+        return sums[:, :-1] / sums[:, -1:]

@@ -2,6 +2,7 @@
 
 from clsunbias.decisions.base import Decision, DecisionRule, Scores, spread
 from clsunbias.decisions.calibration import BiasCorrection, Isotonic, Platt, Temperature
+from clsunbias.decisions.corrections import ClassAndSample
 from clsunbias.decisions.costs import BayesEnsemble, Cost
 from clsunbias.decisions.local import GroupThresholds, NeighbourThreshold, ScoreAndUncertainty
 from clsunbias.decisions.priors import EMPrior, PriorCorrection, StatedPrevalence
@@ -12,6 +13,7 @@ __all__ = [
     "BalancedAccuracy",
     "BayesEnsemble",
     "BiasCorrection",
+    "ClassAndSample",
     "Cost",
     "Decision",
     "DecisionRule",

@@ -64,9 +64,9 @@ class Scores:
 
 
 WHENCE = {
-    "members": "several runs of the same units (give their folders, one a seed)",
-    "features": "features of the units, which the run has not saved",
-    "group": "an attribute of the units (--group COLUMN)",
+    "members": "the runs of several seeds (give the folder above them)",
+    "features": "features of the units (fit --save_features true leaves them; have the run made anew in another --out)",
+    "group": "an attribute of the units (--group COLUMN --attributes FILE)",
 }
 """What is said of a thing that a rule lacks."""
 

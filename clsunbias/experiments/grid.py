@@ -156,6 +156,7 @@ class Grid:
         baselines: rows that each row is compared with.
         curves: figures of training curves, by file name, drawn from the first protocol.
         contrasts: claims about several cells, by name: ``column/row`` → its weight in a sum.
+        decisions: rules, each chosen anew on validation by every run, that all metrics are shown under, too.
     """
 
     title: str
@@ -168,6 +169,13 @@ class Grid:
     curves: dict[str, Curves] = field(default_factory=dict)
     contrasts: dict[str, dict[str, float]] = field(default_factory=dict)
     note: str = ""
+    decisions: list[str] = field(default_factory=list)
+
+
+def under_rules(names: Sequence[str], rules: Sequence[str]) -> list[str]:
+    """Each ``split/metric`` under each rule, ``split@rule/metric``."""
+    parted = [name.partition("/") for name in names]
+    return [f"{split}@{rule}/{metric}" for rule in rules for split, _, metric in parted]
 
 
 def load_grid(path: Path) -> Grid:
@@ -182,6 +190,11 @@ def load_grid(path: Path) -> Grid:
         check_keys(Grid, content)
         grid: Grid = parser.instantiate_classes(parser.parse_object({"grid": deepcopy(content)})).grid
         check(grid)
+        grid = replace(
+            grid,
+            metrics=[*grid.metrics, *under_rules(grid.metrics, grid.decisions)],
+            also=[*grid.also, *under_rules(grid.also, grid.decisions)],
+        )
         if path.stem in grid.curves:
             raise InputError(f"figure {path.stem!r} would overwrite the table's own; give it another name")
     except (TypeError, ValueError) as error:

@@ -7,8 +7,9 @@ from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
+from clsunbias.decisions.rules import made_alone
 from clsunbias.errors import InputError, listed, shortened
-from clsunbias.experiments.analysis.statistics import METRICS, is_metric
+from clsunbias.experiments.analysis.statistics import METRICS, RECALIBRATION, is_metric
 
 if TYPE_CHECKING:
     from clsunbias.experiments.grid import Grid
@@ -115,6 +116,7 @@ def check(grid: "Grid") -> None:
     if not grid.metrics:
         raise InputError("it has no metric; give at least one in metrics, such as test/macro_f1")
     check_references(grid)
+    check_decisions(grid)
     for name, protocol in grid.protocols.items():
         if not 2 <= protocol.seeds <= MOST_SEEDS:
             seeds = f"{protocol.seeds} seed{'s' if protocol.seeds != 1 else ''}"
@@ -130,6 +132,19 @@ def check(grid: "Grid") -> None:
                 raise InputError(f"axis {axis!r} of protocol {name!r} has no step; give at least one, or leave it out")
             if not all(isinstance(step, str | int | float | list | dict | None) for step in steps):
                 raise InputError(f"axis {axis!r} lists a class with arguments; give such steps names instead")
+
+
+def check_decisions(grid: "Grid") -> None:
+    """Raises InputError if a grid names a rule that there is not, or that needs what no run of a grid has."""
+    if twice := [rule for rule in dict.fromkeys(grid.decisions) if grid.decisions.count(rule) > 1]:
+        raise InputError(f"its decisions name {twice[0]} twice")
+    if ruled := [name for name in (*grid.metrics, *grid.also) if "@" in name.partition("/")[0]]:
+        raise InputError(f"it names a metric {ruled[0]!r}; name the rule in decisions, and the metric without it")
+    for rule in grid.decisions:
+        if lacking := set(made_alone(rule).needs) - {"features"}:
+            raise InputError(f"the rule {rule} needs {' and '.join(sorted(lacking))}, which no run of a grid has")
+    if grid.metrics[0].partition("/")[2] in RECALIBRATION:
+        raise InputError(f"its first metric is what methods are compared by, but {grid.metrics[0]} has no better end")
 
 
 def check_references(grid: "Grid") -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Column, Grid, Protocol, Row
 from clsunbias.experiments.plan import Arm
+from clsunbias.experiments.running.config import seedless
 from clsunbias.experiments.running.run import Record, Run, read_predictions, read_record
 from clsunbias.experiments.study import Study
 
@@ -74,17 +75,6 @@ class Settings:
 
     def __hash__(self) -> int:
         return hash(self._text)
-
-
-def seedless(config: Any) -> Any:
-    """A config less its seeds, the data's folder and what is displayed; of weights to start from, whether there are."""
-    if not isinstance(config, Mapping):
-        return config
-    return {
-        name: ("given" if value else None) if name == "init_from" else seedless(value)
-        for name, value in config.items()
-        if name not in {"seed", "root", "seed_everything"} and not name.endswith("_seed") and name[:7] != "enable_"
-    }
 
 
 def labels(several: Iterable[Settings], words: int) -> dict[Settings, str]:

@@ -1,6 +1,5 @@
 """The objective's interface: what training minimises, and what else it says of itself."""
 
-import re
 from abc import ABC, abstractmethod
 from typing import ClassVar, cast
 
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clsunbias.errors import InputError
+from clsunbias.names import snake_case
 from clsunbias.objectives.class_risks import ClassRisks, class_risks
 from clsunbias.objectives.sample_losses import CrossEntropy, SampleLoss, cross_entropy
 
@@ -18,11 +18,6 @@ def widen(logits: Tensor) -> Tensor:
     if logits.ndim == 1:
         logits = logits.unsqueeze(1)
     return F.pad(logits, (1, 0)) if logits.shape[1] == 1 else logits
-
-
-def snake_case(name: str) -> str:
-    """A class's name as folders, files and tables show it."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 class Objective(nn.Module, ABC):

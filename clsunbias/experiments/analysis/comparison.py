@@ -10,8 +10,15 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.cells import Cell, cells, row_label
 from clsunbias.experiments.analysis.intervals import FEWEST, PLAIN, Sample, interval, of_difference
 from clsunbias.experiments.analysis.scores import Scored, score
-from clsunbias.experiments.analysis.statistics import Verdict, effect_size, holm, lower_is_better, verdict
-from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.analysis.statistics import (
+    RECALIBRATION,
+    Verdict,
+    effect_size,
+    holm,
+    lower_is_better,
+    verdict,
+)
+from clsunbias.experiments.grid import Grid, under_rules
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.run import Record
 
@@ -152,5 +159,10 @@ def contrasts(grid: Grid, scored: Sequence[Scored]) -> list[Contrast]:
 
 
 def compared(grid: Grid) -> list[str]:
-    """The metrics that methods are compared by: the headline's first, and those of the tables below it."""
-    return list(dict.fromkeys((grid.metrics[0], *grid.also)))
+    """The metrics that methods are compared by: the headline's first, also under each rule, and those below it.
+
+    Not those that are best in the middle, as a calibration slope is.
+    """
+    first = {grid.metrics[0], *under_rules(grid.metrics[:1], grid.decisions)}
+    names = (*(name for name in grid.metrics if name in first), *grid.also)
+    return [name for name in dict.fromkeys(names) if name.partition("/")[2] not in RECALIBRATION]

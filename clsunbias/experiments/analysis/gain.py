@@ -20,8 +20,7 @@ import numpy.typing as npt
 from clsunbias.decisions import MacroF1, Scores
 from clsunbias.decisions.thresholds import Threshold
 from clsunbias.experiments.analysis.intervals import PLAIN, SHARES, Sample, Scale
-from clsunbias.experiments.analysis.ranking import Labels
-from clsunbias.experiments.analysis.statistics import Floats
+from clsunbias.experiments.analysis.statistics import Floats, Labels
 
 PARTS: Mapping[str, Scale] = {"gain": SHARES, "ranking": SHARES, "threshold": PLAIN}
 """What a gain in macro-F1 is split into, and the scale of its interval: the threshold part may be as large as 2."""
@@ -35,18 +34,18 @@ FEWEST_DIFFERING = 5
 
 
 class Levels(NamedTuple):
-    """The macro-F1 of a method and what it decides, class probabilities of 0 and 1 ``(S, N, C)`` or any.
+    """The macro-F1 of a method and the class that it decides for, ``(S, N)``.
 
     With the most probable class, and with a threshold of its own.
     """
 
     plain: Sample
     own: Sample
-    prob: Floats
-    decided: Floats
+    probable: Labels
+    decided: Labels
 
 
-def own_decisions(prob: Floats, target: Labels, test: Floats, rule: Threshold | None = None) -> Floats:
+def own_decisions(prob: Floats, target: Labels, test: Floats, rule: Threshold | None = None) -> Labels:
     """What each run decides on test units with the threshold that a rule chooses for it on validation units.
 
     Args:
@@ -56,17 +55,16 @@ def own_decisions(prob: Floats, target: Labels, test: Floats, rule: Threshold | 
         rule: default the largest macro-F1.
 
     Returns:
-        ``(S, M, C)``: 1 for the class decided for, else 0, so that it goes the way of probabilities.
+        The class decided for, ``(S, M)``.
     """
     rule = rule or MacroF1()
     chosen = [rule.choose(Scores(one, target)) for one in prob]
-    decided = [one.decide(Scores(scores)) for one, scores in zip(chosen, test, strict=True)]
-    return np.asarray(np.eye(test.shape[2])[np.stack(decided)])
+    return np.stack([one.decide(Scores(scores)) for one, scores in zip(chosen, test, strict=True)])
 
 
 def split_gain(ours: Levels, theirs: Levels) -> dict[str, Sample]:
     """The gain over a baseline on the same units and seeds, and its two parts, by the names of :data:`PARTS`."""
-    raw, own = differing(ours.prob, theirs.prob), differing(ours.decided, theirs.decided)
+    raw, own = differing(ours.probable, theirs.probable), differing(ours.decided, theirs.decided)
     gain, ranking = ours.plain.less(theirs.plain), ours.own.less(theirs.own)
     return {
         "gain": carried(gain, raw),
@@ -75,9 +73,9 @@ def split_gain(ours: Levels, theirs: Levels) -> dict[str, Sample]:
     }
 
 
-def differing(ours: Floats, theirs: Floats) -> npt.NDArray[np.bool_]:
+def differing(ours: Labels, theirs: Labels) -> npt.NDArray[np.bool_]:
     """Units ``(N,)`` on which some run of two methods decides otherwise than its counterpart."""
-    return np.asarray((ours.argmax(2) != theirs.argmax(2)).any(0))
+    return np.asarray((ours != theirs).any(0))
 
 
 def carried(sample: Sample, by: npt.NDArray[np.bool_]) -> Sample:

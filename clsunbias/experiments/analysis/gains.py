@@ -66,5 +66,5 @@ def levels_of(scored: Scored, split: str) -> Levels | None:
     if split == "val" or validation is None or len(np.unique(validation.target)) < validation.prob.shape[2]:
         return None
     decided = own_decisions(validation.prob, validation.target, test.prob)
-    own = SplitScores(decided, test.target, ["macro_f1"])
-    return Levels(test.samples["macro_f1"], own.samples["macro_f1"], test.prob, decided)
+    own = SplitScores(test.prob, test.target, ["macro_f1"], decided=decided)
+    return Levels(test.samples["macro_f1"], own.samples["macro_f1"], test.prob.argmax(2), decided)

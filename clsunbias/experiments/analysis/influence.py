@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from clsunbias.experiments.analysis.ranking import Labels
 from clsunbias.experiments.analysis.scores import SplitScores
 from clsunbias.experiments.analysis.statistics import (
     CALIBRATION,
     DRAWS,
     Floats,
+    Labels,
     calibration_sums,
     unit_sums,
 )
@@ -58,7 +58,7 @@ class ManyUnits(SplitScores):
         """Of each unit on each metric of each run, ``(S, N)``; their mean is 0."""
         made: dict[str, Floats] = {}
         if "macro_f1" in self.names:
-            made["macro_f1"] = f1_influence(self.prob, self.target)
+            made["macro_f1"] = f1_influence(self.prob, self.target, self.decided)
         if self.ranked:
             classes = [1] if self.prob.shape[2] == 2 else range(self.prob.shape[2])
             each = [[area_influences(run[:, label], self.target == label) for label in classes] for run in self.prob]
@@ -75,9 +75,9 @@ def normal_draws() -> Floats:
     return np.random.default_rng(0).standard_normal((DRAWS, GROUPS), np.float32)
 
 
-def f1_influence(prob: Floats, target: Labels) -> Floats:
+def f1_influence(prob: Floats, target: Labels, decided: Labels | None = None) -> Floats:
     """On macro-F1, ``(S, N)``: 2·hits / (predicted + support) of each class, of sums over units."""
-    hit, predicted, support, _ = unit_sums(prob, target).transpose(2, 3, 1, 0)  # (C, S, N) each
+    hit, predicted, support, _ = unit_sums(prob, target, decided).transpose(2, 3, 1, 0)  # (C, S, N) each
     both = predicted + support
     size = np.maximum(both.mean(2, keepdims=True), 1e-12)
     f1 = 2 * hit.mean(2, keepdims=True) / size

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit, ndtri, stdtrit
 
-from clsunbias.experiments.analysis.statistics import CALIBRATION, Floats
+from clsunbias.experiments.analysis.statistics import CALIBRATION, RECALIBRATION, Floats
 
 FEWEST = 4
 """Runs that an interval, a verdict or an effect size takes: Student's quantile for fewer says nothing of use."""
@@ -66,6 +66,8 @@ def is_loss(name: str) -> bool:
 
 def of_metric(name: str) -> Scale:
     """The scale of a metric, by its name without the split."""
+    if name in RECALIBRATION:
+        return PLAIN
     return LOSS if is_loss(name) else SHARE
 
 
@@ -76,7 +78,7 @@ def of_difference(name: str) -> Scale:
 
 def carrying(name: str, counts: npt.NDArray[Any]) -> int:
     """How many of a split's units, of which there are so many of each class, carry a metric."""
-    of_all = name in CALIBRATION or name in {"accuracy", "loss"}
+    of_all = name in CALIBRATION | RECALIBRATION or name in {"accuracy", "loss"}
     return int(counts.sum() if of_all else counts[counts > 0].min())
 
 

@@ -1,13 +1,14 @@
 """Metrics of how scores rank units: no functions of sums over units, but of sums over all that rank above a score."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from clsunbias.experiments.analysis.statistics import Floats, Resampling, p_values
+from clsunbias.experiments.analysis.statistics import Floats, Labels, Resampling, p_values
 
-Labels = npt.NDArray[np.integer[Any]]
+KINDS = ("auroc", "auprc")
 
 CELLS = 100_000
 """Draws × units that are ranked at once, few enough for a processor's cache."""
@@ -43,37 +44,49 @@ def areas(score: Floats, positive: npt.NDArray[np.bool_], weights: npt.NDArray[A
     return auroc, auprc
 
 
-def ranking_metrics(prob: Floats, target: Labels, weights: Floats) -> dict[str, Floats]:
+def ranking_metrics(prob: Floats, target: Labels, weights: Floats, names: Sequence[str] = ()) -> dict[str, Floats]:
     """``auroc`` and ``auprc`` of the positive class; of C > 2 classes their means, each class against the rest.
 
     Args:
         prob: class probabilities ``(S, N, C)``.
         target: class of each unit, ``(N,)``.
         weights: how often each unit counts, ``(B, N)``.
+        names: of the C classes, whose own ``auroc/<class>`` and ``auprc/<class>`` are wanted.
 
     Returns:
         ``(B, S)`` each; NaN where a class that they need has no weight.
     """
-    classes = [1] if prob.shape[2] == 2 else range(prob.shape[2])
+    headline = slice(1, 2) if prob.shape[2] == 2 else slice(None)
+    classes = range(prob.shape[2])[slice(None) if names else headline]
     found = [
         [[areas(run[:, label], target == label, block) for label in classes] for run in prob]
         for block in np.array_split(weights, 1 + weights.size // CELLS)
     ]
-    auroc, auprc = np.concatenate([np.mean(block, axis=1) for block in found], axis=2).transpose(1, 2, 0)
-    return {"auroc": auroc, "auprc": auprc}
+    by_class = np.concatenate(found, axis=3).transpose(2, 1, 3, 0)  # area, class, draw, run
+    auroc, auprc = by_class[:, headline if names else slice(None)].mean(1)
+    own = {
+        f"{kind}/{name}": values[at]
+        for kind, values in zip(KINDS, by_class, strict=True)
+        for at, name in enumerate(names)
+    }
+    return {"auroc": auroc, "auprc": auprc} | own
 
 
-def ranking_bootstrap(resampling: Resampling, prob: Floats, target: Labels) -> dict[str, Floats]:
+def ranking_bootstrap(
+    resampling: Resampling, prob: Floats, target: Labels, names: Sequence[str] = ()
+) -> dict[str, Floats]:
     """As :meth:`Resampling.bootstrap`, ``(draws, S)`` each."""
-    return ranking_metrics(prob, target, resampling.units)
+    return ranking_metrics(prob, target, resampling.units, names)
 
 
-def ranking_p(resampling: Resampling, ours: Floats, theirs: Floats, target: Labels) -> dict[str, float]:
+def ranking_p(
+    resampling: Resampling, ours: Floats, theirs: Floats, target: Labels, names: Sequence[str] = ()
+) -> dict[str, float]:
     """As :meth:`Resampling.permutation_p`, of class probabilities ``(S, N, C)`` of both methods on the same units.
 
     A method after swaps ranks the units of both, half of which do not count.
     """
     both, twice = np.concatenate([ours, theirs], axis=1), np.tile(target, 2)
     kept, moved = 1 - resampling.swaps, resampling.swaps
-    one = ranking_metrics(both, twice, np.concatenate([kept, moved], axis=1))
-    return p_values(one, ranking_metrics(both, twice, np.concatenate([moved, kept], axis=1)))
+    one = ranking_metrics(both, twice, np.concatenate([kept, moved], axis=1), names)
+    return p_values(one, ranking_metrics(both, twice, np.concatenate([moved, kept], axis=1), names))

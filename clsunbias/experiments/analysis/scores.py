@@ -4,19 +4,27 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from clsunbias.decisions import Scores
+from clsunbias.decisions.rules import made_alone
 from clsunbias.errors import InputError
+from clsunbias.experiments.analysis.calibration import recalibration_bootstrap, recalibration_metrics
+from clsunbias.experiments.analysis.decided import VALIDATION, of_runs, scores_by_split
 from clsunbias.experiments.analysis.intervals import Sample, carrying
-from clsunbias.experiments.analysis.ranking import Labels, ranking_bootstrap, ranking_metrics, ranking_p
+from clsunbias.experiments.analysis.ranking import ranking_bootstrap, ranking_metrics, ranking_p
 from clsunbias.experiments.analysis.statistics import (
     CALIBRATION,
+    METRICS,
+    OF_TWO,
     RANKING,
+    RECALIBRATION,
     Floats,
+    Labels,
     Metrics,
     Resampling,
     Sums,
@@ -37,7 +45,8 @@ class SplitScores:
     """The scores of some runs on one split; only what is asked for is computed, since draws of a metric take long.
 
     Class probabilities ``(S, N, C)`` of S runs, the class of each unit ``(N,)``, names of the metrics that are asked
-    for, of the classes whose own metrics go by them: none of two classes, and of the units, ``(N,)``, if they matter.
+    for, of the classes whose own metrics go by them: none of two classes, of the units, ``(N,)``, if they matter, and
+    the class decided for, ``(S, N)``: None is the most probable one.
     """
 
     prob: Floats
@@ -45,11 +54,12 @@ class SplitScores:
     names: Sequence[str]
     classes: Sequence[str] = ()
     units: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    decided: Labels | None = None
 
     @cached_property
     def sums(self) -> list[tuple[Metrics, Sums]]:
         """Metrics as functions of sums over units, and what each unit adds to these, ``(N, S, …)``."""
-        made: list[tuple[Metrics, Sums]] = [(self.asked, unit_sums(self.prob, self.target))]
+        made: list[tuple[Metrics, Sums]] = [(self.asked, unit_sums(self.prob, self.target, self.decided))]
         if not CALIBRATION.isdisjoint(self.names):
             made.append((calibration_metrics, calibration_sums(self.prob, self.target)))
         return made
@@ -61,7 +71,18 @@ class SplitScores:
     @property
     def ranked(self) -> bool:
         """Whether a metric of ranking is asked for."""
-        return not RANKING.isdisjoint(self.names)
+        return any(name.partition("/")[0] in RANKING for name in self.names)
+
+    @property
+    def ranked_classes(self) -> Sequence[str]:
+        """The classes, if a metric of how one of them is ranked is asked for."""
+        own = any(name.partition("/")[0] in RANKING and "/" in name for name in self.names)
+        return self.classes if own else ()
+
+    @property
+    def recalibrated(self) -> bool:
+        """Whether a metric of recalibration is asked for."""
+        return not RECALIBRATION.isdisjoint(self.names)
 
     @property
     def resampling(self) -> Resampling:
@@ -72,15 +93,23 @@ class SplitScores:
     def values(self) -> dict[str, Floats]:
         """Each metric of each run, ``(S,)``."""
         found = {name: one for of, sums in self.sums for name, one in of(sums.sum(0)).items()}
+        once, every = dict[str, Floats](), np.ones((1, len(self.target)))
         if self.ranked:
-            once = ranking_metrics(self.prob, self.target, np.ones((1, len(self.target))))
-            found |= {name: one[0] for name, one in once.items()}
-        return found
+            once |= ranking_metrics(self.prob, self.target, every, self.ranked_classes)
+        if self.recalibrated:
+            once |= recalibration_metrics(self.prob, self.target, every)
+        return found | {name: one[0] for name, one in once.items()}
+
+    def of_runs(self, at: Sequence[int]) -> Self:
+        """The scores of some of the runs, by their places."""
+        decided = None if self.decided is None else self.decided[at]
+        return dataclasses.replace(self, prob=self.prob[at], decided=decided)
 
     @property
     def unpredicted(self) -> list[int]:
         """Of each class, how many runs never predict it."""
-        found = (self.prob.argmax(2)[..., np.newaxis] == np.arange(self.prob.shape[2])).any(1)
+        decided = self.prob.argmax(2) if self.decided is None else self.decided
+        found = (decided[..., np.newaxis] == np.arange(self.prob.shape[2])).any(1)
         return [int(count) for count in (~found).sum(0)]
 
     @cached_property
@@ -91,14 +120,18 @@ class SplitScores:
 
     def draws(self) -> dict[str, Floats]:
         """The bootstrap of each metric, ``(draws, S)``."""
-        found = ranking_bootstrap(self.resampling, self.prob, self.target) if self.ranked else {}
+        ranked = self.resampling, self.prob, self.target
+        found = ranking_bootstrap(*ranked, self.ranked_classes) if self.ranked else {}
+        if self.recalibrated:
+            found |= recalibration_bootstrap(*ranked)
         for of, sums in self.sums:
             found |= self.resampling.bootstrap(sums, of)
         return found
 
     def permutation_p(self, other: "SplitScores") -> dict[str, float]:
-        """The p-value of the difference from another method in each metric."""
-        found = ranking_p(self.resampling, self.prob, other.prob, self.target) if self.ranked else {}
+        """The p-value of the difference from another method in each metric that has a better end."""
+        both = self.resampling, self.prob, other.prob, self.target
+        found = ranking_p(*both, self.ranked_classes) if self.ranked else {}
         for (of, ours), (_, theirs) in zip(self.sums, other.sums, strict=True):
             found |= self.resampling.permutation_p(ours, theirs, of)
         return found
@@ -143,8 +176,8 @@ class Scored:
         if list(seeds) == list(self.records):
             return self
         at = [list(self.records).index(seed) for seed in seeds]
-        splits = {name: dataclasses.replace(part, prob=part.prob[at]) for name, part in self.splits.items()}
-        validation = self.validation and dataclasses.replace(self.validation, prob=self.validation.prob[at])
+        splits = {name: part.of_runs(at) for name, part in self.splits.items()}
+        validation = self.validation and self.validation.of_runs(at)
         return Scored(self.arm, {seed: self.records[seed] for seed in seeds}, splits, validation)
 
 
@@ -152,8 +185,8 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
     """Reads the predictions of an arm's runs, by seed, for the ``split/metric`` that are asked for.
 
     Raises:
-        InputError: a run has no such split or metric, runs of the arm were scored on other units, or a record's
-            numbers are not those of its predictions.
+        InputError: a run has no such split or metric, runs of the arm were scored on other units, a record's numbers
+            are not those of its predictions, or a rule lacks what it needs.
     """
     asked: dict[str, list[str]] = {}
     for name in names:
@@ -161,11 +194,20 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
     for record in records.values():
         check_asked(record, asked)
     frames = read_predictions(list(records.values()))
+    by_run: list[dict[str, Scores]] = []
+    if any("@" in split for split in asked):
+        by_run = [
+            scores_by_split(frame, record.features()) for frame, record in zip(frames, records.values(), strict=True)
+        ]
     splits = {}
-    for split, wanted in asked.items():
+    for asked_split, wanted in asked.items():
+        split, _, rule = asked_split.partition("@")
         prob, target, units = on_split(frames, split, records)
-        first = next(iter(records.values())).result[split]
-        classes = [name.removeprefix("f1/") for name in first if name.startswith("f1/")]
+        classes = classes_in(next(iter(records.values())).result[split])
+        if rule:
+            after, decided = of_runs(made_alone(rule), by_run, split)
+            splits[asked_split] = SplitScores(after, target, wanted, classes, units, decided)
+            continue
         wanted = ["macro_f1", *wanted]  # by which records are checked
         splits[split] = SplitScores(prob, target, wanted, classes, units)
         for record, f1 in zip(records.values(), splits[split].values["macro_f1"], strict=True):
@@ -199,13 +241,21 @@ def on_split(
 
 def check_asked(record: Record, asked: Mapping[str, Sequence[str]]) -> None:
     """Raises InputError if a record lacks a split, or a metric of one, that is asked for."""
-    for split, names in asked.items():
-        if split not in record.result["units"]:
-            splits = ", ".join(record.result["units"])
-            raise InputError(f"{record.folder} has no split {split!r} to take a metric of; it has {splits}")
-        if lacking := [name for name in names if name not in record.result[split]]:
-            known = ", ".join(record.result[split])
-            raise InputError(f"{record.folder} has no {split} metric {lacking[0]!r}; it has {known}")
+    for asked_split, names in asked.items():
+        split, _, rule = asked_split.partition("@")
+        for needed in (split, *([VALIDATION] if rule else [])):
+            if needed not in record.result["units"]:
+                splits = ", ".join(record.result["units"])
+                raise InputError(f"{record.folder} has no split {needed!r} to take a metric of; it has {splits}")
+        recorded = record.result[split]
+        known = {*recorded, *METRICS - OF_TWO, *(f"{kind}/{name}" for kind in RANKING for name in classes_in(recorded))}
+        if lacking := [name for name in names if name not in known]:
+            raise InputError(f"{record.folder} has no {split} metric {lacking[0]!r}; it has {', '.join(sorted(known))}")
+
+
+def classes_in(metrics: Mapping[str, float]) -> list[str]:
+    """The classes whose own metrics go by their names in a record."""
+    return [name.removeprefix("f1/") for name in metrics if name.startswith("f1/")]
 
 
 def run_lines(scored: Sequence[Scored]) -> pd.DataFrame:

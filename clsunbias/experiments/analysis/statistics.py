@@ -22,25 +22,36 @@ DRAWS = 5000
 BINS = 15
 """Equal bins of the largest probability, for the calibration error."""
 
+BY_CLASS = ("f1", "recall", "precision", "loss", "auroc", "auprc")
+"""Metrics that each class has under its name."""
+
 SIDED = ("f1", "recall", "precision")
 """Metrics of a class that go by ``neg_`` and ``pos_`` for two."""
 
+OF_TWO = frozenset({"loss_neg", "loss_pos"} | {f"{side}_{name}" for side in ("neg", "pos") for name in SIDED})
+"""Metrics of the first and the second of two classes."""
+
 CALIBRATION = frozenset({"brier", "ece"})
 RANKING = frozenset({"auroc", "auprc"})
+RECALIBRATION = frozenset({"calibration_slope", "calibration_intercept"})
+"""Best at 1 and at 0, not at an end: no method is better by one."""
+
+Labels = npt.NDArray[np.integer[Any]]
 
 
-def unit_sums(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
+def unit_sums(prob: Floats, target: Labels, decided: Labels | None = None) -> npt.NDArray[np.float32]:
     """What each unit adds to the sums that every metric is a function of.
 
     Args:
         prob: class probabilities ``(S, N, C)`` of S seeds on the same N units.
         target: class of each unit, ``(N,)``.
+        decided: the class decided for, ``(S, N)``; None: the most probable one.
 
     Returns:
         float32 ``(N, S, 4, C)``.
     """
     own = np.broadcast_to(np.eye(prob.shape[2])[target], prob.shape)
-    predicted = np.eye(prob.shape[2])[prob.argmax(2)]
+    predicted = np.eye(prob.shape[2])[prob.argmax(2) if decided is None else decided]
     loss = own * -np.log(prob.clip(1e-12))
     return np.stack([predicted * own, predicted, own, loss], axis=2).transpose(1, 0, 2, 3).astype(np.float32)
 
@@ -53,8 +64,9 @@ def metrics(sums: Sums, classes: Sequence[str] = ()) -> dict[str, Floats]:
         classes: names of the C classes, whose own metrics are wanted by name.
 
     Returns:
-        ``(…)`` each: ``macro_f1``, ``accuracy``, ``balanced_accuracy``, ``loss``, ``loss_gap`` (largest minus smallest
-        class loss), of the first two classes ``neg_f1``, ``neg_recall``, ``neg_precision``, ``loss_neg`` and
+        ``(…)`` each: ``macro_f1``, ``accuracy``, ``balanced_accuracy``, ``worst_recall`` and ``geometric_mean`` of the
+        classes' recalls, the F1 between macro and micro of :func:`weighted_f1`, ``loss``, ``loss_gap`` (largest minus
+        smallest class loss), of the first two classes ``neg_f1``, ``neg_recall``, ``neg_precision``, ``loss_neg`` and
         ``pos_f1`` … ``loss_pos``, and of each class that is named ``f1/<class>``, ``recall/<class>``,
         ``precision/<class>``, ``loss/<class>``. The F1 of a class that is neither there nor predicted is 0, as is the
         precision of one not predicted; recall and loss of a class that is not there are NaN.
@@ -69,6 +81,9 @@ def metrics(sums: Sums, classes: Sequence[str] = ()) -> dict[str, Floats]:
         "macro_f1": f1.mean(0),
         "accuracy": hit.sum(0) / support.sum(0),
         "balanced_accuracy": recall.mean(0),
+        "worst_recall": recall.min(0),
+        "geometric_mean": recall.prod(0) ** (1 / len(recall)),
+        **weighted_f1(f1, support),
         "loss": loss.sum(0) / support.sum(0),
         "loss_gap": class_loss.max(0) - class_loss.min(0),
         **{f"{side}_{name}": by_class[name][at] for name in SIDED for at, side in enumerate(("neg", "pos"))},
@@ -78,7 +93,24 @@ def metrics(sums: Sums, classes: Sequence[str] = ()) -> dict[str, Floats]:
     }
 
 
-def calibration_sums(prob: Floats, target: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
+def weighted_f1(f1: Floats, support: Floats) -> dict[str, Floats]:
+    """Means of the classes' F1 by weights between macro's (all alike) and those of the classes' shares.
+
+    Source: why only micro-F1? class weighting of measures for relation classification (arXiv 2205.09460): ``weighted``
+    n_c, as scikit-learn has it; ``dodrans`` n_c^¾; ``entropy`` −p_c·log p_c, with p_c = n_c / n.
+
+    Args:
+        f1: ``(C, …)``.
+        support: units of each class n_c, ``(C, …)``.
+    """
+    share = support / support.sum(0)
+    entropy = -share * np.log(np.where(share > 0, share, 1))
+    weights = {"weighted_f1": share, "dodrans_f1": share**0.75, "entropy_f1": entropy}
+    with np.errstate(invalid="ignore"):
+        return {name: (f1 * weight).sum(0) / weight.sum(0) for name, weight in weights.items()}
+
+
+def calibration_sums(prob: Floats, target: Labels) -> npt.NDArray[np.float32]:
     """What each unit adds to the sums that Brier score and calibration error are functions of; see :func:`unit_sums`.
 
     Returns:
@@ -100,13 +132,13 @@ def calibration_metrics(sums: Floats) -> dict[str, Floats]:
     return {"brier": sums[..., 1] / units, "ece": np.abs(sums[..., 2:]).sum(-1) / units}
 
 
-METRICS = frozenset(metrics(np.ones((4, 2)))) | CALIBRATION | RANKING
+METRICS = frozenset(metrics(np.ones((4, 2)))) | CALIBRATION | RANKING | RECALIBRATION
 """Names of the metrics that an interval can be given for, less those of a class that goes by its name."""
 
 
 def is_metric(name: str) -> bool:
     """Whether an interval can be given for a metric of this name, such as ``macro_f1`` or ``f1/<class>``."""
-    return name in METRICS or name.startswith(("f1/", "recall/", "precision/", "loss/"))
+    return name in METRICS or (name.partition("/")[0] in BY_CLASS and "/" in name)
 
 
 def lower_is_better(name: str) -> bool:

@@ -1,7 +1,7 @@
 """Methods on the same units judged against the first: differences, what they are worth, and the split of the gain."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,9 +18,8 @@ from clsunbias.experiments.analysis.intervals import (
     interval_of_runs,
     of_difference,
 )
-from clsunbias.experiments.analysis.ranking import Labels
 from clsunbias.experiments.analysis.scores import SplitScores, resampling_of
-from clsunbias.experiments.analysis.statistics import Floats, Verdict, holm, lower_is_better, verdict
+from clsunbias.experiments.analysis.statistics import Floats, Labels, Verdict, holm, lower_is_better, verdict
 from clsunbias.experiments.comparing.chances import Chances, chances
 from clsunbias.experiments.comparing.reading import Predictions
 
@@ -91,7 +90,11 @@ class Method:
     def less(self, other: "Method", metric: str) -> Sample:
         """The paired difference from another method by a metric."""
         sample = self.samples[metric].less(other.samples[metric])
-        return carried(sample, differing(self.test.prob, other.test.prob)) if metric == "macro_f1" else sample
+        return (
+            carried(sample, differing(self.test.prob.argmax(2), other.test.prob.argmax(2)))
+            if metric == "macro_f1"
+            else sample
+        )
 
     @cached_property
     def levels(self) -> Levels | None:
@@ -100,8 +103,8 @@ class Method:
         if validation is None or len(np.unique(validation.target)) < len(self.predictions.classes):
             return None
         decided = own_decisions(validation.prob, validation.target, self.test.prob)
-        own = self.score(decided, self.test.target, ("macro_f1",))
-        return Levels(self.samples["macro_f1"], own.samples["macro_f1"], self.test.prob, decided)
+        own = replace(self.test, names=("macro_f1",), decided=decided)
+        return Levels(self.samples["macro_f1"], own.samples["macro_f1"], self.test.prob.argmax(2), decided)
 
 
 class Judged(NamedTuple):

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clsunbias.errors import InputError, listed
-from clsunbias.experiments.analysis.ranking import Labels
-from clsunbias.experiments.analysis.statistics import Floats
+from clsunbias.experiments.analysis.statistics import Floats, Labels
 from clsunbias.experiments.comparing.faults import check_prob, check_units
 from clsunbias.experiments.running.run import read_record
 

@@ -7,7 +7,7 @@ from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.analysis.comparison import Comparison, compared, contrasts
 from clsunbias.experiments.analysis.intervals import FEWEST
 from clsunbias.experiments.analysis.scores import Scored
-from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.grid import Grid, under_rules
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.labels import class_label, class_metric, metric_label, metric_name
 from clsunbias.experiments.report.notes import Cells, Classes, Comparisons, classes_of, legend, method, varies
@@ -58,10 +58,11 @@ def parts(
     for name in grid.also:
         title = f"{metric_label(name, shared)} of the same runs"
         made.append(table(grid, title, present, (), [name], measured, classes))
-    for protocol in grid.protocols:
-        differences = [line(one) for one in headline(grid, protocol, comparisons).values()]
+    headlines = (grid.metrics[0], *under_rules(grid.metrics[:1], grid.decisions))
+    for protocol, name in itertools.product(grid.protocols, headlines):
+        differences = [line(one) for one in compared_by(name, protocol, comparisons).values()]
         if differences:
-            title = f"Differences in {metric_label(grid.metrics[0], shared)}: {grid.protocols[protocol].label}"
+            title = f"Differences in {metric_label(name, shared)}: {grid.protocols[protocol].label}"
             header = ["", "verdict", "difference", "95 % interval", "p, corrected", "d"]
             made.append(Section(title, header, differences))
     if comparisons:
@@ -71,8 +72,12 @@ def parts(
 
 def headline(grid: Grid, protocol: str, comparisons: Comparisons) -> Comparisons:
     """The comparisons by the first metric under a protocol."""
-    wanted = protocol, grid.metrics[0]
-    return {key: one for key, one in comparisons.items() if (key[0].protocol, key[2]) == wanted}
+    return compared_by(grid.metrics[0], protocol, comparisons)
+
+
+def compared_by(name: str, protocol: str, comparisons: Comparisons) -> Comparisons:
+    """The comparisons by a metric under a protocol."""
+    return {key: one for key, one in comparisons.items() if (key[0].protocol, key[2]) == (protocol, name)}
 
 
 def table(

@@ -22,6 +22,11 @@ NAMES = {
     "auprc": "AUPRC",
     "brier": "Brier score",
     "ece": "ECE",
+    "weighted_f1": "weighted F1",
+    "dodrans_f1": "dodrans F1",
+    "entropy_f1": "entropy F1",
+    "worst_recall": "lowest sensitivity",
+    "geometric_mean": "geometric mean of sensitivities",
 }
 """Names of metrics that are not just their own words."""
 
@@ -73,9 +78,16 @@ def metric_name(metric: str, classes: Sequence[str] = ()) -> str:
 
 
 def metric_label(name: str, classes: Sequence[str] = ()) -> str:
-    """As :func:`metric_name`, of ``split/metric``: the test split goes without saying."""
+    """As :func:`metric_name`, of ``split/metric`` or ``split@rule/metric``: the test split goes without saying."""
     split, _, metric = name.partition("/")
-    return f"{'' if split == 'test' else split.replace('_', ' ') + ' '}{metric_name(metric, classes)}"
+    split, _, rule = split.partition("@")
+    shown = f"{'' if split == 'test' else split.replace('_', ' ') + ' '}{metric_name(metric, classes)}"
+    return f"{shown}, {rule_label(rule)}" if rule else shown
+
+
+def rule_label(rule: str) -> str:
+    """A decision rule as a header has it."""
+    return f"decided by {metric_name(rule)}"
 
 
 def definitions(metrics: Sequence[str], classes: Sequence[str] = ()) -> list[str]:

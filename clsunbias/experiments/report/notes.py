@@ -10,7 +10,7 @@ from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.analysis.statistics import DRAWS
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.labels import SIDES, class_names, definitions
+from clsunbias.experiments.report.labels import SIDES, class_names, definitions, rule_label
 
 Cells = Mapping[tuple[Arm, str], Cell]
 Comparisons = Mapping[tuple[Arm, Arm, str], Comparison]
@@ -58,6 +58,11 @@ def legend(grid: Grid, cells: Cells, classes: Classes) -> str:
     said += "; in brackets the difference from the published mean." if published else "."
     if grid.baselines:
         said += f" ▲ better, ▼ worse than {grid.rows[grid.baselines[0]].label}; no mark, no difference shown."
+    if grid.decisions:
+        rules = ", ".join(rule_label(rule) for rule in grid.decisions)
+        said += (
+            f" The same runs are shown {rules}: each chose its rule on its own validation split, without retraining."
+        )
     said += note
     shown = [name.partition("/")[2] for name in (*grid.metrics, *grid.also)]
     of_columns = dict.fromkeys(tuple(classes.names.get(arm.column, ())) for arm, _ in cells)
@@ -77,7 +82,9 @@ def unpredicted(grid: Grid, cells: Cells, classes: Classes) -> list[str]:
                 continue
             default = SIDES if len(counts) == 2 else [f"class {at}" for at in range(len(counts))]
             name = (classes.names.get(arm.column) or default)[index]
-            where = f"{cell.column}, {cell.row}, {cell.protocol}{'' if split == 'test' else f' ({split})'}"
+            plain, _, rule = split.partition("@")
+            of = ", ".join([*([plain] if plain != "test" else []), *([rule_label(rule)] if rule else [])])
+            where = f"{cell.column}, {cell.row}, {cell.protocol}{f' ({of})' if of else ''}"
             said.append(f"{where} never predicts {name} in {count} of {cell.n} runs")
     return said
 

@@ -81,3 +81,14 @@ def same_class(asked: str, saved: str) -> bool:
     (package, name), (other, other_name) = (path.rpartition(".")[::2] for path in (asked, saved))
     within = f"{other}.".startswith(f"{package}.") or f"{package}.".startswith(f"{other}.")
     return name == other_name and name.isidentifier() and (within or not package)
+
+
+def seedless(config: Any) -> Any:
+    """A config less its seeds, the data's folder and what is displayed; of weights to start from, whether there are."""
+    if not isinstance(config, Mapping):
+        return config
+    return {
+        name: ("given" if value else None) if name == "init_from" else seedless(value)
+        for name, value in config.items()
+        if name not in {"seed", "root", "seed_everything"} and not name.endswith("_seed") and name[:7] != "enable_"
+    }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import yaml
 
@@ -114,6 +115,7 @@ FILES = {
     "rows": "predictions_rows.csv",
     "metrics": "metrics.csv",
     "selected": "checkpoints/selected.ckpt",
+    "features": "features.npz",
     "inputs": "inputs.json",
 }
 """Files of a run that its figures rest on, by the name that its result has their hash under: ``NAME_sha256``."""
@@ -154,6 +156,14 @@ class Record:
         except (ValueError, KeyError) as error:
             path = self.folder / FILES["metrics"]
             raise InputError(f"{path} cannot be read ({error}); {remedy(self.folder)}") from error
+
+    def features(self) -> dict[str, npt.NDArray[np.float32]]:
+        """What the backbone made of each unit, by split ``(U, D)``; nothing if the run has not saved it."""
+        content = self.file("features")
+        if "features_sha256" not in self.result:
+            return {}
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return dict(arrays)
 
     def check_files(self) -> None:
         """Raises InputError if one of the files is missing, or was changed after the run wrote it."""
