@@ -23,7 +23,7 @@ from clsunbias.experiments.report.build import CONTRASTS_TITLE, parts, search_se
 from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.labels import class_names, metric_label
 from clsunbias.experiments.report.notes import Classes
-from clsunbias.experiments.report.plots import draw_dots
+from clsunbias.experiments.report.plots import draw_dots, draw_gains
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.running.run import Record, Run
 from clsunbias.experiments.simulation import simulated_part
@@ -116,6 +116,8 @@ def derive(table: str, out: Path) -> None:
     if split:
         write_csv(out / gains.name, pd.DataFrame(split, columns=GainLine._fields))
     draw_dots(out / table, grid, grid.metrics[0], cells, classes(finished))
+    if split:
+        draw_gains(out / f"{table}_gains", grid, split, any(cell.simulated for cell in cells.values()))
 
 
 def main() -> None:
