@@ -1,8 +1,7 @@
-"""Columns of text in a table: a number for each entry, as the training rows have it, for new rows, too."""
+"""Columns of text in a table: a number for each entry, for new rows, too."""
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,6 +9,7 @@ from clsunbias.__main__ import main
 from clsunbias.data import Tabular
 from clsunbias.data.categories import encode, find_levels
 from clsunbias.errors import InputError
+from clsunbias.splits import SplitPlan
 from tests.fakes import table_of
 from tests.test_cli import CONFIGS
 
@@ -38,28 +38,28 @@ def test_of_two_levels_one_column_of_more_each_its_own(tmp_path: Path) -> None:
     assert frame["ward=north"].sum() == (raw["ward"] == " north").sum()
 
 
-def test_levels_are_those_of_training_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An entry that is nowhere else is none of them, and said."""
+def test_features_are_the_same_in_every_fold(tmp_path: Path) -> None:
+    """An entry that one row has counts, in whatever split that row is."""
     path = table(tmp_path / "t.csv")
     frame = pd.read_csv(path)
-    frame["part"] = np.resize(["train", "train", "train", "train", "val", "test"], len(frame))
-    frame.loc[frame.index[frame["part"] == "test"][0], "ward"] = "east"
+    frame.loc[20, "ward"] = "east"
     frame.to_csv(path, index=False)
-    data = Tabular(path, "label", split="part", text="encode", missing="median")
-    data.setup("fit")
-    assert not any("east" in name for name in data.features)
-    assert "no training row has" in (err := capsys.readouterr().err)
-    assert "'ward': 'east'" in err
+    found = set()
+    for fold in range(3):
+        data = Tabular(path, "label", text="encode", missing="median", plan=SplitPlan(folds=3, fold=fold))
+        data.setup("fit")
+        found.add(tuple(data.features))
+    assert found == {("x0", "x1", "sex=m", *(f"ward={name}" for name in ("east", "north", "south", "west")))}
 
 
-def test_a_run_reads_new_rows_as_they_are(tmp_path: Path) -> None:
-    """By its own account, once the table is gone; two rows that differ in a word alone get other scores."""
+def test_a_run_reads_new_rows_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its own account, once the table is gone; rows that differ in a word get other scores, a new word is said."""
     path = table(tmp_path / "t.csv")
     options = ["fit", "--config", str(CONFIGS / "tabular.yaml"), "--data.path", str(path), "--out", str(tmp_path / "r")]
     options += ["--data.text", "encode", "--data.missing", "median", "--model.network.in_features", "6"]
     assert main([*options, "--trainer.max_epochs", "3", "--trainer.enable_progress_bar", "false"]) == 0
     frame = pd.read_csv(path).drop(columns="label").iloc[[4, 4]]
-    frame["sex"] = ["f", "m"]
+    frame["sex"], frame["ward"] = ["f", "m"], "Ost"
     frame.to_csv(tmp_path / "new.csv", index=False)
     path.unlink()
     config = str(tmp_path / "r" / "config.yaml")
@@ -68,12 +68,13 @@ def test_a_run_reads_new_rows_as_they_are(tmp_path: Path) -> None:
     )
     prob = pd.read_csv(tmp_path / "p" / "predictions.csv")["prob_1"]
     assert prob[0] != prob[1]
+    assert "the model's table has not, which count as none of those: 'ward': 'Ost'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        ([f"note {row}" for row in range(60)], "more than 20 different entries: 'c' (36)"),
+        ([f"note {row}" for row in range(60)], "more than 20 different entries: 'c' (60)"),
         (["1", "2", "<0.1"] * 20, "no numbers in 'c' (such as '<0.1')"),
     ],
 )

@@ -16,20 +16,20 @@ Levels = dict[str, list[str]]
 """Of each column of text what it may say, sorted."""
 
 
-def find_levels(train: pd.DataFrame, path: Path) -> Levels:
-    """The levels of each column of text in the training rows.
+def find_levels(frame: pd.DataFrame, path: Path) -> Levels:
+    """The levels of each column of text.
 
     A column of which half the cells or more are numbers is one of numbers, and what is none in it is a slip.
 
     Args:
-        train: cells as text, missing ones as NaN.
+        frame: cells as text, missing ones as NaN.
         path: of the table, for messages.
 
     Raises:
         InputError: a column has more than 20 levels.
     """
     levels: Levels = {}
-    for name, column in train.items():
+    for name, column in frame.items():
         said = column.dropna().str.strip()
         if said.empty or pd.to_numeric(said, errors="coerce").notna().mean() >= 0.5:
             continue
@@ -46,7 +46,7 @@ def encode(frame: pd.DataFrame, levels: Mapping[str, Sequence[str]], path: Path)
     """Cells as text, each column of levels as numbers in its place, missing ones as NaN.
 
     Of two levels there is one column, 1 for the second; of more a column for each, 1 for what a row says. A column is
-    called ``sex=m``. A level that training rows did not have is 0 in all of them, and said.
+    called ``sex=m``. What is none of the levels is 0 in all of them, and said.
     """
     parts: list[pd.DataFrame | pd.Series] = []
     unknown = []
@@ -62,5 +62,5 @@ def encode(frame: pd.DataFrame, levels: Mapping[str, Sequence[str]], path: Path)
         numbers = pd.DataFrame(hits, frame.index, [f"{name}={level}" for level in kept]).astype(int).astype(str)
         parts.append(numbers.mask(said.isna()))
     if unknown:
-        warn(f"{path} has entries that no training row has, which count as none of those: {'; '.join(unknown)}")
+        warn(f"{path} has entries that the model's table has not, which count as none of those: {'; '.join(unknown)}")
     return pd.concat(parts, axis=1) if parts else frame

@@ -41,8 +41,8 @@ class Tabular(DataModule):
             count it (mean probability of its rows), with rows beside it. None has each row stand alone.
         ignore: columns to leave out, such as numbers of records or what is known only after the diagnosis.
         missing: ``refuse`` missing features, or put the ``median`` of the training rows in their place.
-        text: ``refuse`` features that are no numbers, or ``encode`` them: a number for each level of a column, as
-            training rows have it.
+        text: ``refuse`` features that are no numbers, or ``encode`` them: a number for each entry that a column has,
+            in whatever split, so that every fold has the same features.
         plan: how rows, or groups, are drawn: by class, with a seed of its own; default 60, 20 and 20 %.
         options: of every data set (:class:`DataModule`).
     """
@@ -120,8 +120,7 @@ class Tabular(DataModule):
         frame, header = self.table()
         self.columns = self.feature_columns(header)
         if self.text == "encode":
-            train = self.roles(frame)["split"] == "train"
-            self.levels = find_levels(frame.loc[train, self.columns], self.path)
+            self.levels = find_levels(frame[self.columns], self.path)
         return self.numbers(frame, self.path), self.roles(frame)
 
     def numbers(self, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
