@@ -3,8 +3,9 @@
 from clsunbias.data.augmentation import Jitter
 from clsunbias.data.balanced import ClassBalanced, SpeakerBalanced
 from clsunbias.data.base import Batch, DataModule, Resampler, Split
+from clsunbias.data.describing import Appearance, Attribute, Subclasses
 from clsunbias.data.medmnist import BreastMNIST, RetinaMNIST
-from clsunbias.data.resampling import Subclasses, Subsample
+from clsunbias.data.resampling import Subsample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
 from clsunbias.data.tabular import Tabular
@@ -12,6 +13,8 @@ from clsunbias.data.toy import Toy
 from clsunbias.data.units import Units
 
 __all__ = [
+    "Appearance",
+    "Attribute",
     "Batch",
     "BreastMNIST",
     "ClassBalanced",

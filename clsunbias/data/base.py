@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -54,6 +55,12 @@ class Split(Dataset[Batch]):
         more = {name: values[rows] for name, values in self.more.items()}
         return {"x": self.x[rows], "target": self.target[rows], "row": rows, **more}
 
+    def described(self, **more: Tensor) -> "Split":
+        """This split, with further tensors ``(N, …)`` by their key in a batch."""
+        split = copy(self)
+        split.more = {**self.more, **more}
+        return split
+
     def take(self, rows: Tensor) -> "Split":
         """The rows of these numbers, int64 ``(M,)``, each as often as it is named, in memory."""
         more = {name: values[rows] for name, values in self.more.items()}
@@ -61,11 +68,17 @@ class Split(Dataset[Batch]):
 
 
 class Resampler(ABC):
-    """Makes another training split of the one that was loaded: fewer rows, repeated, new or better described ones."""
+    """Makes another training split of the one that was loaded: fewer rows, repeated, new or better described ones.
+
+    Attributes:
+        in_memory: whether it needs rows in memory.
+    """
+
+    in_memory: ClassVar[bool] = True
 
     @abstractmethod
     def __call__(self, train: Split) -> Split:
-        """The split to train on, of one whose rows are in memory."""
+        """The split to train on."""
 
 
 class DataModule(LightningDataModule, ABC):
@@ -187,7 +200,7 @@ class DataModule(LightningDataModule, ABC):
         if not hasattr(self, "class_names"):
             raise InputError(f"{self.name} names no classes: give it class_names, one for each class in order")
         if self.resample:
-            if not isinstance(splits["train"].x, Tensor):
+            if self.resample.in_memory and not isinstance(splits["train"].x, Tensor):
                 raise InputError(
                     f"{type(self.resample).__name__} is for rows in memory, {self.name} reads its own from a file; "
                     "take data.resample out, and choose how often rows are drawn with data.sampler"
