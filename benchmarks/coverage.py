@@ -120,7 +120,8 @@ def coverage(
 
 def measure() -> Sequence[Row]:
     """A row for each test set and number of seeds, and one of them all."""
-    rows, shares = [], []
+    rows: list[Row] = []
+    shares: list[float] = []
     for units, share, runs in itertools.product((40, 100, 400), (0.5, 0.27, 0.1), (5, 10)):
         found = coverage(units, share, runs, studies=STUDIES)
         shares += found.values()
