@@ -59,9 +59,9 @@ def test_terminal() -> None:
     assert "No room in 60 columns for loss_gap: see mine.md." in said
     assert all(str(row[1]) in said and str(row[2]) not in said.replace("–", "") for row in SECTION.rows[1:])
     several = Section("A table", ["", *"abcd"], [["one", "wide" * 6, "no data", "wide" * 6, "narrow"]])
-    assert [letter for letter in "abcd" if f" {letter}" in shown(several, 62).split("No room")[0]] == ["a", "c", "d"]
-    assert [letter for letter in "abcd" if f" {letter}" in shown(several, 40).split("No room")[0]] == ["a", "d"]
-    assert "for b, c: see mine.md." in shown(several, 40)
+    assert [letter for letter in "abcd" if f" {letter}" in shown(several, 66).split("No room")[0]] == ["a", "c", "d"]
+    assert [letter for letter in "abcd" if f" {letter}" in shown(several, 40).split("No room")[0]] == ["a"]
+    assert "for b, c, d: see mine.md." in shown(several, 40)
 
 
 def shown(section: Section, width: int) -> str:
@@ -70,6 +70,7 @@ def shown(section: Section, width: int) -> str:
     with console.capture() as captured:
         for part in terminal(section, width, "see mine.md"):
             console.print(part, soft_wrap=isinstance(part, str))
+    assert "…" not in captured.get()
     assert all(len(line) <= width for line in captured.get().splitlines() if "No room" not in line)
     return captured.get()
 

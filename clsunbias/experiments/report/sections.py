@@ -109,16 +109,18 @@ def terminal(section: Section, width: int, whole: str) -> list[Table | str]:
         width: characters of a line.
         whole: where all columns are, such as ``results/table2.md``.
     """
-    lengths = [max(map(cell_len, column)) + 1 for column in zip(section.header, *section.lines, strict=True)]
-    label = min(lengths[0], width // 2) + 1  # the labels alone may wrap
+    gap = 2  # between columns, and half of it at either end of a line
+    lengths = [max(map(cell_len, column)) + gap for column in zip(section.header, *section.lines, strict=True)]
+    label = min(lengths[0], width // 3)  # the labels alone may wrap
     columns = list(range(1, len(lengths)))
     absent = [index for index in columns if any(line[index] == NO_DATA for line in section.lines)]
     kept: list[int] = []
     for index in sorted(columns, key=lambda index: index in absent):
-        if not kept or label + sum(lengths[other] for other in (*kept, index)) <= width:
-            kept.append(index)
+        if kept and label + sum(lengths[other] for other in (*kept, index)) >= width:
+            break
+        kept.append(index)
     table = Table(title=section.title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
-    table.add_column(section.header[0], max_width=label)
+    table.add_column(section.header[0], max_width=label - gap)
     for index in sorted(kept):
         table.add_column(section.header[index], justify="right", no_wrap=True)
     for line in section.lines:
