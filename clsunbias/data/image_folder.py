@@ -141,7 +141,7 @@ class ImageFolder(ImageData):
         )
         mixed = rows.groupby("group")["label"].nunique()
         if self.headline == "group" and (not grouped or (mixed > 1).any()):
-            why = f"{shortened(mixed.idxmax())} has images of several classes" if grouped else "no groups are named"
+            why = f"{shortened((mixed > 1).idxmax())} has images of several classes" if grouped else "no groups are named"
             raise InputError(f"{self.path}: {why}, so each image is scored: take data.headline image")
         by_group = grouped and self.headline != "image" and not (mixed > 1).any()
         self.attributes = self.table_of_units(rows, "group" if by_group else PATH)
