@@ -86,7 +86,7 @@ def from_csv(path: Path, label: str, split: str | None, named: Sequence[str], ig
             "(whose an image is), data.split, in data.attributes (sex, age, site), or in data.ignore"
         )
     names = cells(frame, PATH, path)
-    if clash := {PATH, "file", "label", "split"} & set(named):
+    if clash := {PATH, "file", "label", "split", "at"} & set(named):
         raise InputError(
             f"{path}: an attribute or group cannot be called {listed(sorted(clash))} here: rename the column"
         )
@@ -100,7 +100,7 @@ def from_csv(path: Path, label: str, split: str | None, named: Sequence[str], ig
     if twice := sorted(set(names[names.duplicated()])):
         raise InputError(f"{path} lists files more than once: {listed(twice, 3)}; keep one line of each")
     rows["label"], rows["split"] = cells(frame, label, path), split_cells(frame, split, path)
-    return rows.join(frame[[*named]])
+    return rows.join(frame[[*dict.fromkeys(named)]])
 
 
 def numbered(
