@@ -175,7 +175,7 @@ class MedMNIST(ImageData):
 
     def targets(self, labels: npt.NDArray[np.int64]) -> torch.Tensor:
         """Class of each row, int64 ``(N,)``, of the file's labels."""
-        return torch.from_numpy(pd.Series(labels).map(self.of_label).to_numpy(np.int64))
+        return torch.tensor(pd.Series(labels).map(self.of_label).to_numpy(np.int64))
 
     def restore(self, account: Mapping[str, Any]) -> None:
         super().restore(account)
