@@ -100,7 +100,7 @@ def test_timm_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         network.num_features = 7  # type: ignore[assignment]
         return network
 
-    monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(create_model=create_model))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(create_model=create_model))
     assert Timm("resnet10t", 1, 3)(torch.randn(2, 1, 28, 28)).shape == (2, 3)
     with pytest.raises(InputError, match="timm has no network 'nothing': Unknown model"):
         Timm("nothing")

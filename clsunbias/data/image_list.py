@@ -156,10 +156,10 @@ def assigned(rows: pd.DataFrame, plan: SplitPlan, classes: Sequence[str], of: st
     held = rows.drop_duplicates(["group", "label"])
     count = held["label"].value_counts()
     drawn = held[held["split"] == ""]["label"].value_counts()
-    for label, groups in drawn.items():
-        if groups < LEAST and count[label] == groups:
+    for label, name in enumerate(classes):
+        if 0 < (groups := int(drawn.get(label, 0))) < LEAST and count[label] == groups:
             raise InputError(
-                f"{of}: class {classes[int(str(label))]!r} has {groups}, so that training, validation and test cannot "
+                f"{of}: class {name!r} has {groups}, so that training, validation and test cannot "
                 "each have one; add some, say which split each is in (data.split), or group classes (data.classes)"
             )
     kind = held.assign(count=held["label"].map(count)).sort_values(["count", "label"], kind="stable")

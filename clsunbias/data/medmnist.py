@@ -13,7 +13,7 @@ from clsunbias.data.base import Split
 from clsunbias.data.classes import check_labels, group_labels
 from clsunbias.data.image_data import ImageData
 from clsunbias.data.images import read_images
-from clsunbias.data.official import SMALLEST, official_npz, suffix
+from clsunbias.data.official import official_npz, suffix
 from clsunbias.data.pixels import Pixels
 from clsunbias.data.units import Units
 from clsunbias.data_paths import data_root, find_data, nowhere
@@ -49,7 +49,7 @@ class MedMNIST(ImageData):
         self,
         flag: str,
         root: Path | None = None,
-        size: Literal[28, 64, 128, 224] = SMALLEST,
+        size: Literal[28, 64, 128, 224] = 28,
         classes: Mapping[str, Sequence[int]] | None = None,
         positive_from: int | None = None,
         ordered: bool = False,
@@ -92,7 +92,10 @@ class MedMNIST(ImageData):
                 raise InputError(
                     f"positive_from is the lowest positive grade, {labels[0] + 1} to {labels[-1]}; got {lowest}"
                 )
-            groups = {f"grade < {lowest}": labels[:lowest], f"grade ≥ {lowest}": labels[lowest:]}
+            groups: dict[str, Sequence[int]] = {
+                f"grade < {lowest}": [label for label in labels if label < lowest],
+                f"grade ≥ {lowest}": [label for label in labels if label >= lowest],
+            }
         else:
             groups = dict(self.classes or {named[label]: [label] for label in labels})
         names, of_label = group_labels(groups, map(str, labels), f"{self.name} (labels {listed(map(str, labels), 20)})")
