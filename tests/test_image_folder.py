@@ -69,7 +69,7 @@ def test_patients_group_every_split(tmp_path: Path) -> None:
     assert {split: len(one) for split, one in smears.items()} == {"train": 18, "val": 6, "test": 6}
     assert sum(map(len, smears.values())) == len(set.union(*smears.values()))
     assert all(set(split.target.tolist()) == {0, 1, 2} for split in data.splits.values())
-    with pytest.raises(ValueError, match="00000 has images of several classes, so each image is scored"):
+    with pytest.raises(ValueError, match="'00000' has images of several classes, so each image is scored"):
         ImageFolder(tmp_path / "cells.csv", size=28, group="patient", headline="group").load()
 
 
