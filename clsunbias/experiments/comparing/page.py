@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clsunbias.experiments.analysis.intervals import FEWEST
+from clsunbias.experiments.analysis.statistics import Verdict
 from clsunbias.experiments.comparing.answers import answers
 from clsunbias.experiments.comparing.curves import Curves, classes_of
 from clsunbias.experiments.comparing.flips import Flips
@@ -24,6 +25,7 @@ from clsunbias.experiments.comparing.sections import (
 )
 from clsunbias.experiments.report.html.rendering import render
 from clsunbias.experiments.report.labels import metric_name
+from clsunbias.experiments.report.sections import SIGNS
 
 SCRIPTS = ("theme", "looks", "scores", "use", "views", "charts", "rows", "comparison")
 
@@ -147,9 +149,9 @@ def row(label: str, method: str, value: float, low: float, high: float) -> dict[
     return {"label": label, "method": method, "value": digits(value), "low": digits(low), "high": digits(high)}
 
 
-def mark(label: str, verdict: str) -> str:
+def mark(label: str, verdict: Verdict) -> str:
     """A label with the sign of its verdict, if a difference is shown."""
-    return f"{label} {SIGNS[verdict]}" if verdict in ("better", "worse") else label  # type: ignore[index]
+    return label if verdict == "no difference shown" else f"{label} {SIGNS[verdict]}"
 
 
 def part_name(part: str) -> str:
