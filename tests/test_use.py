@@ -143,7 +143,7 @@ def test_many_units_are_drawn_as_sums() -> None:
         made |= {
             f"benefit {at}": one for at, one in enumerate(benefit_samples(prob[None, :, 1], target == 1, [0.1, 0.4]))
         }
-        made |= {f"risk {at}": one for at, one in enumerate(risk_samples(prob[None], target, [0.3, 1.0]))}
+        made |= {f"risk {at}": one for at, one in enumerate(risk_samples(prob[None], target, [0.6, 1.0]))}
         spreads.append({name: float(np.std(one.drawn)) for name, one in made.items()})
     for name, spread in spreads[0].items():
         assert spreads[1][name] == pytest.approx(spread, rel=0.12, abs=5e-4), name
