@@ -120,8 +120,8 @@ def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFra
         for at in np.flatnonzero(wrong.any(0)).tolist()
     ]:
         raise InputError(
-            f"{path} has cells that are no numbers in {listed(shown)}; make categories columns of 0 and 1 "
-            "(pandas.get_dummies does), or leave the columns out with data.ignore"
+            f"{path} has cells that are no numbers in {listed(shown)}; mend the cells, have text as "
+            "a number for each entry with data.text encode, or leave the columns out with data.ignore"
         )
     missing = values.isna().sum()
     if refuse_missing and missing.any():
