@@ -46,7 +46,7 @@ def benefit_samples(score: Floats, positive: Positive, thresholds: Sequence[floa
     rarest = int(min(positive.sum(), (~positive).sum()))
     made = []
     for threshold in thresholds:  # one by one: of many units all at once take gigabytes
-        added = unit_benefit(score, positive, [threshold])[:, :, 0].T
+        added = unit_benefit(score, positive.astype(int), [threshold])[:, :, 0].T
         sums = np.stack([np.ones_like(added), added], axis=2).astype(np.float32)
         made.append(samples(sums, mean, rarest)["mean"])
     return made

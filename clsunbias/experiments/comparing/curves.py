@@ -128,7 +128,7 @@ def benefits(judged: Judged) -> Iterator[Benefit]:
     baseline, *_ = judged.methods
     for at, label in classes_of(baseline):
         positive = baseline.test.target == at
-        everybody = net_benefit(np.ones(len(positive)), positive, baseline.thresholds)
+        everybody = net_benefit(np.ones(len(positive)), positive.astype(int), baseline.thresholds)
         theirs = benefit_samples(scores(baseline, at), positive, baseline.thresholds)
         for method in judged.methods:
             same = method is baseline
