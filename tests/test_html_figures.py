@@ -148,7 +148,7 @@ def check_use(page: Page, page_folder: Path) -> None:
         drawn["benefit"].append(points_of(benefit, method)[1])
         wanted["benefit"].append(net_benefit(both[:, 0].astype(float), labels == 0, THRESHOLDS))
         drawn["risk"].append(points_of(risk, method)[1])
-        samples = risk_samples(both[np.newaxis].astype(float), labels)
+        samples = risk_samples(both[np.newaxis].astype(float), labels.astype(int))
         wanted["risk"].append(np.array([one.values[0] for one in samples]))
         assert len(drawn["risk"][-1]) == len(COVERAGES)
     top = max(float(np.max(wanted["benefit"])), 0.01)

@@ -1,9 +1,10 @@
 """Net benefit and risk over coverage against figures by hand, and their intervals of few units and many."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from clsunbias.decisions.base import Floats, Labels
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.curves import (
     COVERAGES,
@@ -69,7 +70,7 @@ def test_risk_and_coverage() -> None:
     np.testing.assert_allclose(risk_coverage(tied, target)[1], 0.5)
 
 
-def cohort() -> tuple[Floats, Labels, dict[float, tuple[float, float, float]]]:
+def cohort() -> tuple[Any, Any, dict[float, tuple[float, int, float]]]:
     """A cohort of 1,000 with 200 ill, scores at four levels, and its decision curve worked out by hand as fractions.
 
     At a threshold t so many ill (TP) and well (FP) score t or more; the third number is that of treating everybody.

@@ -87,8 +87,8 @@ def of_runs(folder: Path, unit: str | None) -> Predictions:
         content = io.BytesIO(record.file("predictions"))
         frames.append(pd.read_csv(content, low_memory=False, dtype={"unit": str}).assign(seed=seed))
     classes = records[0].result.get("class_names")
-    found = of_frame(next(iter(names)), folder, pd.concat(frames, ignore_index=True), unit, classes)
-    return replace(found, simulated=any(record.result["simulated"] for record in records))
+    made = of_frame(next(iter(names)), folder, pd.concat(frames, ignore_index=True), unit, classes)
+    return replace(made, simulated=any(record.result["simulated"] for record in records))
 
 
 def of_frame(
