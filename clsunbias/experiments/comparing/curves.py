@@ -134,12 +134,24 @@ def benefits(judged: Judged) -> Iterator[Benefit]:
             same = method is baseline
             ours = theirs if same else benefit_samples(scores(method, at), positive, method.thresholds)
             for sample, other, threshold, all_of_them in zip(ours, theirs, method.thresholds, everybody, strict=True):
-                low, high, over = described(sample, PLAIN)
+                ends = described(sample, PLAIN)
                 gained = sample.less(other)
-                gain = [np.nan] * 3 if same else [float(gained.values.mean()), *described(gained, PLAIN)[:2]]
-                value = float(sample.values.mean())
-                name = method.predictions.name
-                yield Benefit(name, label, threshold, value, low, high, float(all_of_them), *gain, over)
+                gain, gain_low, gain_high = (np.nan,) * 3
+                if not same:
+                    gain, (gain_low, gain_high, _) = float(gained.values.mean()), described(gained, PLAIN)
+                yield Benefit(
+                    method=method.predictions.name,
+                    label=label,
+                    threshold=threshold,
+                    value=float(sample.values.mean()),
+                    low=ends[0],
+                    high=ends[1],
+                    everybody=float(all_of_them),
+                    difference=gain,
+                    difference_low=gain_low,
+                    difference_high=gain_high,
+                    over=ends[2],
+                )
 
 
 def scores(method: Method, at: int) -> Floats:
