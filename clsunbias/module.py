@@ -57,6 +57,7 @@ class Classifier(LightningModule):
         self._train: list[tuple[Tensor, Tensor, Tensor]] = []  # a step since validation: class sums, counts, objective
         self._first_pass = True  # of the optimiser over the batch
         self._frozen: list[nn.Module] = []
+        self.reads_features = False  # rows are what the frozen backbone makes of them
 
     @property
     def data(self) -> DataModule | None:
@@ -66,11 +67,16 @@ class Classifier(LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the classes, ``(B, C)`` with C ≥ 2."""
-        return self.objective.class_logits(widen(self.network(x)))
+        return self.objective.class_logits(widen(self.outputs(x)))
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """What the network makes of rows, or its head of their features."""
+        return cast(Tensor, self.network.get_submodule("head")(x) if self.reads_features else self.network(x))
 
     def run_network(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The network's logits, and what else the objective needs of the same pass."""
-        return see(self.network, x, [name for name in self.objective.needs if name in SEEN], self.objective.name)
+        names = [name for name in self.objective.needs if name in SEEN]
+        return see(self.network, self.outputs, x, names, self.objective.name)
 
     def check(self, data: DataModule, rows: "Rows") -> None:
         """Runs the network on two rows, so that a model that does not fit the data fails before training.
@@ -222,7 +228,8 @@ class Classifier(LightningModule):
         prob, loss, target = self.scores[split].compute()
         units = self.data.splits[split].units[0] if self.data else Units(target)
         prob, loss = units.merge(prob, loss)
-        return classification_metrics(prob, units.target, loss, self.class_names(prob.shape[1]))
+        ordered = self.data is not None and self.data.ordered
+        return classification_metrics(prob, units.target, loss, self.class_names(prob.shape[1]), ordered)
 
     def _start(self, loaders: dict[str, Any]) -> None:
         self.scores = {split: RowScores(len(loader.dataset)) for split, loader in loaders.items()}

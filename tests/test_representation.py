@@ -142,14 +142,14 @@ def test_features_are_what_comes_into_the_head() -> None:
     """Of the same pass, with their gradient; penultimate is what comes into the last linear layer."""
     network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     x = torch.randn(5, 3)
-    logits, seen = see(network, x, ["features", "penultimate"], "test")
+    logits, seen = see(network, network, x, ["features", "penultimate"], "test")
     torch.testing.assert_close(logits, network(x))
     torch.testing.assert_close(seen["features"], network[1](network[0](x)))
     assert torch.equal(seen["features"], seen["penultimate"])
     assert seen["features"].requires_grad
     assert not network[2]._forward_pre_hooks
     with pytest.raises(InputError, match="test takes what comes into a network's part head; Bilinear has none"):
-        see(nn.Bilinear(2, 2, 1), x, ["features"], "test")
+        see(nn.Bilinear(2, 2, 1), network, x, ["features"], "test")
 
 
 RETINA = ("--trainer.max_epochs", "2", "--trainer.accelerator", "cpu")

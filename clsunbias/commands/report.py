@@ -4,10 +4,6 @@ import os
 from pathlib import Path
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid_runs import grid_study, is_simulated, locate
-from clsunbias.experiments.loose_runs import loose_studies
-from clsunbias.experiments.report.sections import show
-from clsunbias.experiments.report.study_parts import report_parts
 from clsunbias.files import write_text, writing
 from clsunbias.parser import Parser
 from clsunbias.terminal import note, say
@@ -28,6 +24,11 @@ def report(options: list[str]) -> int:
     parser.add_argument("--protocols", type=str | None, help="protocols to judge; default: those that were begun")
     parser.add_argument("--data-root", type=Path | None, help="where data lie; default $CLSUNBIAS_DATA, else data/")
     chosen = parser.parse_args(options)
+    from clsunbias.experiments.grid_runs import grid_study, is_simulated, locate  # slow to import, as help need not be
+    from clsunbias.experiments.loose_runs import loose_studies
+    from clsunbias.experiments.report.sections import show
+    from clsunbias.experiments.report.study_parts import report_parts
+
     if chosen.html and chosen.html.is_dir():
         raise InputError(f"--html {chosen.html} is a folder; give a file")
     if chosen.data_root:
@@ -51,7 +52,7 @@ def report(options: list[str]) -> int:
     else:
         for study in studies:
             for parts in report_parts(study):
-                show(study.grid.title, parts)
+                show(study.grid.title, parts, "see the page, --html FILE, or a wider terminal")
     missing = [f"missing: {line}" for study in studies for line in study.missing]
     for line in (*missing, *(f"left out: {line}" for study in studies for line in study.extra)):
         note(line)

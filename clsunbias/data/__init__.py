@@ -4,7 +4,8 @@ from clsunbias.data.augmentation import Jitter
 from clsunbias.data.balanced import ClassBalanced, SpeakerBalanced
 from clsunbias.data.base import Batch, DataModule, Resampler, Split
 from clsunbias.data.describing import Appearance, Attribute, Subclasses
-from clsunbias.data.medmnist import BreastMNIST, RetinaMNIST
+from clsunbias.data.image_folder import ImageFolder
+from clsunbias.data.medmnist import BreastMNIST, MedMNIST, RetinaMNIST
 from clsunbias.data.resampling import Subsample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
@@ -19,7 +20,9 @@ __all__ = [
     "BreastMNIST",
     "ClassBalanced",
     "DataModule",
+    "ImageFolder",
     "Jitter",
+    "MedMNIST",
     "Resampler",
     "RetinaMNIST",
     "ShuffledBatches",

@@ -1,6 +1,7 @@
 """Resamplers that leave the training rows as they are, and say more of each: a subclass, an appearance, a group."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +12,13 @@ from torch import Tensor
 from clsunbias.data.base import Resampler, Split
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError, listed
+
+
+def described(split: Split, **more: Tensor) -> Split:
+    """A split that says more of its rows: further tensors ``(N, …)`` by their key in a batch."""
+    split = copy(split)
+    split.more = {**split.more, **more}
+    return split
 
 
 def clusters(rows: Tensor, count: int, seed: int) -> Tensor:
@@ -55,7 +63,7 @@ class Subclasses(Resampler):
         for label, count in enumerate(counts):
             rows = (train.target == label).nonzero().flatten()
             subclass[rows] = sum(counts[:label]) + clusters(train.x[rows], count, self.seed)
-        return train.described(subclass=subclass)
+        return described(train, subclass=subclass)
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ class Appearance(Resampler):
         if len(train) < self.count:
             raise InputError(f"Appearance: {self.count} clusters need as many training rows, there are {len(train)}")
         cluster = clusters(train.x[torch.arange(len(train))], self.count, self.seed)
-        return train.described(likelihood=torch.bincount(cluster)[cluster] / len(train))
+        return described(train, likelihood=torch.bincount(cluster)[cluster] / len(train))
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ class Attribute(Resampler):
                 f"{self.path}: the {self.column} of all training units is {groups[0]!r}; take one that differs"
             )
         number = torch.tensor([groups.index(values[name]) for name in names])
-        return train.described(group=number if units.of_row is None else number[units.of_row])
+        return described(train, group=number if units.of_row is None else number[units.of_row])
 
     def values(self) -> dict[str, str]:
         """The attribute of each unit that training may have."""

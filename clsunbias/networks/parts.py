@@ -50,8 +50,17 @@ SEEN: Mapping[str, Callable[[nn.Module, str], nn.Module]] = {"features": head_of
 """What an objective can need of what a network computes on the way to logits: that which comes into a part of it."""
 
 
-def see(network: nn.Module, x: Tensor, names: Sequence[str], asking: str) -> tuple[Tensor, dict[str, Tensor]]:
+def see(
+    network: nn.Module, run: Callable[[Tensor], Tensor], x: Tensor, names: Sequence[str], asking: str
+) -> tuple[Tensor, dict[str, Tensor]]:
     """A network's output, and what of :data:`SEEN` it computed on the way, ``(B, D)`` each, in the same pass.
+
+    Args:
+        network: the network.
+        run: makes its output of x, by the whole of it or by its head.
+        x: rows.
+        names: keys of :data:`SEEN`.
+        asking: what needs them, as a message says it.
 
     Raises:
         InputError: the network has no such part.
@@ -63,7 +72,7 @@ def see(network: nn.Module, x: Tensor, names: Sequence[str], asking: str) -> tup
 
     hooks = [SEEN[name](network, asking).register_forward_pre_hook(keep(name)) for name in names]
     try:
-        return network(x), seen
+        return run(x), seen
     finally:
         for hook in hooks:
             hook.remove()
