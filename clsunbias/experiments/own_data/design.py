@@ -92,7 +92,7 @@ def batch_of(understood: Understood) -> int | None:
     if understood.kind == "recordings":
         return None
     rarest = min(understood.counts().values()) / len(understood.labels)
-    return min(512, max(64, 2 ** math.ceil(math.log2(PER_CLASS / rarest))))
+    return min(512, max(64, 1 << math.ceil(math.log2(PER_CLASS / rarest))))
 
 
 def sizes(kind: str) -> list[Size]:

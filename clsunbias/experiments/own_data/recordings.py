@@ -8,9 +8,8 @@ from clsunbias.errors import InputError, listed, shortened
 from clsunbias.experiments.own_data.understanding import (
     Asked,
     Understood,
-    labels_and_patients,
-    ordered_classes,
     read_asked,
+    roles,
 )
 from clsunbias.speech.manifest import Corpus, Manifest
 from clsunbias.speech.preparation import prepare
@@ -28,8 +27,7 @@ STEP = 0.32
 def understand_recordings(asked: Asked, column: str, out: Path) -> Understood:
     """Recordings that a CSV file lists by a column of paths; writes their manifest to ``out``."""
     frame, _ = read_asked(asked)
-    labels, patients = labels_and_patients(asked, frame)
-    classes = ordered_classes(asked, labels)
+    labels, patients, classes = roles(asked, frame)
     files = paths(asked, frame, column)
     speakers = frame[column].str.strip() if patients is None else patients
     rows = pd.DataFrame(

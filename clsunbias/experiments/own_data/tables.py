@@ -1,5 +1,7 @@
 """A CSV file of features: which of its columns a model can learn from."""
 
+from typing import Any
+
 import pandas as pd
 
 from clsunbias.data.categories import MOST_LEVELS
@@ -7,9 +9,8 @@ from clsunbias.errors import InputError, listed, shortened
 from clsunbias.experiments.own_data.understanding import (
     Asked,
     Understood,
-    labels_and_patients,
-    ordered_classes,
     read_asked,
+    roles,
 )
 
 MOSTLY_EMPTY = 0.9
@@ -22,9 +23,8 @@ FEW_ROWS = 1000
 def understand_table(asked: Asked) -> Understood:
     """A CSV file whose columns are features, but for those that say nothing, or are names; see :class:`Understood`."""
     frame, _ = read_asked(asked)
-    labels, patients = labels_and_patients(asked, frame)
-    classes = ordered_classes(asked, labels)
-    features = frame.drop(columns=[*asked.roles, *asked.ignore])
+    labels, patients, classes = roles(asked, frame)
+    features = frame.drop(columns=[*asked.named, *asked.ignore])
     left_out = useless(features)
     kept = features.drop(columns=list(left_out))
     if kept.empty or not len(kept.columns):
@@ -37,12 +37,13 @@ def understand_table(asked: Asked) -> Understood:
     )
     missing = kept.isna().sum()
     outputs = 1 if len(classes) == 2 else len(classes)
-    if len(frame) < FEW_ROWS:
-        network, arguments = "torch.nn.Linear", {"in_features": width, "out_features": outputs}
-        model = "linear"
-    else:
-        network, arguments = "torchvision.ops.MLP", {"in_channels": width, "hidden_channels": [32, outputs]}
-        model = "one hidden layer of 32"
+    network: dict[str, Any] = {
+        "class_path": "torch.nn.Linear",
+        "init_args": {"in_features": width, "out_features": outputs},
+    }
+    if len(frame) >= FEW_ROWS:
+        hidden = {"in_channels": width, "hidden_channels": [32, outputs]}
+        network = {"class_path": "torchvision.ops.MLP", "init_args": hidden}
     remarks = [f"left out {shortened(name)}: {why}" for name, why in left_out.items()]
     if patients is None and (repeated := int(kept.duplicated(keep=False).sum())):
         remarks.append(
@@ -61,14 +62,14 @@ def understand_table(asked: Asked) -> Understood:
             "data.init_args.ignore": [*asked.ignore, *left_out],
             "data.init_args.missing": "median" if missing.any() else "refuse",
             "data.init_args.text": "encode" if words else "refuse",
-            "model.network": {"class_path": network, "init_args": arguments},
+            "model.network": network,
         },
         labels,
         patients,
         classes,
         {
             "features": f"{len(kept.columns)}: {len(kept.columns) - len(words)} of numbers, {len(words)} of words; "
-            f"{width} inputs of the model ({model})",
+            f"{width} inputs of the model ({'linear' if len(frame) < FEW_ROWS else 'one hidden layer of 32'})",
             "missing cells": missing_words(missing, len(frame)),
         },
         remarks,

@@ -41,7 +41,7 @@ class Asked(NamedTuple):
     ignore: Sequence[str] = ()
 
     @property
-    def roles(self) -> list[str]:
+    def named(self) -> list[str]:
         """Columns that are no features."""
         return [self.label, *([self.patient] if self.patient else [])]
 
@@ -86,8 +86,8 @@ class Understood:
 
 def read_asked(asked: Asked) -> tuple[pd.DataFrame, dict[str, str]]:
     """The table of a data set as text, and its header; InputError if a column that was named is not there."""
-    frame, header = read_table(asked.path, asked.roles)
-    for name in (*asked.roles, *asked.attributes, *asked.ignore):
+    frame, header = read_table(asked.path, asked.named)
+    for name in (*asked.named, *asked.attributes, *asked.ignore):
         if name not in frame:
             raise InputError(f"{asked.path} has no column {name!r}; it has {listed(map(shortened, frame), 12)}")
     return frame, header
@@ -122,11 +122,12 @@ def ordered_classes(asked: Asked, labels: pd.Series) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (name.casefold() not in WELL, -int((labels == name).sum()))))
 
 
-def labels_and_patients(asked: Asked, frame: pd.DataFrame) -> tuple[pd.Series, pd.Series | None]:
-    """The columns of classes and patients; InputError for rows without, or a patient of two classes."""
+def roles(asked: Asked, frame: pd.DataFrame) -> tuple[pd.Series, pd.Series | None, tuple[str, ...]]:
+    """Labels of all rows, their patients if that was said, and the classes; InputError, if they contradict."""
     labels = cells(frame, asked.label, asked.path)
+    classes = ordered_classes(asked, labels)
     if asked.patient is None:
-        return labels, None
+        return labels, None, classes
     patients = cells(frame, asked.patient, asked.path)
     torn = labels.groupby(patients).nunique()
     if (torn > 1).any():
@@ -134,4 +135,4 @@ def labels_and_patients(asked: Asked, frame: pd.DataFrame) -> tuple[pd.Series, p
             f"{asked.path}: {int((torn > 1).sum())} of {len(torn)} patients have rows of more than one class, such as "
             f"{shortened(torn.idxmax())}; results count patients, so each needs one class"
         )
-    return labels, patients
+    return labels, patients, classes
