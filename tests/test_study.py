@@ -61,7 +61,7 @@ def test_of_two_unknown_names_the_rarer_is_positive(tmp_path: Path) -> None:
 
 FAULTS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "a measurement": (lambda frame: frame.assign(label=frame["x0"]), "numbers with decimals"),
-    "names": (lambda frame: frame.assign(label=frame["patient"]), "40 different entries"),
+    "names": (lambda frame: frame.assign(label=frame["patient"]), "40 different labels"),
     "one class": (lambda frame: frame.assign(label="well"), "there is one class only"),
     "a patient of two": (
         lambda frame: frame.assign(label=["ill", *frame["label"][1:-1], "ill"]),
@@ -145,7 +145,8 @@ def test_a_dry_run_says_and_writes_the_grid(tmp_path: Path, capsys: pytest.Captu
     ("options", "said"),
     [
         (["nowhere.csv", "--label", "x"], "there is no nowhere.csv"),
-        ([".", "--label", "x"], "is a folder without manifest.csv"),
+        ([".", "--label", "x"], "is a folder, whose folders are its classes: it has no columns x"),
+        (["."], "has no folders of images"),
         (["clinic.csv"], "--label COLUMN"),
         (["clinic.csv", "--label", "diagnosis"], "no column 'diagnosis'; it has 'x0'"),
         (["clinic.csv", "--label", "label", "--attributes", "sex,age"], "no column 'age'"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from clsunbias.errors import InputError, listed
+from clsunbias.experiments.own_data.images import understand_folder, understand_images
 from clsunbias.experiments.own_data.recordings import understand_prepared, understand_recordings
 from clsunbias.experiments.own_data.tables import understand_table
 from clsunbias.experiments.own_data.understanding import PICTURES, SOUNDS, Asked, Understood, read_asked
@@ -22,10 +23,12 @@ def look(asked: Asked, out: Path) -> Understood:
     if asked.path.is_dir():
         if (asked.path / "manifest.csv").is_file():
             return understand_prepared(asked)
-        raise InputError(
-            f"{asked.path} is a folder without manifest.csv; give a CSV file that lists its recordings (path, label), "
-            "or have clsunbias prepare make a manifest"
-        )
+        if said := [name for name in (asked.label, asked.patient, *asked.attributes, *asked.ignore) if name]:
+            raise InputError(
+                f"{asked.path} is a folder, whose folders are its classes: it has no columns {listed(said)}; give a "
+                "CSV file that lists its files, with such columns"
+            )
+        return understand_folder(asked)
     if asked.path.name == "manifest.csv" and asked.path.with_name("summary.json").is_file():
         return understand_prepared(asked)
     if not asked.label:
@@ -39,6 +42,7 @@ def look(asked: Asked, out: Path) -> Understood:
     for column, suffixes in named.items():
         if suffixes <= SOUNDS:
             return understand_recordings(asked, column, out / "data")
+        return understand_images(asked, column, out / "data")
     return understand_table(asked)
 
 

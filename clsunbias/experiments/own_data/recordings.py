@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from clsunbias.errors import InputError, listed, shortened
 from clsunbias.experiments.own_data.understanding import (
     Asked,
     Understood,
+    files_of,
     read_asked,
     roles,
 )
@@ -28,7 +28,7 @@ def understand_recordings(asked: Asked, column: str, out: Path) -> Understood:
     """Recordings that a CSV file lists by a column of paths; writes their manifest to ``out``."""
     frame, _ = read_asked(asked)
     labels, patients, classes = roles(asked, frame)
-    files = paths(asked, frame, column)
+    files = files_of(asked, frame, column)
     speakers = frame[column].str.strip() if patients is None else patients
     rows = pd.DataFrame(
         {
@@ -80,16 +80,3 @@ def understood(asked: Asked, manifest: Manifest, folder: Path, labels: pd.Series
             "features": f"{bands} log-mel bands at {rate} Hz",
         },
     )
-
-
-def paths(asked: Asked, frame: pd.DataFrame, column: str) -> pd.Series:
-    """The files that a column of paths names, relative to the table; InputError with how many are not there."""
-    given = frame[column].fillna("").str.strip()
-    found = given.map(lambda path: str((asked.path.parent / path).resolve()))
-    absent = [path for path, file in zip(given, found, strict=True) if not Path(file).is_file()]
-    if absent:
-        raise InputError(
-            f"{asked.path}: {len(absent)} of {len(given)} files in column {column!r} are not there, such as "
-            f"{listed(map(shortened, absent), 3)} (paths are relative to the table)"
-        )
-    return found

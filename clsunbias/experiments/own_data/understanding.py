@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from clsunbias.data.classes import check_labels
 from clsunbias.data.table import cells, read_table
 from clsunbias.errors import InputError, listed, shortened
-from clsunbias.splits import in_order, order_classes
-
-MOST_CLASSES = 20
+from clsunbias.splits import order_classes
 
 WELL = {"0", "no", "n", "false", "f", "-", "none", "negative", "absent"}
 WELL |= {"benign", "control", "healthy", "normal", "well"}
@@ -34,7 +33,7 @@ class Asked(NamedTuple):
     """
 
     path: Path
-    label: str
+    label: str | None
     patient: str | None = None
     attributes: Sequence[str] = ()
     classes: Sequence[str] = ()
@@ -43,7 +42,7 @@ class Asked(NamedTuple):
     @property
     def named(self) -> list[str]:
         """Columns that are no features."""
-        return [self.label, *([self.patient] if self.patient else [])]
+        return [name for name in (self.label, self.patient) if name]
 
 
 @dataclass(frozen=True)
@@ -97,20 +96,11 @@ def ordered_classes(asked: Asked, labels: pd.Series) -> tuple[str, ...]:
     """The classes as asked for; else of two the well or the more frequent first, which is negative; of more by name.
 
     Raises:
-        InputError: labels are one class, too many, or measurements.
+        InputError: labels are one class, too many, measurements, or not all in the classes that are asked for.
     """
     found = labels.unique()
-    numbers = pd.to_numeric(pd.Series(found), errors="coerce")
-    if numbers.notna().all() and (numbers % 1 != 0).any() and len(found) > 2:
-        raise InputError(
-            f"{asked.path}: {asked.label} holds numbers with decimals, such as {shortened(found[0])}: a measurement, "
-            "not classes; cut it into classes, in a column of its own"
-        )
-    if len(found) > MOST_CLASSES:
-        raise InputError(
-            f"{asked.path}: {asked.label} has {len(found)} different entries, such as "
-            f"{listed(map(shortened, in_order(found)), 3)}; more than {MOST_CLASSES} classes are not compared here"
-        )
+    if not asked.classes:
+        check_labels(found, f"{asked.path}: {asked.label or 'the folders'}")
     if len(found) < 2:
         raise InputError(f"{asked.path}: every row's {asked.label} is {shortened(found[0])}: there is one class only")
     names = order_classes(labels, asked.classes, asked.path)
@@ -122,15 +112,35 @@ def ordered_classes(asked: Asked, labels: pd.Series) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (name.casefold() not in WELL, -int((labels == name).sum()))))
 
 
-def roles(asked: Asked, frame: pd.DataFrame) -> tuple[pd.Series, pd.Series | None, tuple[str, ...]]:
-    """Labels of all rows, their patients if that was said, and the classes; InputError, if they contradict."""
+def files_of(asked: Asked, frame: pd.DataFrame, column: str) -> pd.Series:
+    """The files that a column of paths names, relative to the table; InputError with how many are not there."""
+    given = frame[column].fillna("").str.strip()
+    found = given.map(lambda path: str((asked.path.parent / path).resolve()))
+    absent = [path for path, file in zip(given, found, strict=True) if not Path(file).is_file()]
+    if absent:
+        raise InputError(
+            f"{asked.path}: {len(absent)} of {len(given)} files in column {column!r} are not there, such as "
+            f"{listed(map(shortened, absent), 3)} (paths are relative to the table)"
+        )
+    return found
+
+
+def roles(
+    asked: Asked, frame: pd.DataFrame, may_mix: bool = False
+) -> tuple[pd.Series, pd.Series | None, tuple[str, ...]]:
+    """Labels of all rows, their patients if that was said, and the classes.
+
+    Raises:
+        InputError: a row without, labels that are no classes, or a patient of two classes who may not be.
+    """
+    assert asked.label is not None, "only a folder has none"
     labels = cells(frame, asked.label, asked.path)
     classes = ordered_classes(asked, labels)
     if asked.patient is None:
         return labels, None, classes
     patients = cells(frame, asked.patient, asked.path)
     torn = labels.groupby(patients).nunique()
-    if (torn > 1).any():
+    if (torn > 1).any() and not may_mix:
         raise InputError(
             f"{asked.path}: {int((torn > 1).sum())} of {len(torn)} patients have rows of more than one class, such as "
             f"{shortened(torn.idxmax())}; results count patients, so each needs one class"

@@ -14,7 +14,7 @@ def say_understood(understood: Understood) -> None:
     screen.print(f"{asked.path}: {understood.kind}, {len(understood.labels)} rows", style="bold")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     counts = {"rows": understood.counts()} | ({} if patients is None else {"patients": understood.counts(patients)})
-    table.add_column(asked.label)
+    table.add_column(asked.label or "folder")
     for name in counts:
         table.add_column(name, justify="right")
     for at, name in enumerate(understood.classes):
