@@ -24,7 +24,7 @@ RATES = {"table": (0.003, 0.03), "recordings": (0.003, 0.01), "images": (0.0003,
 """Learning rates that are searched; without a search the second."""
 
 STEPS = {"table": 1500, "recordings": 200, "images": 1500}
-"""Training steps of a run, if there is time; half or a quarter of them if not."""
+"""Training steps of a run, if there is time; half of them or less if not."""
 
 PER_CLASS = 4
 """Rows of the rarest class that a batch holds on average, so that every class loss can be told in most."""
@@ -98,13 +98,7 @@ def batch_of(understood: Understood) -> int | None:
 def sizes(kind: str) -> list[Size]:
     """What may be run, from the most that makes sense to the least that gives intervals."""
     full = STEPS[kind]
-    return [
-        Size(4, 2, full),
-        Size(4, 2, full // 2),
-        Size(4, 1, full),
-        Size(4, 1, full // 2),
-        Size(4, 1, full // 4),
-    ]
+    return [Size(4, 2, full), Size(4, 2, full // 2), *(Size(4, 1, full // part) for part in (1, 2, 4, 8))]
 
 
 def choose(understood: Understood, trial: Trial, minutes: float, jobs: int) -> Design:
@@ -119,7 +113,8 @@ def choose(understood: Understood, trial: Trial, minutes: float, jobs: int) -> D
 
 def grid(understood: Understood, design: Design) -> dict[str, Any]:
     """The grid as ``reproduce`` reads it."""
-    settings = {**understood.settings, "trainer.max_epochs": design.epochs}
+    settings = {name: value for name, value in understood.settings.items() if value not in (None, [])}
+    settings["trainer.max_epochs"] = design.epochs
     settings["trainer.check_val_every_n_epoch"] = max(1, design.epochs // 40)
     if design.batch:
         settings["data.init_args.batch_size"] = design.batch

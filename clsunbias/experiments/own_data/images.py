@@ -23,7 +23,7 @@ LOOKED_AT = 200
 """Images whose size and colour are looked at, spread over all."""
 
 SIZES = (28, 64)
-"""Height and width that images are brought to: the smaller if most are no larger than halfway to the next."""
+"""Height and width that images are brought to: the smaller one if most are smaller than the larger."""
 
 
 def understand_folder(asked: Asked) -> Understood:
@@ -59,7 +59,7 @@ def understood(
     some = [look_at(files[at]) for at in np.unique(np.linspace(0, len(files) - 1, LOOKED_AT).astype(int))]
     edges = sorted(min(size) for size, _ in some)
     edge = edges[len(edges) // 2]
-    size = SIZES[0] if edge <= sum(SIZES) / 2 else SIZES[1]
+    size = SIZES[0] if edge < SIZES[1] else SIZES[1]
     colour = any(mode not in {"1", "L", "LA", "I", "I;16", "F"} for _, mode in some)
     channels = 3 if colour else 1
     mixed = patients is not None and bool((labels.groupby(patients).nunique() > 1).any())
