@@ -124,6 +124,7 @@ def write_results(
         "selection": repr(cli.checkpoints.rule),
         "step": cli.checkpoints.selection.step,
         "tied_validations": cli.checkpoints.selection.tied,
+        "leaks": data.leaks,
         **units_and_metrics(levels, data.class_names),
         "versions": versions(),
         **{f"{name}_sha256": sha256_of(cli.out / path) for name, path in FILES.items() if (cli.out / path).is_file()},

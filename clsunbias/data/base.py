@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,11 @@ from torch.utils.data import DataLoader, Dataset
 from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clsunbias.data.twins import Twin
 
 Batch = dict[str, Tensor]
 """Rows as the model gets them: ``x`` float ``(B, …)``, ``target`` int64 ``(B,)``, ``row`` int64 ``(B,)`` within the
@@ -77,6 +82,7 @@ class DataModule(LightningDataModule, ABC):
         batch_size: rows in a training batch, over all processes together, at least 2; None for all in one batch.
         sampler: order of the training rows, made from the training split and batch_size; None for the data set's own.
         resample: makes another training split; None keeps it as it is.
+        allow_leaks: trains although a patient, an image, a recording or a row stands in two splits.
 
     Raises:
         InputError: batch_size below 2.
@@ -94,6 +100,12 @@ class DataModule(LightningDataModule, ABC):
     scaling: ClassVar[str] = "rows as the data set gives them"
     """How a row is made of what was measured; an exported model says so."""
 
+    official_splits: ClassVar[bool] = False
+    """Whether the splits are those that others compare by: what they share is recorded, and stops no run."""
+
+    attributes: "pd.DataFrame | None" = None
+    """What is known of units beside their class, such as sex and age: by their names; None of units without names."""
+
     withhold_test: bool = False
     """Whether a run's end leaves the test splits unscored, as a search must."""
 
@@ -102,6 +114,7 @@ class DataModule(LightningDataModule, ABC):
         batch_size: int | None = 64,
         sampler: Callable[[Split, int | None], BatchSampler] | None = None,
         resample: Resampler | None = None,
+        allow_leaks: bool = False,
     ) -> None:
         super().__init__()
         if batch_size is not None and batch_size < 2:
@@ -110,6 +123,8 @@ class DataModule(LightningDataModule, ABC):
         self.batch_size = batch_size
         self.sampler = sampler
         self.resample = resample
+        self.allow_leaks = allow_leaks
+        self.leaks: dict[str, Any] = {}  # the certificate, once the splits are set up for training
         self.splits: dict[str, Split] = {}
 
     @property
@@ -186,6 +201,11 @@ class DataModule(LightningDataModule, ABC):
         splits = self.load()
         if not hasattr(self, "class_names"):
             raise InputError(f"{self.name} names no classes: give it class_names, one for each class in order")
+        if stage == "fit":
+            from clsunbias.data.certificate import check_leaks  # here, since it is about splits
+
+            status = "official" if self.official_splits else "allowed" if self.allow_leaks else "refused"
+            self.leaks = check_leaks(self.name, splits, *self.find_twins(splits), status)
         if self.resample:
             if not isinstance(splits["train"].x, Tensor):
                 raise InputError(
@@ -199,6 +219,12 @@ class DataModule(LightningDataModule, ABC):
                 if count == 0:
                     raise InputError(f"{self.name}: the {split} split has no sample of class {name!r}")
         self.splits = splits
+
+    def find_twins(self, splits: Mapping[str, Split]) -> "tuple[str, list[Twin]]":
+        """As what the rows of different splits were compared, nothing if they were not, and those that are copies."""
+        from clsunbias.data.twins import content_twins
+
+        return content_twins(splits)
 
     @property
     def scored_splits(self) -> dict[str, Split]:

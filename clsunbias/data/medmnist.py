@@ -72,6 +72,7 @@ class MedMNIST(DataModule):
     flag: ClassVar[str]
     channels: ClassVar[int]
     size: ClassVar[int] = 28
+    official_splits: ClassVar[bool] = True
     scaling: ClassVar[str] = "(pixel / 255 - 0.5) / 0.5, channels first"
     resize: bool = False
     """Whether :meth:`read` takes images of other sizes, and scales them."""

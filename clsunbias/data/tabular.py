@@ -10,7 +10,13 @@ import torch
 from torch import nn
 
 from clsunbias.data.base import DataModule, Split
-from clsunbias.data.leaks import warn_of_equal_rows, warn_of_spellings, warn_of_telling
+from clsunbias.data.leaks import (
+    numbers_of_records,
+    warn_of_contradictions,
+    warn_of_numbers,
+    warn_of_spellings,
+    warn_of_telling,
+)
 from clsunbias.data.scale import Standardise, fit_scale
 from clsunbias.data.table import as_labelled, cells, check_names, numbers, read_table
 from clsunbias.data.units import Units
@@ -69,6 +75,7 @@ class Tabular(DataModule):
         self.missing = missing
         self.plan = plan or SplitPlan()
         self.features: list[str] = []  # in the order of the model's inputs
+        self.record_numbers: list[str] = []  # features that look like them
         self.standardise: Standardise | None = None
 
     @property
@@ -100,7 +107,7 @@ class Tabular(DataModule):
         """
         values, rows = self.measured()
         of_split = {name: values[rows["split"] == name] for name in SPLITS}
-        self.features = [*map(str, values)]
+        self.features, self.record_numbers = [*map(str, values)], numbers_of_records(values)
         self.standardise = fit_scale(of_split["train"], self.missing == "median", self.path)
         splits = {}
         for name, part in of_split.items():
@@ -120,7 +127,8 @@ class Tabular(DataModule):
         if fresh and stage == "fit":
             train = self.splits["train"]
             warn_of_telling(train.x[:].numpy(), train.target.numpy(), self.features, self.path)
-            warn_of_equal_rows(self.splits, self.path)
+            warn_of_contradictions(self.splits, self.path)
+            warn_of_numbers(self.record_numbers, self.path)
             groups = [name for split in self.splits.values() for name in split.units[0].names or ()]
             warn_of_spellings(groups if self.group else (), f"{self.path}: names in {self.group}")
 

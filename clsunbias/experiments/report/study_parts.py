@@ -6,11 +6,11 @@ from typing import NamedTuple
 from clsunbias.experiments.analysis.comparison import results
 from clsunbias.experiments.analysis.gains import GainLine, gains
 from clsunbias.experiments.analysis.scores import Scored
-from clsunbias.experiments.plan import choose
 from clsunbias.experiments.report.build import contrast_section, parts, search_sections
 from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.notes import Cells, Comparisons, classes_of
 from clsunbias.experiments.report.sections import Section
+from clsunbias.experiments.search import choose
 from clsunbias.experiments.study import Study, shown
 
 
