@@ -15,13 +15,15 @@ import pandas as pd
 
 from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.comparison import Comparison, compared
+from clsunbias.experiments.analysis.gains import GainLine
 from clsunbias.experiments.analysis.scores import Scored, run_lines
 from clsunbias.experiments.grid import Grid, load_grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.build import CONTRASTS_TITLE, parts, search_sections
+from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.labels import class_names, metric_label
 from clsunbias.experiments.report.notes import Classes
-from clsunbias.experiments.report.plots import draw_dots
+from clsunbias.experiments.report.plots import draw_dots, draw_gains
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.running.run import Record, Run
 from clsunbias.experiments.search import choose, search_scores
@@ -99,17 +101,24 @@ def derive(table: str, out: Path) -> None:
         (found.arm(line), found.arm(line, "baseline"), line["metric"]): Comparison(**line)
         for line in lines_of(f"{table}_comparisons.csv")
     }
+    gains = RESULTS / f"{table}_gains.csv"
+    split = [GainLine(**line) for line in lines_of(gains.name)] if gains.exists() else []
     scores = search_scores(grid, searched)
     assert set(choose(grid, scores)) <= set(finished)
     absent = [name for name in grid.columns if not any(arm.column == name for arm in finished)]
     made = [
         *parts(grid, list(grid.columns), absent, cells, comparisons, classes(finished)),
+        *gain_sections(split),
         *search_sections(grid, scores, choose(grid, scores)),
     ]
     runs = run_lines([Scored(arm, records, {}) for arm, records in finished.items()])
     write_table(out, table, grid.title, list(cells.values()), runs, made)
     write_csv(out / f"{table}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
+    if split:
+        write_csv(out / gains.name, pd.DataFrame(split, columns=GainLine._fields))
     draw_dots(out / table, grid, grid.metrics[0], cells, classes(finished))
+    if split:
+        draw_gains(out / f"{table}_gains", grid, split, any(cell.simulated for cell in cells.values()))
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from clsunbias.experiments.analysis.comparison import results
+from clsunbias.experiments.analysis.gains import GainLine
 from clsunbias.experiments.grid import load_grid
 from clsunbias.experiments.paper import toy_figures
 from clsunbias.experiments.plan import arms, runs_of
@@ -91,3 +92,22 @@ def test_the_toy(drawn: list[Figure], tmp_path: Path) -> None:
     assert np.asarray(lines[0].get_xdata()).tolist() == [1.5, 1.5]
     assert "the best by f1 alone (f1 = 1.5)" in texts(drawn[0])
     assert "the paper's seeds" in texts(drawn[0])
+
+
+def test_gains(tmp_path: Path, drawn: list[Figure]) -> None:
+    """A panel for each data set and protocol, a line of three parts for each method; what was not run is left out."""
+    runs = [("Breast", "plain", "LDAM"), ("Breast", "plain", "Focal"), ("Voices", "tuned", "LDAM")]
+    values = {"gain": 0.05, "ranking": 0.01, "threshold": 0.04, "auroc": 0.2}
+    lines = [
+        GainLine("t", protocol, column, "test", row, "ERM", part, value, value - 0.02, value + 0.03, 5)
+        for column, protocol, row in runs
+        for part, value in values.items()
+    ]
+    grid = load_grid(write_made_up_grid(tmp_path, {"toy": TOY_COLUMN}, {"toy": SPEAKERS}))
+    plots.draw_gains(tmp_path / "gains", grid, lines, simulated=True)
+    panels = {axes.get_title(): axes for axes in drawn[0].axes if axes.get_visible()}
+    assert list(panels) == ["Breast, plain", "Voices, tuned"]
+    dots = [line for line in panels["Breast, plain"].lines if line.get_marker() != "None"]
+    assert sorted(float(np.asarray(dot.get_xdata()).item()) for dot in dots) == [0.01, 0.01, 0.04, 0.04, 0.05, 0.05]
+    assert "Gain in macro-F1 over ERM" in texts(drawn[0])
+    assert "SIMULATED" in [text.get_text() for text in drawn[0].texts]

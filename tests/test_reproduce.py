@@ -69,9 +69,10 @@ def out(grid: Path) -> Path:
 
 @pytest.mark.slow
 def test_files_of_a_grid(out: Path) -> None:
-    """Table, cells, runs, records, comparisons, dots and curves, and nothing else; none is empty."""
-    names = {"toy.md", "toy.tex", "toy.csv", "toy_runs.csv", "toy_comparisons.csv", "toy_records.jsonl", "runs"}
-    names |= {f"{stem}.{suffix}" for stem in ("toy", "figure3") for suffix in ("png", "svg")}
+    """Table, cells, runs, records, comparisons, gains, dots and curves, and nothing else; none is empty."""
+    names = {"toy.md", "toy.tex", "toy.csv", "toy_records.jsonl", "runs"}
+    names |= {f"toy_{part}.csv" for part in ("runs", "comparisons", "gains")}
+    names |= {f"{stem}.{suffix}" for stem in ("toy", "toy_gains", "figure3") for suffix in ("png", "svg")}
     assert {path.name for path in out.iterdir()} == names
     assert all(path.stat().st_size > 100 for path in out.iterdir())
     tex = (out / "toy.tex").read_text()

@@ -122,7 +122,11 @@ GROUPED = {"split": "part", "group": "who"}
         ("1,g,test,1,2", {"label": "Label"}, ["no column 'Label'", "'label', 'who', 'part'"]),
         ("1,g,test,1,2", {"ignore": ["z"]}, ["no column 'z'"]),
         ("1,g,test,1,2", {"ignore": ["who", "part", "x", "y"]}, ["no column of features"]),
-        ("1,g,test,1,2", {}, ["no numbers in 'who' (such as 'a'), 'part' (such as 'train')", "get_dummies", "ignore"]),
+        (
+            "1,g,test,1,2",
+            {},
+            ["no numbers in 'who' (such as 'a'), 'part' (such as 'train')", "data.text encode", "ignore"],
+        ),
         ("1,g,test,inf,1", SPLIT, ["'x' (such as 'inf')"]),
         ('1,g,test,"1,5",1', SPLIT, ["'x' (such as '1,5')"]),
         ("1,g,test,,1", SPLIT, ["missing cells in 'x' (1 of 7 rows)", "data.missing to median"]),

@@ -4,12 +4,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from scipy.special import entr
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, precision_score, recall_score
 
 from clsunbias.experiments.analysis.statistics import (
     CALIBRATION,
     METRICS,
     RANKING,
+    RECALIBRATION,
     Floats,
     Resampling,
     calibration_metrics,
@@ -53,12 +55,17 @@ def test_metrics_against_scikit_learn(classes: int) -> None:
             "pos_precision": precision[1],
             "accuracy": accuracy_score(label, predicted),
             "balanced_accuracy": balanced_accuracy_score(label, predicted),
+            "worst_recall": min(recall),
+            "geometric_mean": np.prod(recall) ** (1 / classes),
+            "weighted_f1": f1_score(label, predicted, average="weighted"),
+            "dodrans_f1": np.average(f1, weights=np.bincount(label) ** 0.75),
+            "entropy_f1": np.average(f1, weights=entr(np.bincount(label) / 60)),
             "loss": log_loss(label, one),
             "loss_neg": losses[0],
             "loss_pos": losses[1],
             "loss_gap": max(losses) - min(losses),
         }
-        assert expected.keys() == METRICS - CALIBRATION - RANKING
+        assert expected.keys() == METRICS - CALIBRATION - RANKING - RECALIBRATION
         for c, name in enumerate(names):
             expected |= {f"f1/{name}": f1[c], f"recall/{name}": recall[c], f"loss/{name}": losses[c]}
             expected[f"precision/{name}"] = precision[c]
@@ -102,7 +109,11 @@ def test_names_of_metrics() -> None:
         recorded = classification_metrics(prob, target, torch.ones(classes), names)
         assert all(is_metric(name) for name in recorded)
         by_class = {f"{what}/{name}" for what in ("f1", "recall", "precision", "loss") for name in names}
-        assert classes == 3 or recorded.keys() == METRICS | by_class
+        assert (
+            classes == 3
+            or recorded.keys()
+            == METRICS - RECALIBRATION - {f"{kind}_f1" for kind in ("weighted", "dodrans", "entropy")} | by_class
+        )
         less = {name for name in recorded if lower_is_better(name)}
         assert less == {name for name in recorded if "loss" in name} | CALIBRATION
     assert not any(is_metric(name) for name in ("", "f1", "macro", "class 1/f1"))

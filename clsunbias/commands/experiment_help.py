@@ -36,6 +36,7 @@ how it starts and what it keeps
   --ckpt_path FILE           go on from a checkpoint with the whole state of a training
   --withhold_test true       leave the test splits unscored, as a search must
   --save_every SECONDS       between checkpoints that an interrupted run goes on from; 30 by default
+  --save_features true       keep what the backbone makes of each unit, which some decision rules need
   --wandb true               show the run on W&B, too
 """
 
@@ -49,6 +50,7 @@ OF_NEW_INPUTS = """  --input PATH               images, recordings or a table
   --out DIR                  where predictions.csv goes
   --resize true              take images of other sizes, scaled to the model's
   --threshold P              of the positive of two classes; 0.5 by default
+  --rule NAME                decide by a rule that `clsunbias decide` has chosen
 """
 
 MORE = """

@@ -46,8 +46,8 @@ def check_leaks(
         ]
         raise InputError(
             f"{name}: its splits share what no two may: {len(every)} pairs {' and '.join(shown)}. Keep one of each, "
-            "put both into one split, or name whose rows they are (data.group of a table); --data.allow_leaks true trains "
-            "all the same, and record and card say so"
+            "put both into one split, or name whose rows they are (data.group of a table); --data.allow_leaks true "
+            "trains all the same, and record and card say so"
         )
     units = {split: found for split, rows in splits.items() if (found := patients(rows))}
     names = {split: sorted({plain_name(str(one)) for one in found.names or ()}) for split, found in units.items()}

@@ -25,6 +25,27 @@ FEWEST = 20
 """Rows from which on whole numbers that are all different are hardly a measurement."""
 
 
+def warn_of_slips(
+    splits: Mapping[str, Split], features: list[str], record_numbers: list[str], group: str | None, path: Path
+) -> None:
+    """Says on stderr all that may be wrong with a table whose rows are loaded.
+
+    Args:
+        splits: of the table; the last units of each are its rows.
+        features: names of the columns that are.
+        record_numbers: those of them that are :func:`numbers_of_records`.
+        group: column of what rows belong to, if there is one.
+        path: of the table.
+    """
+    train = splits["train"]
+    warn_of_telling(train.x[:].numpy(), train.target.numpy(), features, path)
+    warn_of_contradictions(splits, path)
+    warn_of_numbers(record_numbers, path)
+    if group:
+        names = [name for split in splits.values() for name in split.units[0].names or ()]
+        warn_of_spellings(names, f"{path}: names in {group}")
+
+
 @rank_zero_only
 def warn_of_telling(x: npt.NDArray[np.float32], target: npt.NDArray[np.int64], names: list[str], path: Path) -> None:
     """Says on stderr which features alone tell two classes of these rows apart, unless chance may well have done it."""

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from clsunbias.data.twins import Twin
 from clsunbias.data.units import Units
 from clsunbias.data_paths import data_root, find_data, nowhere
 from clsunbias.errors import InputError, listed
+from clsunbias.experiments.attributes import read_attributes
 from clsunbias.files import files_to_score
 from clsunbias.speech import own_recordings
 from clsunbias.speech.features import Features, features, pad, recordings_hash
@@ -67,6 +68,7 @@ class Speech(DataModule):
         batch_size: of the sampler's; default all speakers.
         headline: what the main figures count, ``speaker`` or ``segment``; the others stand beside them.
         merge: a speaker's probability: ``mean`` of the segments', or share of their ``vote``.
+        attributes: columns of ``attributes.csv`` beside the manifest, such as sex and age, by which results are shown.
         plan: draws all speakers anew, those of official splits too, as folds need it; None: the manifest's splits.
         options: of every data set (:class:`DataModule`).
     """
@@ -88,6 +90,7 @@ class Speech(DataModule):
         headline: Literal["speaker", "segment"] = "speaker",
         merge: Literal["mean", "vote"] = "mean",
         plan: SplitPlan | None = None,
+        attributes: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(batch_size, sampler, **options)
@@ -101,6 +104,7 @@ class Speech(DataModule):
         self.headline = headline
         self.vote = merge == "vote"
         self.plan = plan
+        self.shown_by = list(attributes or ())
 
     @property
     def source(self) -> Path:
@@ -142,6 +146,8 @@ class Speech(DataModule):
         manifest = self.manifest()
         segments = features(manifest, self.front_end, self.seconds)
         rows = manifest.rows
+        if self.shown_by:
+            self.attributes = read_attributes(self.folder / "attributes.csv", self.shown_by).set_index("unit")
         if self.plan:
             groups = rows.rename(columns={"speaker": "group"}).assign(split="")
             of = f"speakers of {self.source}"

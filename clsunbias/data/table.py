@@ -90,6 +90,19 @@ def cells(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
     return found
 
 
+def of_units(frame: pd.DataFrame, unit: pd.Series, path: Path) -> pd.DataFrame:
+    """Columns of text by unit: the first entry of a unit's rows, empty where it has none.
+
+    Raises:
+        InputError: a column is empty in all rows.
+    """
+    text = frame.apply(lambda column: column.str.strip()).replace("", np.nan)
+    if nothing := [str(name) for name in text if text[name].isna().all()]:
+        raise InputError(f"{path}: the attributes {listed(nothing)} are empty in all rows; take them out")
+    found: pd.DataFrame = text.groupby(unit.astype(str).to_numpy(), sort=False).first().fillna("")
+    return found
+
+
 def as_labelled(classes: Sequence[str | float | bool], labels: Iterable[str], path: Path) -> list[str]:
     """Classes as texts; those that YAML made truth values as the labels spell them, else InputError."""
     texts = []
@@ -120,8 +133,8 @@ def numbers(frame: pd.DataFrame, path: Path, refuse_missing: bool) -> pd.DataFra
         for at in np.flatnonzero(wrong.any(0)).tolist()
     ]:
         raise InputError(
-            f"{path} has cells that are no numbers in {listed(shown)}; make categories columns of 0 and 1 "
-            "(pandas.get_dummies does), or leave the columns out with data.ignore"
+            f"{path} has cells that are no numbers in {listed(shown)}; mend the cells, have text as "
+            "a number for each entry with data.text encode, or leave the columns out with data.ignore"
         )
     missing = values.isna().sum()
     if refuse_missing and missing.any():

@@ -10,15 +10,10 @@ import torch
 from torch import nn
 
 from clsunbias.data.base import DataModule, Split
-from clsunbias.data.leaks import (
-    numbers_of_records,
-    warn_of_contradictions,
-    warn_of_numbers,
-    warn_of_spellings,
-    warn_of_telling,
-)
+from clsunbias.data.categories import Levels, encode, find_levels
+from clsunbias.data.leaks import numbers_of_records, warn_of_slips, warn_of_spellings
 from clsunbias.data.scale import Standardise, fit_scale
-from clsunbias.data.table import as_labelled, cells, check_names, numbers, read_table
+from clsunbias.data.table import as_labelled, cells, check_names, numbers, of_units, read_table
 from clsunbias.data.units import Units
 from clsunbias.data_paths import find_data, nowhere
 from clsunbias.errors import InputError, listed, shortened
@@ -46,7 +41,11 @@ class Tabular(DataModule):
             count it (mean probability of its rows), with rows beside it. None has each row stand alone.
         ignore: columns to leave out, such as numbers of records or what is known only after the diagnosis.
         missing: ``refuse`` missing features, or put the ``median`` of the training rows in their place.
+        text: ``refuse`` features that are no numbers, or ``encode`` them: a number for each entry that a column has,
+            in whatever split, so that every fold has the same features.
         plan: how rows, or groups, are drawn: by class, with a seed of its own; default 60, 20 and 20 %.
+        attributes: columns such as sex and age that are no features: results are shown by them, too. Of a patient's
+            rows the first that has an entry says it.
         options: of every data set (:class:`DataModule`).
     """
 
@@ -62,7 +61,9 @@ class Tabular(DataModule):
         group: str | None = None,
         ignore: Sequence[str] = (),
         missing: Literal["refuse", "median"] = "refuse",
+        text: Literal["refuse", "encode"] = "refuse",
         plan: SplitPlan | None = None,
+        attributes: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -70,12 +71,15 @@ class Tabular(DataModule):
         self.name = self.path.stem
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
         self.roles_in_table = [label, *(name for name in (split, group) if name)]
-        self.named = [*self.roles_in_table, *ignore]
+        self.shown_by = list(attributes or ())
+        self.named = [*self.roles_in_table, *ignore, *self.shown_by]
         self.classes = list(classes)
-        self.missing = missing
+        self.missing, self.text = missing, text
+        self.levels: Levels = {}  # of columns of text
         self.plan = plan or SplitPlan()
         self.features: list[str] = []  # in the order of the model's inputs
         self.record_numbers: list[str] = []  # features that look like them
+        self.columns: list[str] = []  # of the table, that they are made of
         self.standardise: Standardise | None = None
 
     @property
@@ -119,23 +123,30 @@ class Tabular(DataModule):
     def measured(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Features as they were measured, missing ones as NaN, and :meth:`roles`, of all rows."""
         frame, header = self.table()
-        return numbers(frame[self.feature_columns(header)], self.path, self.missing == "refuse"), self.roles(frame)
+        self.columns = self.feature_columns(header)
+        if self.text == "encode":
+            self.levels = find_levels(frame[self.columns], self.path)
+        values, rows = self.numbers(frame, self.path), self.roles(frame)
+        if self.shown_by:
+            self.attributes = of_units(frame[self.shown_by], rows["group"], self.path)
+        return values, rows
+
+    def numbers(self, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+        """The features of some rows as float64, missing ones as NaN; raises InputError for those that are none."""
+        text = encode(frame[self.columns], self.levels, path) if self.levels else frame[self.columns]
+        return numbers(text, path, self.missing == "refuse")
 
     def setup(self, stage: str) -> None:
         fresh = not self.splits
         super().setup(stage)
         if fresh and stage == "fit":
-            train = self.splits["train"]
-            warn_of_telling(train.x[:].numpy(), train.target.numpy(), self.features, self.path)
-            warn_of_contradictions(self.splits, self.path)
-            warn_of_numbers(self.record_numbers, self.path)
-            groups = [name for split in self.splits.values() for name in split.units[0].names or ()]
-            warn_of_spellings(groups if self.group else (), f"{self.path}: names in {self.group}")
+            warn_of_slips(self.splits, self.features, self.record_numbers, self.group, self.path)
 
     def account(self) -> dict[str, Any]:
         assert self.standardise is not None
         learnt = {"features": self.features, "missing": self.missing, **self.standardise.account()}
-        return super().account() | learnt
+        text = {"columns": self.columns, "levels": self.levels} if self.levels else {}
+        return super().account() | learnt | text
 
     def preparation(self) -> nn.Module:
         assert self.standardise is not None
@@ -148,6 +159,7 @@ class Tabular(DataModule):
     def restore(self, account: Mapping[str, Any]) -> None:
         super().restore(account)
         self.features = list(account["features"])
+        self.columns, self.levels = account.get("columns", self.features), account.get("levels", {})
         self.standardise = Standardise(account, self.missing == "median")
 
     def feature_columns(self, header: Mapping[str, str]) -> list[str]:
@@ -219,16 +231,16 @@ class Tabular(DataModule):
             self.setup("predict")
         assert self.standardise is not None
         frame, header = read_table(path, self.roles_in_table)
-        absent = [name for name in self.features if name not in frame]
+        absent = [name for name in self.columns if name not in frame]
         if absent:
             raise InputError(f"{path} lacks {listed(map(shortened, absent))}, with which the model was trained")
-        features = set(self.features)
+        features = set(self.columns)
         twins = [name for name, text in header.items() if text in features and name not in self.ignore]
         check_names(header, twins, path)
         others = [name for name in header if name not in features]
         if more := [repr(name) for name in others if name not in self.named]:
             warn(f"{path}: {listed(more)} is no feature of the model, and has no part in the scores")
-        values = numbers(frame[self.features], path, self.missing == "refuse")
+        values = self.numbers(frame, path)
         target = torch.zeros(len(frame), dtype=torch.int64)
         group = cells(frame, self.group, path) if self.group and self.group in others else None
         warn_of_spellings(() if group is None else group, f"{path}: names in {self.group}")

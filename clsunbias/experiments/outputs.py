@@ -9,7 +9,7 @@ from clsunbias.experiments.analysis.comparison import Comparison, results
 from clsunbias.experiments.analysis.gains import GainLine, gains
 from clsunbias.experiments.analysis.scores import run_lines
 from clsunbias.experiments.report.notes import classes_of
-from clsunbias.experiments.report.plots import draw_curves, draw_dots
+from clsunbias.experiments.report.plots import draw_curves, draw_dots, draw_gains
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.report.study_parts import sections
 from clsunbias.experiments.study import Study
@@ -33,11 +33,15 @@ def write_study(study: Study, out: Path) -> None:
     write_table(out, name, grid.title, list(cells.values()), run_lines(scored), report)
     draw_dots(out / name, grid, grid.metrics[0], cells, classes_of(scored))
     figures = draw_figures(study, out)
+    if split:
+        draw_gains(out / f"{name}_gains", grid, split, any(cell.simulated for cell in cells.values()))
+        figures.append(f"{name}_gains")
     root = out / "runs" / name
     records = {run.out.relative_to(root): record.result for run, record in study.records.items() if record}
     lines = (json.dumps({"run": str(folder), **result}) + "\n" for folder, result in records.items())
     write_text(out / f"{name}_records.jsonl", "".join(lines))  # a search's too, small enough to be published
-    tables = [f"{name}.md, .tex, .csv, .png and .svg", *(f"{name}_{part}" for part in ("comparisons.csv", "runs.csv"))]
+    lines_by_part = ("comparisons.csv", *(["gains.csv"] if split else []), "runs.csv")
+    tables = [f"{name}.md, .tex, .csv, .png and .svg", *(f"{name}_{part}" for part in lines_by_part)]
     written = [*tables, f"{name}_records.jsonl", *(f"{figure}.png and .svg" for figure in figures)]
     say(f"{', '.join(written)} in {out}")
 

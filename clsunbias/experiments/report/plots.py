@@ -1,4 +1,4 @@
-"""Plots of a grid: training curves with bands over seeds, and the table as dots with intervals."""
+"""Plots of a grid: training curves, the table as dots with intervals, and gains by their parts."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from clsunbias.experiments.analysis.cells import Cell
+from clsunbias.experiments.analysis.gain import PARTS
+from clsunbias.experiments.analysis.gains import GainLine
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.labels import COLOURS, MARKERS, class_names, metric_label, metric_name
@@ -27,6 +29,13 @@ PANELS = (
     ("Validation loss", {"val/loss": "-"}),
     ("Validation macro-F1", {"val/macro_f1": "-"}),
 )
+
+PART_LOOKS = {"gain": ("#777777", "D"), "ranking": (COLOURS[0], MARKERS[0]), "threshold": (COLOURS[1], MARKERS[1])}
+GAIN_WORDS = {
+    "gain": "gain",
+    "ranking": "ranking part: left when both have a threshold of their own",
+    "threshold": "threshold part: the baseline has it for nothing",
+}
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -120,5 +129,51 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
     figure.suptitle(textwrap.fill(grid.title, round(10 * figure.get_figwidth())))
     if any(cell.simulated for cell in cells.values()):
-        figure.text(0.5, 0.5, "SIMULATED", fontsize=48, color="grey", alpha=0.25, rotation=20, ha="center", va="center")
+        stamp(figure)
     save(figure, path)
+
+
+def draw_gains(path: Path, grid: Grid, lines: Sequence[GainLine], simulated: bool) -> None:
+    """The parts of each gain with their intervals: a panel for each data set and protocol, a line for each method.
+
+    The path has no suffix; PNG and SVG are written.
+    """
+    protocols, columns, rows = (
+        list(dict.fromkeys(getattr(one, name) for one in lines)) for name in ("protocol", "column", "row")
+    )
+    size = 2.2 + 3.2 * len(columns), 1.6 + (0.8 + 0.55 * len(rows)) * len(protocols)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(protocols), len(columns), sharex="col", sharey=True, squeeze=False)
+    offsets = dict(zip(PARTS, (-0.24, 0.0, 0.24), strict=True))
+    for one in lines:
+        if one.part not in PARTS:
+            continue
+        axes = panels[protocols.index(one.protocol), columns.index(one.column)]
+        colour, marker = PART_LOOKS[one.part]
+        at = rows.index(one.row) + offsets[one.part]
+        if one.low is not None and one.high is not None:
+            axes.plot([one.low, one.high], [at, at], color=colour, linewidth=1.5)
+        axes.plot(one.value, at, color=colour, marker=marker, markersize=5)
+    for (row, column), axes in np.ndenumerate(panels):
+        axes.axvline(0, color="grey", linewidth=0.8, zorder=0)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.grid(axis="x", alpha=0.25)
+        axes.set_title(columns[column] if len(protocols) == 1 else f"{columns[column]}, {protocols[row]}", fontsize=10)
+        if not any((one.protocol, one.column) == (protocols[row], columns[column]) for one in lines):
+            axes.set_visible(False)
+    panels[0, 0].set_ylim(len(rows) - 0.5, -0.5)  # shared: the first method comes on top everywhere
+    handles = [
+        Line2D([], [], color=colour, marker=marker, label=GAIN_WORDS[part])
+        for part, (colour, marker) in PART_LOOKS.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    title = f"Gain in macro-F1 over {lines[0].baseline}, mean over seeds and 95 % interval: {grid.title}"
+    figure.suptitle(textwrap.fill(title, round(10 * figure.get_figwidth())))
+    if simulated:
+        stamp(figure)
+    save(figure, path)
+
+
+def stamp(figure: Figure) -> None:
+    """Says across a figure that its data are simulated."""
+    figure.text(0.5, 0.5, "SIMULATED", fontsize=48, color="grey", alpha=0.25, rotation=20, ha="center", va="center")
