@@ -112,7 +112,7 @@ def pixels(split: Split, rows: torch.Tensor) -> npt.NDArray[np.float32]:
 def perceptual_hashes(split: Split) -> Hashes:
     """A hash of each image, ``(N,)``: the signs of its 8 × 8 lowest cosine frequencies about their median."""
     found = []
-    for rows in torch.arange(len(split)).split(CHUNK):
+    for rows in torch.split(torch.arange(len(split)), CHUNK):
         grey = pixels(split, rows).mean(1)
         down, across = (dct(np.eye(size), axis=0, norm="ortho")[:8].astype(np.float32) for size in grey.shape[1:])
         low = (down @ grey @ across.T).reshape(len(grey), -1)
@@ -141,7 +141,8 @@ def row_twins(splits: Mapping[str, Split]) -> list[Twin]:
     starts = dict(zip(x, np.cumsum([0, *map(len, x.values())]), strict=False))
     found = []
     for one, other in combinations(splits, 2):
-        distances, nearest = cKDTree(x[one]).query(x[other], p=np.inf, distance_upper_bound=NEAR)
+        found_at = cKDTree(x[one]).query(x[other], p=np.inf, distance_upper_bound=NEAR)
+        distances, nearest = np.asarray(found_at[0]), np.asarray(found_at[1])
         for right in np.flatnonzero(np.isfinite(distances)).tolist():
             left, equal = int(nearest[right]), bool(distances[right] <= SAME)
             if told[int(not equal), starts[other] + right] > SURE:

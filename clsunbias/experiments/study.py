@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.folds import pool
+from clsunbias.experiments.attributes import Grouping
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm, runs_of, trials_of
 from clsunbias.experiments.running.run import Record, Run
@@ -30,6 +31,7 @@ class Study:
         extra: finished runs that take no part, for their seeds are not those asked for: a line for each arm.
         commands: that make the runs again.
         report: the command that reports them then.
+        grouping: by what results are shown apart, if by anything.
         records: of every run that the study needs (the table's, a search's, and those whose weights others start from),
             None while it is not done.
     """
@@ -45,6 +47,7 @@ class Study:
     commands: Sequence[str] = ()
     report: str = ""
     records: Mapping[Run, Record | None] = field(default_factory=dict)
+    grouping: Grouping | None = None
 
     @property
     def to_do(self) -> list[Run]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,14 +49,13 @@ def frames_alike(frames: npt.NDArray[np.floating]) -> Hashes:
     return runs_of(of_frame)
 
 
-def runs_of(values: npt.NDArray[np.integer]) -> Hashes:
+def runs_of(values: npt.NDArray[np.integer[Any]]) -> Hashes:
     """A hash of each run of values that are not all the same."""
     if len(values) < RUN:
         return np.empty(0, np.uint64)
     windows = sliding_window_view(values, RUN)
     told = windows[(windows != windows[:, :1]).any(1)]
-    hashes: Hashes = pd.util.hash_pandas_object(pd.DataFrame(told), index=False).to_numpy(np.uint64)
-    return np.unique(hashes)
+    return np.unique(np.asarray(pd.util.hash_pandas_object(pd.DataFrame(told), index=False), np.uint64))
 
 
 def of_speaker(rows: pd.DataFrame) -> Hashes:

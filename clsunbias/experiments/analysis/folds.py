@@ -104,4 +104,4 @@ def split_scores(part: pd.DataFrame, names: Sequence[str], classes: Sequence[str
     """The scores of some rows of a run's predictions."""
     prob = part.filter(regex=r"^prob_\d+$").to_numpy(float)[np.newaxis]
     target: npt.NDArray[np.int64] = part["label"].to_numpy().astype(int)
-    return SplitScores(prob, target, names, classes)
+    return SplitScores(prob, target, names, classes, part["unit"].to_numpy())
