@@ -6,6 +6,7 @@ import pandas as pd
 from benchmarks.timing import Row
 from clsunbias.experiments.analysis import subgroups
 from clsunbias.experiments.analysis.scores import SplitScores
+from clsunbias.experiments.analysis.statistics import holm
 
 CLASSES = ("well", "ill")
 
@@ -33,7 +34,7 @@ def shown_by_chance(draws: int = 500, permutations: int = 1000, seed: int = 0) -
             for codes in several.values()
             for _, p in subgroups.gaps(scores, pd.Categorical(codes).codes, CLASSES, permutations).values()
         ]
-        shown += min(subgroups.holm(p_values), default=1.0) < subgroups.ALPHA
+        shown += min(holm(p_values), default=1.0) < subgroups.ALPHA
     return shown / draws
 
 

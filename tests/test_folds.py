@@ -20,7 +20,7 @@ from clsunbias.experiments.analysis.gain import own_decisions
 from clsunbias.experiments.grid import load_grid, narrow
 from clsunbias.experiments.plan import arms, folds_of, runs_of, trials_of
 from clsunbias.experiments.running.run import Record, Run, read_record
-from clsunbias.experiments.study import read_study
+from clsunbias.experiments.study import Study, read_study
 from tests.fakes import SHORT, table_of
 from tests.records import write_record
 from tests.speech_trees import fails
@@ -100,7 +100,10 @@ def test_thresholds_are_of_a_fold() -> None:
     assert own_decisions(prob, target, prob)[0].tolist() != found.tolist()
 
 
-SEARCH = {"search": {"seeds": 1, "first_seed": 100}, "axes": {"model.optimizer.init_args.lr": [0.1, 0.01]}}
+SEARCH: dict[str, Any] = {
+    "search": {"seeds": 1, "first_seed": 100},
+    "axes": {"model.optimizer.init_args.lr": [0.1, 0.01]},
+}
 
 
 def test_a_search_chooses_in_each_fold(tmp_path: Path) -> None:
@@ -108,7 +111,10 @@ def test_a_search_chooses_in_each_fold(tmp_path: Path) -> None:
     grid = load_grid(write_folds(tmp_path, **SEARCH))
     root = tmp_path / "runs"
     planned = arms(grid, ["clinic"], ["folds"], root, tmp_path)
-    read = lambda: read_study("clinic", grid, planned, root, [])  # noqa: E731
+
+    def read() -> Study:
+        return read_study("clinic", grid, planned, root, [])
+
     trials = [run for arm in planned for run in trials_of(grid, arm)]
     assert set(read().to_do) == set(trials)
     assert len(trials) == 12
@@ -136,7 +142,15 @@ def write_fold(run: Run, fold: int, skill: float, withheld: bool) -> None:
     units = {split: np.flatnonzero(np.arange(30) // 2 % 3 == part) for split, part in parts.items()}
     config = {**run.config, "trainer": run.config.get("trainer", {})}
     labels = {split: at % 2 for split, at in units.items()}
-    write_record(run.out, config, labels, dataset="clinic", objective="erm", skill=skill, names=units)
+    write_record(
+        run.out,
+        config,
+        labels,
+        dataset="clinic",
+        objective="erm",
+        skill=skill,
+        names={split: at.tolist() for split, at in units.items()},
+    )
 
 
 def folds_of_one(folder: Path, same: bool) -> list[Record]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,10 @@ def pairs(twins: list[Twin], kind: str) -> set[tuple[str, str]]:
 def test_names_however_they_are_spelled() -> None:
     """Ten names that stand in two splits, and ten more that differ in blanks, case or the way letters are written."""
     names = [f"patient {row:03d}" for row in range(120)]
-    spell = [str.upper, str.title, "{0}\u200b".format, " {0}\u00a0".format, lambda name: name.replace(" ", "")]
+    spell: list[Callable[[str], str]] = [
+        *(str.upper, str.title, "{0}\u200b".format, " {0}\u00a0".format),
+        lambda name: name.replace(" ", ""),
+    ]
     planted = {row: 100 + row for row in range(10)}
     twins = {20 + row: 60 + row for row in range(10)}
     names[29], names[69] = "café", "cafe\u0301"
@@ -56,7 +60,7 @@ def test_names_however_they_are_spelled() -> None:
 def images(random: np.random.Generator, count: int) -> npt.NDArray[np.uint8]:
     """Smooth grey images of 28 × 28 pixels."""
     smooth = gaussian_filter(random.normal(size=(count, 28, 28)), (0, 3, 3))
-    return ((smooth - smooth.min()) / np.ptp(smooth) * 255).astype(np.uint8)
+    return np.asarray((smooth - smooth.min()) / np.ptp(smooth) * 255, np.uint8)
 
 
 def as_jpeg(pixels: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
@@ -107,7 +111,7 @@ def voice(random: np.random.Generator, seconds: float = 3.0, rate: int = 8000) -
     phase = 2 * np.pi * np.cumsum(pitch) / rate
     vowel = np.sum([np.sin(k * phase + random.uniform(0, 6)) / k for k in range(1, 6)], axis=0)
     noisy: npt.NDArray[np.float64] = 0.3 * vowel + 0.01 * random.normal(size=len(time))
-    return noisy / np.abs(noisy).max()
+    return np.asarray(noisy / np.abs(noisy).max())
 
 
 def test_recordings_that_are_cut_shorter() -> None:

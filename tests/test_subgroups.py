@@ -28,7 +28,7 @@ def made_up(gap: float, units: int = 400, runs: int = 1) -> tuple[SplitScores, "
     logit = 2.0 * target - 1 - gap * group * target + random.normal(size=(runs, units))
     positive = 1 / (1 + np.exp(-logit))
     prob = np.stack([1 - positive, positive], 2)
-    return SplitScores(prob, target, []), pd.Categorical.from_codes(group, ["f", "m"])
+    return SplitScores(prob, target, []), pd.Categorical(np.array(["f", "m"], object)[group])
 
 
 @pytest.mark.parametrize("runs", [1, 5])
@@ -48,8 +48,11 @@ def test_metrics_of_groups_are_those_of_their_units(runs: int) -> None:
         assert line.high is not None
         assert line.low < recall < line.high
         assert (line.units, lines[group, "loss_gap"].units) == (100, 200)
-    gap = lines[GAP, "recall/ill"]
-    assert gap.value == pytest.approx(lines["f", "recall/ill"].value - lines["m", "recall/ill"].value)
+    gap, women, men = (lines[group, "recall/ill"] for group in (GAP, "f", "m"))
+    assert gap.value is not None
+    assert women.value is not None
+    assert men.value is not None
+    assert gap.value == pytest.approx(women.value - men.value)
     assert gap.shown
     assert not lines[GAP, "recall/well"].shown
 
@@ -62,13 +65,13 @@ def test_no_gap_is_shown_where_there_is_none() -> None:
 def test_small_groups_say_how_many_more_they_need() -> None:
     """Without interval and test; units without an entry are a group of their own that is in no test."""
     scores, _ = made_up(0.0, units=60)
-    site = pd.Categorical(["a"] * 24 + ["b"] * 24 + ["c"] * 8 + [None] * 4)
+    site = pd.Categorical(np.array(["a"] * 24 + ["b"] * 24 + ["c"] * 8 + [None] * 4, object))
     lines = subgroups(PLACE, scores, CLASSES, {"site": site})
     small = {line.metric: line for line in lines if line.group == "c"}
     assert (small["recall/ill"].needed, small["recall/ill"].low, small["recall/ill"].units) == (6, None, 4)
     assert [line.units for line in lines if line.group == "(not known)"][-1] == 4
     assert {line.units for line in lines if line.group == GAP} == {56}
-    only = pd.Categorical(["a"] * 60)
+    only = pd.Categorical(np.array(["a"] * 60, object))
     assert GAP not in {line.group for line in subgroups(PLACE, scores, CLASSES, {"site": only})}
     assert gaps(scores, np.full(60, -1), CLASSES) == {}
 
