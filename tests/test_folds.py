@@ -201,7 +201,10 @@ def test_folds_of_data_without_a_plan(tmp_path: Path) -> None:
     content = yaml.safe_load(grid.read_text())
     content["columns"]["clinic"] = {"label": "Toy", "configs": {"folds": "toy_balanced.yaml"}}
     grid.write_text(yaml.safe_dump(content))
-    fails(lambda: reproduce([str(grid), "--out", str(tmp_path / "out"), "--jobs", "1"]), "folds", "plan")
+    fails(
+        lambda: reproduce([str(grid), "--out", str(tmp_path / "out"), "--jobs", "1"]),
+        "folds are of data sets that take a plan",
+    )
 
 
 def test_a_class_of_fewer_patients_than_folds(tmp_path: Path) -> None:

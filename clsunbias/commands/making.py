@@ -38,7 +38,7 @@ def making(cli: "ExperimentCLI") -> Making:
 
 def grouping_of(data: DataModule) -> Grouping | None:
     """By what a data set's results are shown apart, if by anything; InputError if that makes no groups."""
-    if data.attributes is None:
+    if data.attributes is None or data.attributes.columns.empty:
         return None
     known = data.attributes.astype(object).where(data.attributes.notna(), "").astype(str)
     table = known.set_axis(known.index.astype(str)).rename_axis("unit").reset_index()
