@@ -43,7 +43,8 @@ def grouping_of(data: DataModule) -> Grouping | None:
     known = data.attributes.astype(object).where(data.attributes.notna(), "").astype(str)
     table = known.set_axis(known.index.astype(str)).rename_axis("unit").reset_index()
     grouping = Grouping(table, [str(name) for name in data.attributes], f"the attributes of {data.name}")
-    grouping.groups  # noqa: B018  what is wrong with it is said here
+    for name in grouping.by:
+        grouping.groups_by(name)
     return grouping
 
 
