@@ -3,10 +3,6 @@
 from pathlib import Path
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.comparing.judging import judge
-from clsunbias.experiments.comparing.pairing import paired
-from clsunbias.experiments.comparing.reading import read
-from clsunbias.experiments.comparing.sections import report
 from clsunbias.files import check_out
 from clsunbias.parser import Parser
 
@@ -24,6 +20,11 @@ def main(options: list[str]) -> int:
         raise InputError(f"--difference must lie between 0 and 1, got {chosen.difference:g}")
     if chosen.out:
         check_out(chosen.out)
+    from clsunbias.experiments.comparing.judging import judge  # slow to import, as help need not be
+    from clsunbias.experiments.comparing.pairing import paired
+    from clsunbias.experiments.comparing.reading import read
+    from clsunbias.experiments.comparing.sections import report
+
     predictions = [read(source.expanduser(), chosen.unit) for source in (chosen.baseline, *chosen.others)]
     report(judge(paired(predictions), chosen.difference), chosen.out)
     return 0

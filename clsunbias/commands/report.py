@@ -1,17 +1,10 @@
 """``clsunbias report``: what a folder of runs shows, in the terminal or as an HTML page. Nothing is run or fetched."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.attributes import Grouping, read_attributes
-from clsunbias.experiments.grid_runs import grid_study, is_simulated, locate
-from clsunbias.experiments.loose_runs import loose_studies
-from clsunbias.experiments.report.sections import show
-from clsunbias.experiments.report.study_parts import study_parts
-from clsunbias.experiments.report.subgroup_part import ArmGroups, card_with_groups, write_subgroups
 from clsunbias.files import write_text, writing
 from clsunbias.parser import Parser
 from clsunbias.terminal import note, say
@@ -42,6 +35,13 @@ def report(options: list[str]) -> int:
     )
     parser.add_argument("--data-root", type=Path | None, help="where data lie; default $CLSUNBIAS_DATA, else data/")
     chosen = parser.parse_args(options)
+    from clsunbias.experiments.attributes import asked_grouping
+    from clsunbias.experiments.grid_runs import grid_study, is_simulated, locate  # slow to import, as help need not be
+    from clsunbias.experiments.loose_runs import loose_studies
+    from clsunbias.experiments.report.sections import show
+    from clsunbias.experiments.report.study_parts import study_parts
+    from clsunbias.experiments.report.subgroup_part import keep_groups
+
     if chosen.html and chosen.html.is_dir():
         raise InputError(f"--html {chosen.html} is a folder; give a file")
     if chosen.data_root:
@@ -52,7 +52,7 @@ def report(options: list[str]) -> int:
             raise InputError(f"--{name} is for runs of a grid; {chosen.runs} is not named after one: give --grid")
     if located and is_simulated(*located) and not chosen.data_root:
         os.environ["CLSUNBIAS_DATA"] = str(located[1].resolve().parents[1] / "simulated")
-    grouping = grouping_of(chosen.runs, chosen.attributes, chosen.by)
+    grouping = asked_grouping(chosen.runs, chosen.attributes, chosen.by)
     columns, protocols = (named.split(",") if named else None for named in (chosen.columns, chosen.protocols))
     studies = [grid_study(*located, columns, protocols, chosen.seeds)] if located else loose_studies(chosen.runs)
     studies = [replace(study, grouping=grouping) for study in studies]
@@ -67,34 +67,12 @@ def report(options: list[str]) -> int:
     made = [part for study in studies for part in study_parts(study)] if grouping or not chosen.html else []
     if not chosen.html:
         for part in made:
-            show(part.study.grid.title, part.parts)
+            show(part.study.grid.title, part.parts, "see the page, --html FILE, or a wider terminal")
     if grouping:
-        say_groups(chosen.runs, [one for part in made for one in part.groups])
+        with writing(chosen.runs / "subgroups.csv", "give a folder that can be written"):
+            written = keep_groups(chosen.runs, [one for part in made for one in part.groups])
+        say(f"groups in {' and '.join(map(str, written))}")
     missing = [f"missing: {line}" for study in studies for line in study.missing]
     for line in (*missing, *(f"left out: {line}" for study in studies for line in study.extra)):
         note(line)
     return int(bool(missing))
-
-
-def grouping_of(runs: Path, attributes: Path | None, by: str | None) -> Grouping | None:
-    """What is asked for of groups; InputError if only half of it is, or no run has attributes of its own."""
-    if by is None:
-        if attributes:
-            raise InputError(f"--attributes {attributes} needs --by COLUMN, or several with commas between them")
-        return None
-    path = attributes or next(iter(sorted(runs.rglob("attributes.csv"))), None)
-    if path is None:
-        raise InputError(f"--by {by} needs attributes: give --attributes FILE, a CSV file with columns unit and {by}")
-    columns = list(dict.fromkeys(name.strip() for name in by.split(",")))
-    return Grouping(read_attributes(path, columns), columns, str(path))
-
-
-def say_groups(runs: Path, groups: Sequence[ArmGroups]) -> None:
-    """Writes ``subgroups.csv`` beside the runs and, of a single run, into its card; says where."""
-    card = runs / "MODEL_CARD.md"
-    with writing(runs / "subgroups.csv", "give a folder that can be written"):
-        written = [write_subgroups(runs, groups)]
-        if card.is_file():
-            write_text(card, card_with_groups(card.read_text(encoding="utf-8"), groups))
-            written.append(card)
-    say(f"groups in {' and '.join(map(str, written))}")

@@ -140,6 +140,28 @@ class Grouping:
         }
 
 
+def asked_grouping(runs: Path, attributes: Path | None, by: str | None) -> Grouping | None:
+    """What is asked for of groups.
+
+    Args:
+        runs: folder of runs, which may have attributes of their own.
+        attributes: file of them, in place of those.
+        by: columns, with commas between them.
+
+    Raises:
+        InputError: only half of it is asked for, or no run has attributes of its own.
+    """
+    if by is None:
+        if attributes:
+            raise InputError(f"--attributes {attributes} needs --by COLUMN, or several with commas between them")
+        return None
+    path = attributes or next(iter(sorted(runs.rglob("attributes.csv"))), None)
+    if path is None:
+        raise InputError(f"--by {by} needs attributes: give --attributes FILE, a CSV file with columns unit and {by}")
+    columns = list(dict.fromkeys(name.strip() for name in by.split(",")))
+    return Grouping(read_attributes(path, columns), columns, str(path))
+
+
 def cut(numbers: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Names of the thirds that numbers lie in, and in which each does; fewer where many are the same."""
     edges = np.unique(np.quantile(numbers, [part / PARTS for part in range(1, PARTS)], method="lower"))

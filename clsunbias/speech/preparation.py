@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -48,7 +47,7 @@ def check_recordings(rows: pd.DataFrame, frame_rate: float) -> tuple[pd.DataFram
     paths = rows["path"].unique()
     # Threads: reading audio leaves the interpreter's lock.
     found = Parallel(-1, prefer="threads", return_as="generator")(delayed(try_inspect)(p, frame_rate) for p in paths)
-    bar = track(found, "checking recordings", total=len(paths), console=Console(stderr=True), transient=True)
+    bar = track(found, "checking recordings", total=len(paths), console=console(stderr=True), transient=True)
     results = dict(zip(paths, bar, strict=True))
     bad = {path: result for path, result in results.items() if isinstance(result, str)}
     good = {path: result[0] for path, result in results.items() if not isinstance(result, str)}

@@ -26,7 +26,7 @@ def report(judged: Judged, out: Path | None) -> None:
     if out:
         with writing(out, "give another --out, or mend that"):
             write(judged, flipped, title, parts, out)
-    show(title, parts)
+    show(title, parts, f"see {out / 'comparison.md'}" if out else "see comparison.md, which --out DIR writes")
 
 
 def write(judged: Judged, flipped: Sequence[Flips], title: str, parts: Sequence[Section | str], out: Path) -> None:

@@ -11,7 +11,7 @@ from clsunbias.experiments.grid import Grid, under_rules
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.labels import class_label, class_metric, metric_label, metric_name
 from clsunbias.experiments.report.notes import Cells, Classes, Comparisons, classes_of, legend, method, varies
-from clsunbias.experiments.report.sections import Entry, Label, Measured, Section
+from clsunbias.experiments.report.sections import NO_DATA, Entry, Label, Measured, Section
 
 AllMeasured = Mapping[tuple[Arm, str], Measured]
 
@@ -107,7 +107,7 @@ def table(
             if varies(grid, row):  # the label says in what
                 settings = f"otherwise {settings}"
             for label, ours in (by_label or {grid.rows[row].label: {}}).items():
-                entries = ["no data" if place[0] in absent else ours.get(place, "–") for place in places]
+                entries = [NO_DATA if place[0] in absent else ours.get(place, "–") for place in places]
                 rows.append([Label(label, settings), *entries])
     return Section(title, header, rows)
 

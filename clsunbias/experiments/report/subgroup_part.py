@@ -14,7 +14,7 @@ from clsunbias.experiments.report.decision_part import HEADING as DECISIONS
 from clsunbias.experiments.report.labels import class_names, metric_name
 from clsunbias.experiments.report.sections import Entry, Section, markdown_table
 from clsunbias.experiments.study import Study
-from clsunbias.files import write_csv
+from clsunbias.files import write_csv, write_text
 
 HEADING = "\n## Groups within the classes\n"
 """The heading of a card's part on them, which ends with the card or where its decisions begin."""
@@ -107,3 +107,12 @@ def card_with_groups(card: str, several: Sequence[ArmGroups]) -> str:
         for one in subgroup_sections(several)
     ]
     return f"{kept}\n{HEADING}\n" + "\n".join(parts).rstrip("\n") + f"\n{rest}"
+
+
+def keep_groups(runs: Path, several: Sequence[ArmGroups]) -> list[Path]:
+    """Writes ``subgroups.csv`` beside some runs and, of a single run, into its card; returns the files."""
+    written, card = [write_subgroups(runs, several)], runs / "MODEL_CARD.md"
+    if card.is_file():
+        write_text(card, card_with_groups(card.read_text(encoding="utf-8"), several))
+        written.append(card)
+    return written

@@ -15,7 +15,7 @@ from clsunbias.experiments.report.html.findings import findings
 from clsunbias.experiments.report.html.pack import pack
 from clsunbias.experiments.report.html.summary import summaries
 from clsunbias.experiments.report.labels import COLOURS
-from clsunbias.experiments.report.sections import SIGNS, Entry, Label, Measured, Section
+from clsunbias.experiments.report.sections import NO_DATA, SIGNS, Entry, Label, Measured, Section
 from clsunbias.experiments.report.study_parts import StudyPart, study_parts
 from clsunbias.experiments.study import Study
 
@@ -107,7 +107,7 @@ def cell(entry: Entry, baseline: str) -> Markup:
 
 def data_first(section: Section) -> Section:
     """A section with the columns of data sets that are not there at its end."""
-    absent = [any(row[at] == "no data" for row in section.rows) for at in range(len(section.header))]
+    absent = [any(row[at] == NO_DATA for row in section.rows) for at in range(len(section.header))]
     order = sorted(range(len(absent)), key=absent.__getitem__)
     rows = [[row[at] for at in order] for row in section.rows]
     return Section(section.title, [section.header[at] for at in order], rows)
