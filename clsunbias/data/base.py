@@ -3,23 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from clsunbias.data.leak_checked import LeakChecked
 from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from clsunbias.data.twins import Twin
 
 Batch = dict[str, Tensor]
 """Rows as the model gets them: ``x`` float ``(B, …)``, ``target`` int64 ``(B,)``, ``row`` int64 ``(B,)`` within the
@@ -73,7 +70,7 @@ class Resampler(ABC):
         """The split to train on, of one whose rows are in memory."""
 
 
-class DataModule(LightningDataModule, ABC):
+class DataModule(LeakChecked, LightningDataModule, ABC):
     """A data set: a subclass names its classes and loads its splits; the rest is here.
 
     Splits are called ``train``, ``val`` and, for anything else, test splits.
@@ -100,10 +97,7 @@ class DataModule(LightningDataModule, ABC):
     scaling: ClassVar[str] = "rows as the data set gives them"
     """How a row is made of what was measured; an exported model says so."""
 
-    official_splits: ClassVar[bool] = False
-    """Whether the splits are those that others compare by: what they share is recorded, and stops no run."""
-
-    attributes: "pd.DataFrame | None" = None
+    attributes: pd.DataFrame | None = None
     """What is known of units beside their class, such as sex and age: by their names; None of units without names."""
 
     withhold_test: bool = False
@@ -123,8 +117,7 @@ class DataModule(LightningDataModule, ABC):
         self.batch_size = batch_size
         self.sampler = sampler
         self.resample = resample
-        self.allow_leaks = allow_leaks
-        self.leaks: dict[str, Any] = {}  # the certificate, once the splits are set up for training
+        self.allow_leaks, self.leaks = allow_leaks, {}
         self.splits: dict[str, Split] = {}
 
     @property
@@ -202,10 +195,7 @@ class DataModule(LightningDataModule, ABC):
         if not hasattr(self, "class_names"):
             raise InputError(f"{self.name} names no classes: give it class_names, one for each class in order")
         if stage == "fit":
-            from clsunbias.data.certificate import check_leaks  # here, since it is about splits
-
-            status = "official" if self.official_splits else "allowed" if self.allow_leaks else "refused"
-            self.leaks = check_leaks(self.name, splits, *self.find_twins(splits), status)
+            self.certify(splits)
         if self.resample:
             if not isinstance(splits["train"].x, Tensor):
                 raise InputError(
@@ -219,12 +209,6 @@ class DataModule(LightningDataModule, ABC):
                 if count == 0:
                     raise InputError(f"{self.name}: the {split} split has no sample of class {name!r}")
         self.splits = splits
-
-    def find_twins(self, splits: Mapping[str, Split]) -> "tuple[str, list[Twin]]":
-        """As what the rows of different splits were compared, nothing if they were not, and those that are copies."""
-        from clsunbias.data.twins import content_twins
-
-        return content_twins(splits)
 
     @property
     def scored_splits(self) -> dict[str, Split]:
