@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmarks.timing import Row
 from clsunbias.experiments.analysis.intervals import interval, of_metric
-from clsunbias.experiments.analysis.scores import SplitScores
+from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.splits import SplitPlan
 
 Array = npt.NDArray[np.float64]

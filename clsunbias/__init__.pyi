@@ -3,7 +3,9 @@ from .data import Batch as Batch
 from .data import BreastMNIST as BreastMNIST
 from .data import ClassBalanced as ClassBalanced
 from .data import DataModule as DataModule
+from .data import ImageFolder as ImageFolder
 from .data import Jitter as Jitter
+from .data import MedMNIST as MedMNIST
 from .data import Resampler as Resampler
 from .data import RetinaMNIST as RetinaMNIST
 from .data import ShuffledBatches as ShuffledBatches
@@ -18,8 +20,13 @@ from .data import Units as Units
 from .errors import InputError as InputError
 from .metrics import classification_metrics as classification_metrics
 from .module import Classifier as Classifier
+from .networks import DenseNet121 as DenseNet121
+from .networks import EfficientNetB0 as EfficientNetB0
 from .networks import FrameStatistics as FrameStatistics
+from .networks import ResNet18 as ResNet18
+from .networks import ResNet50 as ResNet50
 from .networks import SmallConvNet as SmallConvNet
+from .networks import Timm as Timm
 from .objectives import ERM as ERM
 from .objectives import APLoss as APLoss
 from .objectives import ClassRiskObjective as ClassRiskObjective

@@ -56,6 +56,7 @@ class Classifier(LightningModule):
         self._train: list[tuple[Tensor, Tensor, Tensor]] = []  # a step since validation: class sums, counts, objective
         self._first_pass = True  # of the optimiser over the batch
         self._frozen: list[nn.Module] = []
+        self.reads_features = False  # rows are what the frozen backbone makes of them
 
     @property
     def data(self) -> DataModule | None:
@@ -65,7 +66,11 @@ class Classifier(LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the classes, ``(B, C)`` with C ≥ 2."""
-        return self.objective.class_logits(widen(self.network(x)))
+        return self.objective.class_logits(widen(self.outputs(x)))
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """What the network makes of rows, or its head of their features."""
+        return cast(Tensor, self.network.get_submodule("head")(x) if self.reads_features else self.network(x))
 
     def check(self, data: DataModule, rows: "Rows") -> None:
         """Runs the network on two rows, so that a model that does not fit the data fails before training.
@@ -151,7 +156,7 @@ class Classifier(LightningModule):
         except KeyError as error:
             has = ", ".join(batch)
             raise InputError(f"{self.objective.name} needs {error} in each batch, which has {has}") from None
-        result = self.objective(self.network(batch["x"]), batch["target"], **more)
+        result = self.objective(self.outputs(batch["x"]), batch["target"], **more)
         if self._first_pass:
             # Kept on the device and read once per validation: no step waits for the accelerator.
             self._train.append((result["class_loss_sums"], result["class_counts"], result["loss"].detach()))
@@ -216,7 +221,8 @@ class Classifier(LightningModule):
         prob, loss, target = self.scores[split].compute()
         units = self.data.splits[split].units[0] if self.data else Units(target)
         prob, loss = units.merge(prob, loss)
-        return classification_metrics(prob, units.target, loss, self.class_names(prob.shape[1]))
+        ordered = self.data is not None and self.data.ordered
+        return classification_metrics(prob, units.target, loss, self.class_names(prob.shape[1]), ordered)
 
     def _start(self, loaders: dict[str, Any]) -> None:
         self.scores = {split: RowScores(len(loader.dataset)) for split, loader in loaders.items()}

@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from clsunbias.experiments.report.html.page import cell, methods_of
+from clsunbias.experiments.report.html.rendering import cell, methods_of
 from clsunbias.experiments.report.labels import definitions, metric_label
 from clsunbias.experiments.report.sections import Entry, Label, Measured, Section, latex, markdown, terminal
 

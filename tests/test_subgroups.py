@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score, recall_score
 
 from benchmarks.subgroup_gaps import shown_by_chance
 from clsunbias.__main__ import main
-from clsunbias.experiments.analysis.scores import SplitScores
+from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.analysis.subgroups import GAP, SubgroupLine, gaps, subgroups
 from clsunbias.experiments.attributes import Grouping, cut
 from tests.fakes import table_of

@@ -106,7 +106,7 @@ def fetch_images(sources: Iterable[Path | None]) -> None:
     """Fetches the official images that are not there, where that is possible."""
     for path in dict.fromkeys(sources):
         if path and path.suffix == ".npz" and not path.exists():
-            from clsunbias.data.medmnist import official_npz
+            from clsunbias.data.official import official_npz
 
             try:
                 official_npz(path.stem, path.parent)

@@ -37,6 +37,7 @@ from clsunbias.files import (
     write_json,
     write_text,
 )
+from clsunbias.frozen import use_features
 from clsunbias.module import submodule
 from clsunbias.results import (
     UnitScores,
@@ -127,7 +128,8 @@ def write_results(
         "step": cli.checkpoints.selection.step,
         "tied_validations": cli.checkpoints.selection.tied,
         "leaks": data.leaks,
-        **units_and_metrics(levels, data.class_names),
+        **units_and_metrics(levels, data.class_names, data.ordered),
+        **({"left_out": data.left_out} if data.left_out else {}),
         "versions": versions(),
         **{f"{name}_sha256": sha256_of(cli.out / path) for name, path in FILES.items() if (cli.out / path).is_file()},
     }
@@ -188,6 +190,8 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
         check_resumable(Path(asked), resumed)
     if cli.parts("freeze"):
         cli.model.freeze_parts(cli.parts("freeze"))
+        if "backbone" in cli.parts("freeze"):
+            use_features(cli.model, data, cli.trainer.strategy.root_device)
     check_optimizer(cli.model)
     if cli.trainer.is_global_zero:
         warn_of_few_to_select_by(data)

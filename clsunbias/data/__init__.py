@@ -2,8 +2,10 @@
 
 from clsunbias.data.augmentation import Jitter
 from clsunbias.data.balanced import ClassBalanced, SpeakerBalanced
-from clsunbias.data.base import Batch, DataModule, Resampler, Split
-from clsunbias.data.medmnist import BreastMNIST, RetinaMNIST
+from clsunbias.data.base import Batch, DataModule, Split
+from clsunbias.data.image_folder import ImageFolder
+from clsunbias.data.medmnist import BreastMNIST, MedMNIST, RetinaMNIST
+from clsunbias.data.resampler import Resampler
 from clsunbias.data.resampling import Subclasses, Subsample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
@@ -16,7 +18,9 @@ __all__ = [
     "BreastMNIST",
     "ClassBalanced",
     "DataModule",
+    "ImageFolder",
     "Jitter",
+    "MedMNIST",
     "Resampler",
     "RetinaMNIST",
     "ShuffledBatches",

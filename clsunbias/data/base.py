@@ -10,10 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from clsunbias.data.leak_checked import LeakChecked
+from clsunbias.data.pixels import Pixels
+from clsunbias.data.resampler import Resampler
 from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
@@ -24,7 +27,7 @@ split, and what else the split says of each row."""
 
 
 class Rows(Protocol):
-    """Inputs fetched by index: a tensor ``(N, …)``, or a file that is read as asked."""
+    """Inputs fetched by index: a tensor ``(N, …)``, pixels, or a file that is read as asked."""
 
     def __len__(self) -> int: ...
 
@@ -39,7 +42,12 @@ class Split(Dataset[Batch]):
         target: int64 ``(N,)``, the class of each row.
         units: what is scored, at one level or several, that of the headline first; by default the rows themselves.
         more: further tensors ``(N, …)`` by their key in a batch, for objectives that need them.
+
+    Attributes:
+        features: what a frozen backbone makes of each row, float32 ``(N, D)``, where that was computed beforehand.
     """
+
+    features: Tensor | None = None
 
     def __init__(
         self, x: Rows, target: Tensor, units: Sequence[Units] = (), more: Mapping[str, Tensor] | None = None
@@ -59,15 +67,8 @@ class Split(Dataset[Batch]):
     def take(self, rows: Tensor) -> "Split":
         """The rows of these numbers, int64 ``(M,)``, each as often as it is named, in memory."""
         more = {name: values[rows] for name, values in self.more.items()}
-        return Split(self.x[rows], self.target[rows], [units.take(rows) for units in self.units], more)
-
-
-class Resampler(ABC):
-    """Makes another training split of the one that was loaded: fewer rows, repeated, new or better described ones."""
-
-    @abstractmethod
-    def __call__(self, train: Split) -> Split:
-        """The split to train on, of one whose rows are in memory."""
+        x = self.x.take(rows) if isinstance(self.x, Pixels) else self.x[rows]
+        return Split(x, self.target[rows], [units.take(rows) for units in self.units], more)
 
 
 class DataModule(LeakChecked, LightningDataModule, ABC):
@@ -87,6 +88,12 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
 
     class_names: tuple[str, ...]
     """Name of each class, in the order of its number; with two, the first is the negative one."""
+
+    ordered: bool = False
+    """Whether the classes are grades, each more than the one before; records then have a figure for that."""
+
+    left_out: int = 0
+    """Rows that could not be read and were left out, as their owner allowed."""
 
     simulated: bool = False
     """Whether the data are made up rather than measured; results say so."""
@@ -197,7 +204,7 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
         if stage == "fit":
             self.certify(splits)
         if self.resample:
-            if not isinstance(splits["train"].x, Tensor):
+            if not isinstance(splits["train"].x, Tensor | Pixels):
                 raise InputError(
                     f"{type(self.resample).__name__} is for rows in memory, {self.name} reads its own from a file; "
                     "take data.resample out, and choose how often rows are drawn with data.sampler"
@@ -229,7 +236,7 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         train = self.splits["train"]
-        return loader(train, self.train_sampler(train))
+        return loader(self.as_sent(train), self.train_sampler(train))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         return self.evaluation_loader(self.splits["val"])
@@ -240,14 +247,16 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
 
     def evaluation_loader(self, split: Split) -> DataLoader[Batch]:
         """All rows of a split in order."""
-        return loader(split, SequentialBatches(split, self.evaluation_rows))
+        return loader(self.as_sent(split), SequentialBatches(split, self.evaluation_rows))
+
+    def as_sent(self, split: Split) -> Split:
+        """A split as loaders send it: to a running trainer as bytes, which are scaled where they arrive."""
+        if self.trainer is None or self.trainer.state.status != TrainerStatus.RUNNING:
+            return split
+        x = split.x.as_bytes() if isinstance(split.x, Pixels) else split.x
+        return Split(x if split.features is None else split.features, split.target, split.units, split.more)
 
 
 def loader(split: Split, sampler: BatchSampler) -> DataLoader[Batch]:
     """A loader that fetches each batch of the sampler by one indexing, with no worker and nothing to collate."""
-    return DataLoader(split, batch_size=None, sampler=sampler, collate_fn=as_it_is)
-
-
-def as_it_is(batch: Any) -> Any:
-    """The batch, which :class:`Split` gives whole."""
-    return batch
+    return DataLoader(split, batch_size=None, sampler=sampler, collate_fn=lambda batch: batch)

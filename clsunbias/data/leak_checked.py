@@ -1,7 +1,7 @@
 """What every data set has of leaks: whether they are allowed, how rows are compared, and the certificate."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clsunbias.data.base import Split
@@ -17,7 +17,7 @@ class LeakChecked:
         leaks: the certificate, once the splits are set up for training; see :mod:`clsunbias.data.certificate`.
     """
 
-    official_splits: ClassVar[bool] = False
+    official_splits: bool = False
     name: str
     allow_leaks: bool
     leaks: dict[str, Any]

@@ -13,11 +13,11 @@ from clsunbias.data.base import DataModule, Split
 from clsunbias.data.categories import Levels, encode, find_levels
 from clsunbias.data.leaks import numbers_of_records, warn_of_slips, warn_of_spellings
 from clsunbias.data.scale import Standardise, fit_scale
-from clsunbias.data.table import as_labelled, cells, check_names, numbers, of_units, read_table
+from clsunbias.data.table import as_labelled, cells, check_names, numbers, of_units, read_table, split_cells
 from clsunbias.data.units import Units
 from clsunbias.data_paths import find_data, nowhere
 from clsunbias.errors import InputError, listed, shortened
-from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
+from clsunbias.splits import SPLITS, SplitPlan, order_classes
 from clsunbias.terminal import warn
 
 
@@ -180,7 +180,9 @@ class Tabular(DataModule):
                 f"{self.path}: {self.label} is {listed(map(shortened, unknown))} in some rows, none of the classes "
                 f"{listed(map(shortened, names))}; name every class in data.classes, or take those rows out"
             )
-        rows = pd.DataFrame({"label": labels.map(names.index).astype(int), "split": self.given_splits(frame)})
+        rows = pd.DataFrame(
+            {"label": labels.map(names.index).astype(int), "split": split_cells(frame, self.split, self.path)}
+        )
         rows["group"] = cells(frame, self.group, self.path) if self.group else frame.index
         for what in ("label", "split"):
             torn = rows.groupby("group")[what].nunique()
@@ -195,16 +197,6 @@ class Tabular(DataModule):
                     f"{self.path}: no row is of split {name!r}; leave {self.split} empty where rows may be drawn for it"
                 )
         return rows
-
-    def given_splits(self, frame: pd.DataFrame) -> pd.Series:
-        """The split that the table gives each row, empty where it gives none."""
-        if self.split is None:
-            return pd.Series("", frame.index)
-        found = frame[self.split].fillna("").str.strip().str.lower()
-        unknown = sorted(set(found) - set(SPLIT_NAMES) - {""})
-        if unknown:
-            raise InputError(f"{self.path}: {self.split} {shortened(unknown[0])} is none of {', '.join(SPLIT_NAMES)}")
-        return found.map({"": "", **SPLIT_NAMES})
 
     def units(
         self, target: torch.Tensor, rows: "pd.Index[Any]", group: "pd.Series[str] | None", by: str = "row"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from clsunbias.errors import InputError, listed
 from clsunbias.experiments.analysis.recorded import check_recorded, classes_in
-from clsunbias.experiments.analysis.scores import SplitScores
+from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.running.run import Record, read_predictions
 
 SHARED = ("dataset", "simulated", "objective", "class_names", "positive", "unit", "selection", "versions")

@@ -26,9 +26,8 @@ from clsunbias.experiments.analysis.statistics import Floats, Labels
 PARTS: Mapping[str, Scale] = {"gain": SHARES, "ranking": SHARES, "threshold": PLAIN}
 """What a gain in macro-F1 is split into, and the scale of its interval: the threshold part may be as large as 2."""
 
-BESIDE = ("auroc", "auprc", "brier")
+BESIDE = ("auroc", "auprc", "brier", "calibration_slope", "calibration_intercept", "net_benefit")
 """Metrics that no threshold moves, whose differences stand beside the parts."""
-
 
 FEWEST_DIFFERING = 5
 """As so many count fewer units on which two methods decide otherwise."""

@@ -9,7 +9,8 @@ from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.analysis.comparison import comparable, on_common_seeds
 from clsunbias.experiments.analysis.gain import BESIDE, PARTS, Levels, own_decisions, split_gain
 from clsunbias.experiments.analysis.intervals import interval
-from clsunbias.experiments.analysis.scores import Scored, SplitScores
+from clsunbias.experiments.analysis.scores import Scored
+from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from clsunbias.experiments.analysis.intervals import FEWEST, interval, interval_of_runs, of_metric
-from clsunbias.experiments.analysis.scores import SplitScores
+from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.analysis.statistics import Labels, holm, metrics, totals, unit_sums
 
 LEAST = 10

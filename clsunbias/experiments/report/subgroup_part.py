@@ -7,7 +7,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from clsunbias.experiments.analysis.cells import row_label
-from clsunbias.experiments.analysis.scores import Scored, SplitScores
+from clsunbias.experiments.analysis.scores import Scored
+from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.analysis.subgroups import DRAWS, GAP, LEAST, Place, SubgroupLine, subgroups
 from clsunbias.experiments.attributes import Grouping
 from clsunbias.experiments.report.decision_part import HEADING as DECISIONS
