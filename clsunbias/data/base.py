@@ -181,7 +181,7 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
             yield batch["x"]
 
     def describe(self) -> None:
-        """Finds out what a report says of the data, their classes above all, unloaded; InputError if they are not here."""
+        """Finds out what a report says of data, classes above all, without loading them; InputError if they lack."""
 
     def pictures(self, split: str) -> npt.NDArray[np.uint8] | None:
         """The units of a split as a report shows them: pixels ``(U, H, W)`` or ``(U, H, W, 3)``; None: no images.
