@@ -30,9 +30,7 @@ COMMANDS = {
 RUN_CLASSES = ("fit", "reproduce", "study", "export")
 """Modules of commands that import a user's own classes, from where the command is run; no other looks there."""
 
-AFTERWARDS = dict.fromkeys(("fit", "reproduce", "study"), "what is done is kept, and the same command goes on") | {
-    "simulate": "its recordings are not complete: delete them, then start the same command again"
-}
+AFTERWARDS = dict.fromkeys(("fit", "reproduce", "study"), "what is done is kept, and the same command goes on")
 START_AGAIN = "no file is half-written; start the same command again"
 """What to do when a signal has stopped a command."""
 

@@ -85,4 +85,4 @@ def computed(network: nn.Module, split: Split, together: int, device: torch.devi
 
 def parts(split: Split, together: int) -> Iterator[Tensor]:
     """Numbers of the rows, some at a time."""
-    yield from torch.arange(len(split)).split(together)
+    yield from torch.split(torch.arange(len(split)), together)

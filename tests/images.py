@@ -29,7 +29,7 @@ def write_folders(folder: Path, names: tuple[str, ...] = ("healthy", "ill"), eac
 def write_cells(folder: Path, smears: int = 12) -> pd.DataFrame:
     """Files and ``cells.csv`` in the form of the blood cells: each smear has cells of several of three classes."""
     (folder / "cells").mkdir(parents=True)
-    rows = []
+    rows: list[tuple[str, str, str]] = []
     for smear in range(smears):
         for label, name in enumerate(("rbc", "wbc", "platelet")):
             if label == 2 and smear % 3 == 0:

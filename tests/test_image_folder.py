@@ -69,7 +69,7 @@ def test_patients_group_every_split(tmp_path: Path) -> None:
     assert {split: len(one) for split, one in smears.items()} == {"train": 18, "val": 6, "test": 6}
     assert sum(map(len, smears.values())) == len(set.union(*smears.values()))
     assert all(set(split.target.tolist()) == {0, 1, 2} for split in data.splits.values())
-    with pytest.raises(ValueError, match="00000 has images of several classes, so each image is scored"):
+    with pytest.raises(ValueError, match="'00000' has images of several classes, so each image is scored"):
         ImageFolder(tmp_path / "cells.csv", size=28, group="patient", headline="group").load()
 
 
@@ -89,6 +89,10 @@ def test_a_patient_of_one_class_is_scored_as_a_whole(tmp_path: Path) -> None:
     assert (len(train.units[0].target), len(train), train.x[:].shape[1:]) == (12, 24, (1, 28, 28))
     assert (len(data.attributes), list(data.attributes), data.attributes.loc["illp3", "sex"]) == (20, ["sex"], "m")
     assert data.class_counts.tolist() == [6, 6]
+    frame.rename(columns={"diagnosis": "note"})[["path", "person", "note"]].to_csv(tmp_path / "new.csv", index=False)
+    fresh = ImageFolder(tmp_path / "gone.csv", **asked)  # type: ignore[arg-type]
+    fresh.restore(data.account())
+    assert [len(units.target) for units in fresh.read(tmp_path / "new.csv").units] == [20, 40]
     frame.loc[0, "sex"] = "unsure"
     frame.to_csv(tmp_path / "mine.csv", index=False)
     with pytest.raises(ValueError, match="'healthyp0' has more than one sex"):

@@ -65,12 +65,15 @@ def test_weights_of_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     assert "the first convolution starts anew, since conv1.weight is (64, 3, 7, 7) there" in capfd.readouterr().err
 
 
-def test_weights_that_are_others(tmp_path: Path) -> None:
+def test_weights_that_are_others(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Of another network, of none, of code, of no numbers, or not there."""
     weights = torchvision_weights(tmp_path / "a.pth")
     for make in (ResNet50, DenseNet121):
         with pytest.raises(InputError, match=f"another network than {make.__name__}: .* do not fit: .* absent"):
             make(weights=tmp_path / "a.pth")
+    given = ["--model.network", "clsunbias.networks.ResNet50", "--model.network.weights", str(tmp_path / "a.pth")]
+    assert fit("image_folder", tmp_path / "run", *given) == 2
+    assert "a.pth holds the weights of another network than ResNet50" in " ".join(capfd.readouterr().err.split())
     with pytest.raises(InputError, match=r"there are no weights .*none\.pth"):
         ResNet18(weights=tmp_path / "none.pth")
     (tmp_path / "text.pth").write_text("text")
@@ -100,7 +103,7 @@ def test_timm_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         network.num_features = 7  # type: ignore[assignment]
         return network
 
-    monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(create_model=create_model))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(create_model=create_model))
     assert Timm("resnet10t", 1, 3)(torch.randn(2, 1, 28, 28)).shape == (2, 3)
     with pytest.raises(InputError, match="timm has no network 'nothing': Unknown model"):
         Timm("nothing")

@@ -93,6 +93,13 @@ def test_a_file_of_ones_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     assert (result["dataset"], result["class_names"], len(result["source_sha256"])) == ("mine", ["1", "4"], 64)
 
 
+def test_grades_that_do_not_begin_at_0(tmp_path: Path) -> None:
+    """They are cut by what they are, not by their place."""
+    data = MedMNIST(str(own_file(tmp_path / "mine.npz")), positive_from=3)
+    assert data.load()["test"].target.tolist() == [0, 1] * 6
+    assert data.class_names == ("grade < 3", "grade ≥ 3")
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no labels": ({"val_labels": np.zeros((3, 2))}, r"val_labels is float64 of shape \(3, 2\); needed is one whole"),
     "another size": (

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
-from clsunbias.experiments.running.run import Run
 from clsunbias.files import check_out, writing
 from clsunbias.parser import Parser
 from clsunbias.terminal import note
 
 if TYPE_CHECKING:
     from clsunbias.experiments.grid import Grid
+    from clsunbias.experiments.running.run import Run
 
 
 def reproduce(options: list[str]) -> int:
@@ -114,7 +114,7 @@ def fetch_images(sources: Iterable[Path | None]) -> None:
                 note(str(error))
 
 
-def say_failures(failures: Mapping[Run, str], total: int) -> None:
+def say_failures(failures: "Mapping[Run, str]", total: int) -> None:
     """Each thing that went wrong, once, with the first run that it happened to."""
     by_error: dict[str, list[Run]] = {}
     for run, error in failures.items():

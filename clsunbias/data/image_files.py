@@ -139,7 +139,7 @@ def decode(files: Sequence[Path], decoder: Decoder, out: Bytes) -> dict[int, str
 
 def said(error: Exception) -> str:
     """What a decoder's error says, without what of this machine's memory is in it."""
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, PIL.UnidentifiedImageError):
         return "it is no image"
     return str(error) or type(error).__name__
 

@@ -95,7 +95,7 @@ class ImageFolder(ImageData):
         self.plan = plan or SplitPlan()
         self.attributes = pd.DataFrame()
         """Attributes of each unit, by its name."""
-        self.digest = ""
+        self.digest, self.by_group = "", False
 
     @property
     def source(self) -> Path | None:
@@ -141,19 +141,22 @@ class ImageFolder(ImageData):
         )
         mixed = rows.groupby("group")["label"].nunique()
         if self.headline == "group" and (not grouped or (mixed > 1).any()):
-            why = f"{shortened(mixed.idxmax())} has images of several classes" if grouped else "no groups are named"
+            why = (
+                f"{shortened((mixed > 1).idxmax())} has images of several classes" if grouped else "no groups are named"
+            )
             raise InputError(f"{self.path}: {why}, so each image is scored: take data.headline image")
-        by_group = grouped and self.headline != "image" and not (mixed > 1).any()
-        self.attributes = self.table_of_units(rows, "group" if by_group else PATH)
+        self.by_group = grouped and self.headline != "image" and not bool((mixed > 1).any())
+        self.attributes = self.table_of_units(rows, "group" if self.by_group else PATH)
         if grouped:
             warn_of_spellings(rows["group"], f"{self.path}: names of groups")
-        return {name: self.made(kept.pixels, rows[rows["split"] == name], by_group) for name in SPLITS}
+        return {name: self.made(kept.pixels, rows[rows["split"] == name]) for name in SPLITS}
 
-    def made(self, pixels: Tensor, rows: pd.DataFrame, by_group: bool) -> Split:
+    def made(self, pixels: Tensor, rows: pd.DataFrame) -> Split:
         """A split of some rows."""
         target = torch.tensor(rows["label"].to_numpy(np.int64))
         at = torch.tensor(rows["at"].to_numpy(np.int64))
-        return Split(Pixels(pixels, at), target, units_of(target, rows, (self.group or "group") if by_group else None))
+        by = (self.group or "group") if self.by_group else None
+        return Split(Pixels(pixels, at), target, units_of(target, rows, by))
 
     def table_of_units(self, rows: pd.DataFrame, unit: str) -> pd.DataFrame:
         """Attributes by the name of each unit; InputError if a group's images differ in one."""
@@ -166,11 +169,13 @@ class ImageFolder(ImageData):
     def account(self) -> dict[str, Any]:
         decoder = self.decoder
         made = {"size": decoder.size, "channels": decoder.channels, "bits": decoder.bits, "fit": decoder.fit}
-        return super().account() | made | {"images_sha256": self.digest, "left_out": self.left_out}
+        about = {"by_group": self.by_group, "images_sha256": self.digest, "left_out": self.left_out}
+        return super().account() | made | about
 
     def restore(self, account: Mapping[str, Any]) -> None:
         super().restore(account)
         self.decoder = Decoder(account["size"], account["channels"], account["bits"], account["fit"])
+        self.by_group = account["by_group"]
 
     def read(self, path: Path) -> Split:
         """New images: one, a folder of them, or a CSV file that lists them (``path``, and whose they are, if at all).
@@ -186,7 +191,7 @@ class ImageFolder(ImageData):
                 raise InputError(f"{path} has no column 'path', of image files")
             rows = pd.DataFrame({PATH: cells(frame, PATH, path)})
             rows["file"] = [path.parent / name.replace("\\", "/") for name in rows[PATH]]
-            by = self.group if self.group in frame and self.headline != "image" else None
+            by = self.group if self.by_group and self.group in frame else None
             rows["group"] = cells(frame, by, path) if by else rows[PATH]
         elif path.exists():
             files = files_to_score(path, "image", image_suffixes()) if path.is_dir() else [path]

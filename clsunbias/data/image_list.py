@@ -86,7 +86,7 @@ def from_csv(path: Path, label: str, split: str | None, named: Sequence[str], ig
             "(whose an image is), data.split, in data.attributes (sex, age, site), or in data.ignore"
         )
     names = cells(frame, PATH, path)
-    if clash := {PATH, "file", "label", "split"} & set(named):
+    if clash := {PATH, "file", "label", "split", "at"} & set(named):
         raise InputError(
             f"{path}: an attribute or group cannot be called {listed(sorted(clash))} here: rename the column"
         )
@@ -100,7 +100,7 @@ def from_csv(path: Path, label: str, split: str | None, named: Sequence[str], ig
     if twice := sorted(set(names[names.duplicated()])):
         raise InputError(f"{path} lists files more than once: {listed(twice, 3)}; keep one line of each")
     rows["label"], rows["split"] = cells(frame, label, path), split_cells(frame, split, path)
-    return rows.join(frame[[*named]])
+    return rows.join(frame[[*dict.fromkeys(named)]])
 
 
 def numbered(
@@ -156,10 +156,10 @@ def assigned(rows: pd.DataFrame, plan: SplitPlan, classes: Sequence[str], of: st
     held = rows.drop_duplicates(["group", "label"])
     count = held["label"].value_counts()
     drawn = held[held["split"] == ""]["label"].value_counts()
-    for label, groups in drawn.items():
-        if groups < LEAST and count[label] == groups:
+    for label, name in enumerate(classes):
+        if 0 < (groups := int(drawn.get(label, 0))) < LEAST and count[label] == groups:
             raise InputError(
-                f"{of}: class {classes[int(str(label))]!r} has {groups}, so that training, validation and test cannot "
+                f"{of}: class {name!r} has {groups}, so that training, validation and test cannot "
                 "each have one; add some, say which split each is in (data.split), or group classes (data.classes)"
             )
     kind = held.assign(count=held["label"].map(count)).sort_values(["count", "label"], kind="stable")

@@ -71,6 +71,6 @@ def store(files: Sequence[Path], decoder: Decoder, memory: int) -> Stored:
 
 
 def say_faults(faults: dict[int, str], names: Sequence[str], where: Path) -> str:
-    """All files that cannot be read, each with its reason, at most twenty of them."""
-    shown = listed((f"{names[at]} ({fault})" for at, fault in sorted(faults.items())), 20)
+    """All files that cannot be read, each with its reason, fifty of them at most."""
+    shown = listed((f"{names[at]} ({fault})" for at, fault in sorted(faults.items())), 50)
     return f"{where}: {len(faults)} of {len(names)} images cannot be read: {shown}"

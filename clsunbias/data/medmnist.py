@@ -13,7 +13,7 @@ from clsunbias.data.base import Split
 from clsunbias.data.classes import check_labels, group_labels
 from clsunbias.data.image_data import ImageData
 from clsunbias.data.images import read_images
-from clsunbias.data.official import SMALLEST, official_npz, suffix
+from clsunbias.data.official import official_npz, suffix
 from clsunbias.data.pixels import Pixels
 from clsunbias.data.units import Units
 from clsunbias.data_paths import data_root, find_data, nowhere
@@ -49,7 +49,7 @@ class MedMNIST(ImageData):
         self,
         flag: str,
         root: Path | None = None,
-        size: Literal[28, 64, 128, 224] = SMALLEST,
+        size: Literal[28, 64, 128, 224] = 28,
         classes: Mapping[str, Sequence[int]] | None = None,
         positive_from: int | None = None,
         ordered: bool = False,
@@ -61,6 +61,7 @@ class MedMNIST(ImageData):
         self.flag, self.root, self.size = flag, data_root(root), size
         self.classes, self.positive_from = classes, positive_from
         self.own = find_data(flag, root) if flag.endswith(".npz") else None
+        self.official_splits = self.own is None
         self.name = self.own.stem if self.own else f"{flag}{suffix(size)}"
         self.ordered = ordered
         if self.own is None:
@@ -92,7 +93,10 @@ class MedMNIST(ImageData):
                 raise InputError(
                     f"positive_from is the lowest positive grade, {labels[0] + 1} to {labels[-1]}; got {lowest}"
                 )
-            groups = {f"grade < {lowest}": labels[:lowest], f"grade ≥ {lowest}": labels[lowest:]}
+            groups: dict[str, Sequence[int]] = {
+                f"grade < {lowest}": [label for label in labels if label < lowest],
+                f"grade ≥ {lowest}": [label for label in labels if label >= lowest],
+            }
         else:
             groups = dict(self.classes or {named[label]: [label] for label in labels})
         names, of_label = group_labels(groups, map(str, labels), f"{self.name} (labels {listed(map(str, labels), 20)})")
@@ -175,7 +179,7 @@ class MedMNIST(ImageData):
 
     def targets(self, labels: npt.NDArray[np.int64]) -> torch.Tensor:
         """Class of each row, int64 ``(N,)``, of the file's labels."""
-        return torch.from_numpy(pd.Series(labels).map(self.of_label).to_numpy(np.int64))
+        return torch.tensor(pd.Series(labels).map(self.of_label).to_numpy(np.int64))
 
     def restore(self, account: Mapping[str, Any]) -> None:
         super().restore(account)

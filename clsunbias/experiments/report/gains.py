@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from clsunbias.experiments.analysis.gain import BESIDE, PARTS
 from clsunbias.experiments.analysis.gains import GainLine
 from clsunbias.experiments.analysis.intervals import FEWEST
@@ -46,7 +48,7 @@ def gain_rows(parts: Mapping[tuple[Key, str], Part], beside: Mapping[tuple[Key, 
         [
             str(method),
             *(shown(*parts[method, part]) for part in PARTS),
-            *(f"{beside[method, name]:+.3f}" if (method, name) in beside else "–" for name in BESIDE),
+            *(difference(beside.get((method, name))) for name in BESIDE),
         ]
         for method in methods
     ]
@@ -58,6 +60,11 @@ def shown(value: float, low: float | None, high: float | None) -> str:
     return f"{value:+.3f}" if low is None or high is None else f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
+def difference(value: float | None) -> str:
+    """A difference; a dash where there is none, as of slopes where scores separate the classes."""
+    return "–" if value is None or np.isnan(value) else f"{value + 0.0:+.3f}"
+
+
 def how_to_read(baseline: str) -> str:
     """What the parts are."""
     return (
@@ -65,5 +72,6 @@ def how_to_read(baseline: str) -> str:
         "once each run of both has the threshold (of more classes: offsets) that is best on its validation units. "
         f"Threshold part: the rest, which {baseline} with another threshold has for nothing. Intervals: 95 %, with "
         "thresholds as they were chosen; a part whose interval holds 0 is not shown. Beside it differences in what no "
-        "threshold moves."
+        "threshold moves; a calibration slope is best at 1 and an intercept at 0, so that more is not better; net "
+        "benefit is the mean over thresholds."
     )
