@@ -2,9 +2,10 @@
 
 from clsunbias.data.augmentation import Jitter
 from clsunbias.data.balanced import ClassBalanced, SpeakerBalanced
-from clsunbias.data.base import Batch, DataModule, Resampler, Split
+from clsunbias.data.base import Batch, DataModule, Split
 from clsunbias.data.image_folder import ImageFolder
 from clsunbias.data.medmnist import BreastMNIST, MedMNIST, RetinaMNIST
+from clsunbias.data.resampler import Resampler
 from clsunbias.data.resampling import Subclasses, Subsample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
