@@ -109,7 +109,7 @@ def group_lines(
         mean = float(own.values[name].mean()) if fewest else None
         line = SubgroupLine(*place, name, units, mean, needed=max(0, LEAST - fewest))
         if not line.needed:
-            sample, scale = own.samples[name], of_metric(name)
+            sample, scale = own.samples[name]._replace(units=fewest), of_metric(name)
             several = len(scores.prob) >= FEWEST
             ends = interval(sample, own.resampling.seeds, scale) if several else interval_of_runs(sample, scale)
             low, high = ends or (None, None)
