@@ -15,6 +15,7 @@ from benchmarks import (
     compare_coverage,
     compare_time,
     coverage,
+    fold_coverage,
     gain_coverage,
     grid_time,
     help_time,
@@ -23,6 +24,7 @@ from benchmarks import (
     retina_step,
     speech_features,
     speech_training,
+    subgroup_gaps,
     table1_time,
     toy_step,
     wandb_time,
@@ -44,6 +46,8 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "compare_time": compare_time.measure,
     "compare_coverage": compare_coverage.measure,
     "gain_coverage": gain_coverage.measure,
+    "fold_coverage": fold_coverage.measure,
+    "subgroup_gaps": subgroup_gaps.measure,
 }
 
 

@@ -208,7 +208,8 @@ def write_text(path: Path, text: str) -> None:
 def what_counts(config: Mapping[str, Any]) -> dict[str, Any]:
     """A run's saved config, less what does not change its result: where files lie, and what is displayed."""
     data, trainer = dict(config["data"]), config["trainer"]
-    data["init_args"] = {name: value for name, value in data.get("init_args", {}).items() if name != "root"}
+    given = data.get("init_args", {})
+    data["init_args"] = {name: value for name, value in given.items() if name not in {"root", "allow_leaks"}}
     kept = {**{name: value for name, value in config.items() if name != "init_from"}, "data": data}
     kept["trainer"] = {name: value for name, value in trainer.items() if not name.startswith("enable_")}
     return kept

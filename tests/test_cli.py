@@ -35,7 +35,7 @@ def fit(config: str, out: Path, *options: str, objective: str = "cls_unbias") ->
 
 SPEECH: dict[str, tuple[str, ...]] = {
     "daic_woz": ("--data.front_end", "clsunbias.speech.LogMel", "--model.network.features", "80"),  # needs no weights
-    **dict.fromkeys(("modma", "adress", "voiced"), ()),
+    **dict.fromkeys(("modma", "adress", "voiced", "voiced_diagnoses"), ()),
 }
 """Speech configs, and what lets them run here."""
 

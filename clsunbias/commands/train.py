@@ -18,11 +18,12 @@ from clsunbias.commands.checks import (
     check_validations,
     warn_of_few_to_select_by,
 )
-from clsunbias.commands.making import making
+from clsunbias.commands.making import grouping_of, making, write_groups
 from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
+from clsunbias.experiments.report.subgroup_part import card_with_groups
 from clsunbias.experiments.running.config import load_saved
 from clsunbias.experiments.running.run import FILES
 from clsunbias.features import features_of, write_features
@@ -126,6 +127,7 @@ def write_results(
         "selection": repr(cli.checkpoints.rule),
         "step": cli.checkpoints.selection.step,
         "tied_validations": cli.checkpoints.selection.tied,
+        "leaks": data.leaks,
         **units_and_metrics(levels, data.class_names, data.ordered),
         **({"left_out": data.left_out} if data.left_out else {}),
         "versions": versions(),
@@ -133,7 +135,10 @@ def write_results(
     }
     if wandb:
         wandb.log_result(cli.trainer.global_step, frame, data.class_names, result)
-    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, making(cli)))
+    card = model_card(result, frame, making(cli))
+    if groups := write_groups(cli.out, data, result, frame):
+        card = card_with_groups(card, groups)
+    write_text(cli.out / "MODEL_CARD.md", card)
     write_json(cli.out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
     simulated = "SIMULATED: " if data.simulated else ""
@@ -158,6 +163,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     data, objective = cli.datamodule, cli.model.objective
     data.prepare_data()
     data.setup("fit")
+    grouping_of(data)
     train = data.splits["train"]
     cli.model.check(data, train.x)
     check_batches(data, cli.model)

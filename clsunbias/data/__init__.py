@@ -2,10 +2,11 @@
 
 from clsunbias.data.augmentation import Jitter
 from clsunbias.data.balanced import ClassBalanced, SpeakerBalanced
-from clsunbias.data.base import Batch, DataModule, Resampler, Split
+from clsunbias.data.base import Batch, DataModule, Split
 from clsunbias.data.describing import Appearance, Attribute, Subclasses
 from clsunbias.data.image_folder import ImageFolder
 from clsunbias.data.medmnist import BreastMNIST, MedMNIST, RetinaMNIST
+from clsunbias.data.resampler import Resampler
 from clsunbias.data.resampling import Subsample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech

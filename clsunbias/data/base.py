@@ -7,13 +7,16 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from clsunbias.data.leak_checked import LeakChecked
 from clsunbias.data.pixels import Pixels
+from clsunbias.data.resampler import Resampler
 from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
@@ -68,17 +71,7 @@ class Split(Dataset[Batch]):
         return Split(x, self.target[rows], [units.take(rows) for units in self.units], more)
 
 
-class Resampler(ABC):
-    """Makes another training split of the one that was loaded: fewer rows, repeated, new or better described ones."""
-
-    in_memory: ClassVar[bool] = True  # whether its rows must be
-
-    @abstractmethod
-    def __call__(self, train: Split) -> Split:
-        """The split to train on."""
-
-
-class DataModule(LightningDataModule, ABC):
+class DataModule(LeakChecked, LightningDataModule, ABC):
     """A data set: a subclass names its classes and loads its splits; the rest is here.
 
     Splits are called ``train``, ``val`` and, for anything else, test splits.
@@ -87,6 +80,7 @@ class DataModule(LightningDataModule, ABC):
         batch_size: rows in a training batch, over all processes together, at least 2; None for all in one batch.
         sampler: order of the training rows, made from the training split and batch_size; None for the data set's own.
         resample: makes another training split; None keeps it as it is.
+        allow_leaks: trains although a patient, an image, a recording or a row stands in two splits.
 
     Raises:
         InputError: batch_size below 2.
@@ -110,6 +104,9 @@ class DataModule(LightningDataModule, ABC):
     scaling: ClassVar[str] = "rows as the data set gives them"
     """How a row is made of what was measured; an exported model says so."""
 
+    attributes: pd.DataFrame | None = None
+    """What is known of units beside their class, such as sex and age: by their names; None of units without names."""
+
     withhold_test: bool = False
     """Whether a run's end leaves the test splits unscored, as a search must."""
 
@@ -118,6 +115,7 @@ class DataModule(LightningDataModule, ABC):
         batch_size: int | None = 64,
         sampler: Callable[[Split, int | None], BatchSampler] | None = None,
         resample: Resampler | None = None,
+        allow_leaks: bool = False,
     ) -> None:
         super().__init__()
         if batch_size is not None and batch_size < 2:
@@ -126,6 +124,7 @@ class DataModule(LightningDataModule, ABC):
         self.batch_size = batch_size
         self.sampler = sampler
         self.resample = resample
+        self.allow_leaks, self.leaks = allow_leaks, {}
         self.splits: dict[str, Split] = {}
 
     @property
@@ -182,11 +181,7 @@ class DataModule(LightningDataModule, ABC):
             yield batch["x"]
 
     def describe(self) -> None:
-        """Finds out what a report says of the data, :attr:`class_names` above all, without loading them.
-
-        Raises:
-            InputError: the data are not here.
-        """
+        """Finds out what a report says of data, classes above all, without loading them; InputError if they lack."""
 
     def pictures(self, split: str) -> npt.NDArray[np.uint8] | None:
         """The units of a split as a report shows them: pixels ``(U, H, W)`` or ``(U, H, W, 3)``; None: no images.
@@ -202,6 +197,8 @@ class DataModule(LightningDataModule, ABC):
         splits = self.load()
         if not hasattr(self, "class_names"):
             raise InputError(f"{self.name} names no classes: give it class_names, one for each class in order")
+        if stage == "fit":
+            self.certify(splits)
         if self.resample:
             if self.resample.in_memory and not isinstance(splits["train"].x, Tensor | Pixels):
                 raise InputError(

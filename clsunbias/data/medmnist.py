@@ -61,6 +61,7 @@ class MedMNIST(ImageData):
         self.flag, self.root, self.size = flag, data_root(root), size
         self.classes, self.positive_from = classes, positive_from
         self.own = find_data(flag, root) if flag.endswith(".npz") else None
+        self.official_splits = self.own is None
         self.name = self.own.stem if self.own else f"{flag}{suffix(size)}"
         self.ordered = ordered
         if self.own is None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from clsunbias.data.base import Resampler, Split
+from clsunbias.data.base import Split
+from clsunbias.data.resampler import Resampler
 from clsunbias.errors import InputError
 
 

@@ -91,6 +91,19 @@ def cells(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
     return found
 
 
+def of_units(frame: pd.DataFrame, unit: pd.Series, path: Path) -> pd.DataFrame:
+    """Columns of text by unit: the first entry of a unit's rows, empty where it has none.
+
+    Raises:
+        InputError: a column is empty in all rows.
+    """
+    text = frame.apply(lambda column: column.str.strip()).replace("", np.nan)
+    if nothing := [str(name) for name in text if text[name].isna().all()]:
+        raise InputError(f"{path}: the attributes {listed(nothing)} are empty in all rows; take them out")
+    found: pd.DataFrame = text.groupby(unit.astype(str).to_numpy(), sort=False).first().fillna("")
+    return found
+
+
 def split_cells(frame: pd.DataFrame, column: str | None, path: Path) -> "pd.Series[str]":
     """The split that a table gives each row, empty where it gives none; InputError if it calls one otherwise."""
     if column is None:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from clsunbias.decisions import MacroF1, Scores
 from clsunbias.decisions.thresholds import Threshold
+from clsunbias.experiments.analysis.decided import VALIDATION, of_runs
 from clsunbias.experiments.analysis.intervals import PLAIN, SHARES, Sample, Scale
 from clsunbias.experiments.analysis.statistics import Floats, Labels
 
@@ -44,7 +45,14 @@ class Levels(NamedTuple):
     decided: Labels
 
 
-def own_decisions(prob: Floats, target: Labels, test: Floats, rule: Threshold | None = None) -> Labels:
+def own_decisions(
+    prob: Floats,
+    target: Labels,
+    test: Floats,
+    rule: Threshold | None = None,
+    folds: Labels | None = None,
+    test_folds: Labels | None = None,
+) -> Labels:
     """What each run decides on test units with the threshold that a rule chooses for it on validation units.
 
     Args:
@@ -52,13 +60,14 @@ def own_decisions(prob: Floats, target: Labels, test: Floats, rule: Threshold | 
         target: their classes, ``(N,)``.
         test: probabilities of the test units, ``(S, M, C)``.
         rule: default the largest macro-F1.
+        folds: of each validation unit, ``(S, N)``, if each fold has a threshold of its own.
+        test_folds: of each test unit, ``(S, M)``.
 
     Returns:
         The class decided for, ``(S, M)``.
     """
-    rule = rule or MacroF1()
-    chosen = [rule.choose(Scores(one, target)) for one in prob]
-    return np.stack([one.decide(Scores(scores)) for one, scores in zip(chosen, test, strict=True)])
+    runs = [{VALIDATION: Scores(one, target), "test": Scores(scores)} for one, scores in zip(prob, test, strict=True)]
+    return of_runs(rule or MacroF1(), runs, "test", test_folds, folds).decided
 
 
 def split_gain(ours: Levels, theirs: Levels) -> dict[str, Sample]:

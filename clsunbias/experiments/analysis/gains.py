@@ -66,6 +66,6 @@ def levels_of(scored: Scored, split: str) -> Levels | None:
     validation, test = scored.validation, scored.splits[split]
     if split == "val" or validation is None or len(np.unique(validation.target)) < validation.prob.shape[2]:
         return None
-    decided = own_decisions(validation.prob, validation.target, test.prob)
+    decided = own_decisions(validation.prob, validation.target, test.prob, None, validation.folds, test.folds)
     own = SplitScores(test.prob, test.target, ["macro_f1"], decided=decided)
     return Levels(test.samples["macro_f1"], own.samples["macro_f1"], test.prob.argmax(2), decided)

@@ -3,19 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clsunbias.decisions import Scores
 from clsunbias.decisions.rules import made_alone
-from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.decided import VALIDATION, of_runs, scores_by_split
 from clsunbias.experiments.analysis.intervals import Sample
+from clsunbias.experiments.analysis.recorded import check_asked, check_recorded, classes_in, folds_on, on_split
 from clsunbias.experiments.analysis.split_scores import SplitScores
-from clsunbias.experiments.analysis.statistics import METRICS, OF_TWO, RANKING, Floats, Labels
+from clsunbias.experiments.analysis.statistics import Floats
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.run import Record, read_predictions
 
@@ -86,59 +83,21 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
     for asked_split, wanted in asked.items():
         split, _, rule = asked_split.partition("@")
         prob, target, units = on_split(frames, split, records)
-        classes = classes_in(next(iter(records.values())).result[split])
+        classes, folds = classes_in(next(iter(records.values())).result[split]), folds_on(frames, split)
         if rule:
-            after, decided = of_runs(made_alone(rule), by_run, split)
-            splits[asked_split] = SplitScores(after, target, wanted, classes, units, decided)
+            after, decided = of_runs(made_alone(rule), by_run, split, folds, folds_on(frames, VALIDATION))
+            splits[asked_split] = SplitScores(after, target, wanted, classes, units, decided, folds=folds)
             continue
         wanted = ["macro_f1", *wanted]  # by which records are checked
-        splits[split] = SplitScores(prob, target, wanted, classes, units)
+        splits[split] = SplitScores(prob, target, wanted, classes, units, folds=folds)
         for record, f1 in zip(records.values(), splits[split].values["macro_f1"], strict=True):
-            if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
-                raise InputError(
-                    f"{record.folder}: result.json says {split} macro-F1 {record.result[split]['macro_f1']:.4f}, its "
-                    f"predictions give {f1:.4f}; delete the folder to have it run again"
-                )
+            check_recorded(record, split, float(f1))
     has_validation = all("val" in record.result["units"] for record in records.values())
     validation = None
     if has_validation:
         prob, target, units = on_split(frames, "val", records)
-        validation = SplitScores(prob, target, ["macro_f1"], units=units)
+        validation = SplitScores(prob, target, ["macro_f1"], units=units, folds=folds_on(frames, "val"))
     return Scored(arm, records, splits, validation)
-
-
-def on_split(
-    frames: Sequence[pd.DataFrame], split: str, records: Mapping[int, Record]
-) -> tuple[Floats, Labels, npt.NDArray[Any]]:
-    """Probabilities ``(S, N, C)`` of the runs on a split, class and name of each unit; InputError if units differ."""
-    # Arrays, since parts of a thousand frames take pandas a second.
-    rows = [np.flatnonzero(frame["split"] == split) for frame in frames]
-    parts = list(zip(frames, rows, strict=True))
-    units = [(frame["unit"].to_numpy()[at], frame["label"].to_numpy()[at]) for frame, at in parts]
-    for record, (unit, label) in zip(records.values(), units, strict=True):
-        if not (np.array_equal(units[0][0], unit) and np.array_equal(units[0][1], label)):
-            raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
-    prob = np.stack([frame.filter(regex=r"^prob_\d+$").to_numpy(float)[at] for frame, at in parts])
-    return prob, units[0][1].astype(int), units[0][0]
-
-
-def check_asked(record: Record, asked: Mapping[str, Sequence[str]]) -> None:
-    """Raises InputError if a record lacks a split, or a metric of one, that is asked for."""
-    for asked_split, names in asked.items():
-        split, _, rule = asked_split.partition("@")
-        for needed in (split, *([VALIDATION] if rule else [])):
-            if needed not in record.result["units"]:
-                splits = ", ".join(record.result["units"])
-                raise InputError(f"{record.folder} has no split {needed!r} to take a metric of; it has {splits}")
-        recorded = record.result[split]
-        known = {*recorded, *METRICS - OF_TWO, *(f"{kind}/{name}" for kind in RANKING for name in classes_in(recorded))}
-        if lacking := [name for name in names if name not in known]:
-            raise InputError(f"{record.folder} has no {split} metric {lacking[0]!r}; it has {', '.join(sorted(known))}")
-
-
-def classes_in(metrics: Mapping[str, float]) -> list[str]:
-    """The classes whose own metrics go by their names in a record."""
-    return [name.removeprefix("f1/") for name in metrics if name.startswith("f1/")]
 
 
 def run_lines(scored: Sequence[Scored]) -> pd.DataFrame:

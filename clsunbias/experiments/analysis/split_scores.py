@@ -37,7 +37,8 @@ class SplitScores:
 
     Class probabilities ``(S, N, C)`` of S runs, the class of each unit ``(N,)``, names of the metrics that are asked
     for, of the classes whose own metrics go by them: none of two classes, of the units, ``(N,)``, if they matter, the
-    class decided for, ``(S, N)``: None is the most probable one, and the thresholds of a net benefit.
+    class decided for, ``(S, N)``: None is the most probable one, the thresholds of a net benefit, and the fold whose
+    model scored each unit, ``(S, N)``, if there are any.
     """
 
     prob: Floats
@@ -47,6 +48,7 @@ class SplitScores:
     units: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0))
     decided: Labels | None = None
     thresholds: Sequence[float] = THRESHOLDS
+    folds: Labels | None = None
 
     @cached_property
     def sums(self) -> list[tuple[Metrics, Sums]]:
@@ -97,7 +99,8 @@ class SplitScores:
     def of_runs(self, at: Sequence[int]) -> Self:
         """The scores of some of the runs, by their places."""
         decided = None if self.decided is None else self.decided[at]
-        return dataclasses.replace(self, prob=self.prob[at], decided=decided)
+        folds = None if self.folds is None else self.folds[at]
+        return dataclasses.replace(self, prob=self.prob[at], decided=decided, folds=folds)
 
     @property
     def unpredicted(self) -> list[int]:

@@ -166,9 +166,11 @@ def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Ar
         for column, row in itertools.product(grid.columns, grid.rows):
             arms = [arm for arm in tried if (arm.column, arm.row) == (column, row)]
             if arms:
-                shown = [Measured(scores[arm], mark="chosen" if arm in chosen else None) for arm in arms]
+                marked = [] if protocol.folds else chosen
+                shown = [Measured(scores[arm], mark="chosen" if arm in marked else None) for arm in arms]
                 rows.append([f"{grid.columns[column].label}, {grid.rows[row].label}", *shown])
         metric = metric_name(protocol.search.metric.partition("/")[2])
-        title = f"The search ({protocol.label}): mean validation {metric} of each setting, the chosen one marked"
+        how = "over folds, each of which chose by its own" if protocol.folds else "the chosen one marked"
+        title = f"The search ({protocol.label}): mean validation {metric} of each setting, {how}"
         sections.append(Section(title, ["", *dict.fromkeys(arm.setting for arm in tried)], rows))
     return sections

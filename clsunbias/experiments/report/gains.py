@@ -55,9 +55,9 @@ def gain_rows(parts: Mapping[tuple[Key, str], Part], beside: Mapping[tuple[Key, 
 
 
 def shown(value: float, low: float | None, high: float | None) -> str:
-    """A part with its interval."""
-    value += 0.0  # no minus before a part of nothing
-    return f"{value:+.3f}" if low is None or high is None else f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+    """A part with its interval, without the zero before a point: a terminal has room for two of them."""
+    written = [f"{one + 0.0:+.3f}".replace("0.", ".") for one in (value, low, high) if one is not None]  # no minus of 0
+    return written[0] if len(written) < 3 else f"{written[0]} ({written[1]} to {written[2]})"
 
 
 def difference(value: float | None) -> str:
