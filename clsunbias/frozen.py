@@ -8,8 +8,9 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
-from clsunbias.data.base import DataModule, Split
+from clsunbias.data.base import DataModule
 from clsunbias.data.pixels import Pixels
+from clsunbias.data.split import Split
 from clsunbias.data_paths import cache_folder
 from clsunbias.files import atomic, writing
 from clsunbias.module import Classifier

@@ -3,8 +3,6 @@
 import shlex
 from pathlib import Path
 
-from joblib import cpu_count
-
 from clsunbias.commands.report import report
 from clsunbias.commands.reproduce import reproduce
 from clsunbias.errors import InputError
@@ -44,6 +42,8 @@ def main(options: list[str]) -> int:
     if path.is_file():
         say(f"{path} is there and is used as it stands; to have it made anew, delete it")
     else:
+        from joblib import cpu_count
+
         from clsunbias.experiments.own_data.design import HEAD, as_yaml, choose, grid
         from clsunbias.experiments.own_data.looking import look
         from clsunbias.experiments.own_data.trial import try_out

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from clsunbias.data.base import Split
 from clsunbias.data.samplers import BatchSampler
+from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 
 

@@ -9,8 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from clsunbias.data.base import Split
 from clsunbias.data.resampler import Resampler
+from clsunbias.data.split import Split
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError, listed
 

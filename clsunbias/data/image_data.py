@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import torch
 
 from clsunbias.data.augmentation import Jitter
-from clsunbias.data.base import Batch, DataModule
+from clsunbias.data.base import DataModule
 from clsunbias.data.pixels import scaled
+from clsunbias.data.split import Batch
 
 
 class ImageData(DataModule):

@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from clsunbias.data.base import Split
 from clsunbias.data.classes import Label
 from clsunbias.data.image_data import ImageData
 from clsunbias.data.image_files import Decoder
@@ -17,6 +16,7 @@ from clsunbias.data.image_list import PATH, assigned, from_csv, from_folders, gr
 from clsunbias.data.image_store import say_faults, store
 from clsunbias.data.leaks import warn_of_spellings
 from clsunbias.data.pixels import Pixels
+from clsunbias.data.split import Split
 from clsunbias.data.table import cells, read_table
 from clsunbias.data.units import Units
 from clsunbias.data_paths import find_data, nowhere

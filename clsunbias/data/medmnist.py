@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from clsunbias.data.base import Split
 from clsunbias.data.classes import check_labels, group_labels
 from clsunbias.data.image_data import ImageData
 from clsunbias.data.images import read_images
 from clsunbias.data.official import official_npz, suffix
 from clsunbias.data.pixels import Pixels
+from clsunbias.data.split import Split
 from clsunbias.data.units import Units
 from clsunbias.data_paths import data_root, find_data, nowhere
 from clsunbias.errors import InputError, listed

@@ -1,10 +1,9 @@
 """What a resampler is: it makes another training split of the one that was loaded."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from clsunbias.data.base import Split
+from clsunbias.data.split import Split
 
 
 class Resampler(ABC):
@@ -17,5 +16,5 @@ class Resampler(ABC):
     in_memory: ClassVar[bool] = True
 
     @abstractmethod
-    def __call__(self, train: "Split") -> "Split":
+    def __call__(self, train: Split) -> Split:
         """The split to train on."""

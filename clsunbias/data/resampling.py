@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from clsunbias.data.base import Split
 from clsunbias.data.resampler import Resampler
+from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 
 

@@ -12,7 +12,7 @@ import torch
 from scipy.fft import dct
 from scipy.spatial import cKDTree
 
-from clsunbias.data.base import Split
+from clsunbias.data.split import Split
 from clsunbias.data.units import Units
 
 Hashes = npt.NDArray[np.uint64]
