@@ -59,6 +59,7 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> dic
     """
     checkpoint = read_checkpoint(path)
     weights: dict[str, Tensor] = checkpoint["state_dict"]
+    fresh = (*fresh, "objective")  # what it has come to in training is of use to that training alone
     kept = {name: value for name, value in model.state_dict().items() if is_part_of(name, fresh)}
     weights = {name: value for name, value in weights.items() if not is_part_of(name, fresh)} | kept
     found = {name: tuple(value.shape) for name, value in weights.items()}

@@ -8,10 +8,10 @@ import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
-from clsunbias.errors import InputError
 from clsunbias.files import atomic
 from clsunbias.metrics import RowScores
 from clsunbias.module import Classifier, by_key
+from clsunbias.networks.parts import head_of
 
 
 class Features(Callback):
@@ -24,7 +24,7 @@ class Features(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "test" and isinstance(pl_module, Classifier):
-            self._hook = head_of(pl_module).register_forward_pre_hook(self._keep)
+            self._hook = head_of(pl_module.network, "--save_features").register_forward_pre_hook(self._keep)
 
     def _keep(self, head: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._seen = inputs[0].detach().flatten(1)
@@ -52,23 +52,6 @@ class Features(Callback):
     def rows(self) -> Mapping[str, Tensor]:
         """Features of each row of each scored split, float32 ``(N, D)``, summed over processes."""
         return {name: rows.columns() for name, rows in self._rows.items()}
-
-
-def head_of(model: Classifier) -> nn.Module:
-    """What comes after a network's features: its part ``head``, or the last layer of one that is linear or a sequence.
-
-    Raises:
-        InputError: it has no such part.
-    """
-    network = model.network
-    layers = [network, *network.children()] if isinstance(network, nn.Linear | nn.Sequential) else []
-    head = getattr(network, "head", next((one for one in reversed(layers) if isinstance(one, nn.Linear)), None))
-    if not isinstance(head, nn.Module):
-        raise InputError(
-            f"--save_features keeps what comes into a network's part head; {type(network).__name__} has none: "
-            "take --save_features out, or give your network the parts backbone and head"
-        )
-    return head
 
 
 def features_of(trainer: Trainer, model: Classifier) -> dict[str, Tensor]:

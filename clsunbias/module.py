@@ -14,6 +14,7 @@ from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.metrics import RowScores, class_loss_names, classification_metrics, default_class_names
 from clsunbias.networks.arguments import INPUTS, OUTPUTS, to_set
+from clsunbias.networks.parts import SEEN, see, submodule
 from clsunbias.objectives import Objective, widen
 from clsunbias.objectives.sample_losses import cross_entropy
 from clsunbias.schedules import Schedule, progress
@@ -72,6 +73,11 @@ class Classifier(LightningModule):
         """What the network makes of rows, or its head of their features."""
         return cast(Tensor, self.network.get_submodule("head")(x) if self.reads_features else self.network(x))
 
+    def run_network(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The network's logits, and what else the objective needs of the same pass."""
+        names = [name for name in self.objective.needs if name in SEEN]
+        return see(self.network, self.outputs, x, names, self.objective.name)
+
     def check(self, data: DataModule, rows: "Rows") -> None:
         """Runs the network on two rows, so that a model that does not fit the data fails before training.
 
@@ -88,7 +94,7 @@ class Classifier(LightningModule):
         self.eval()  # a trial must not touch running statistics or draw dropout's random numbers
         try:
             with torch.no_grad():
-                logits = self.network(two)
+                logits, _ = self.run_network(two)
         except RuntimeError as error:
             size = to_set(self.network, INPUTS, shape[0] if len(shape) == 3 else shape[-1])
             raise InputError(
@@ -152,11 +158,12 @@ class Classifier(LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         batch = by_key(batch)
         try:
-            more = {name: batch[name] for name in self.objective.needs}
+            more = {name: batch[name] for name in self.objective.needs if name not in SEEN}
         except KeyError as error:
             has = ", ".join(batch)
             raise InputError(f"{self.objective.name} needs {error} in each batch, which has {has}") from None
-        result = self.objective(self.outputs(batch["x"]), batch["target"], **more)
+        logits, seen = self.run_network(batch["x"])
+        result = self.objective(logits, batch["target"], **more, **seen)
         if self._first_pass:
             # Kept on the device and read once per validation: no step waits for the accelerator.
             self._train.append((result["class_loss_sums"], result["class_counts"], result["loss"].detach()))
@@ -250,16 +257,3 @@ def by_key(batch: Any) -> "Batch":
             found = f"{target.dtype} {tuple(target.shape)}"
             raise InputError(f"targets must be int64 of shape (B,), the class of each row; got {found}")
     return cast("Batch", batch)
-
-
-def submodule(network: nn.Module, name: str) -> nn.Module:
-    """A part of a network by its dotted name.
-
-    Raises:
-        InputError: it has no such part.
-    """
-    try:
-        return network.get_submodule(name)
-    except AttributeError as error:
-        parts = ", ".join(part for part, _ in network.named_children()) or "none"
-        raise InputError(f"{type(network).__name__} has no part {name!r}; it has: {parts}") from error

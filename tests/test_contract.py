@@ -7,30 +7,41 @@ import inspect
 import itertools
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 import clsunbias.objectives
+from clsunbias.networks.parts import SEEN
 from clsunbias.objectives import (
     ERM,
     APLoss,
     ClassRiskObjective,
     ClassWeightedERM,
     ClsUnbias,
-    CrossEntropy,
+    CountedLoss,
     Focal,
     GroupDRO,
     Objective,
     PerClassERM,
     Regrouped,
+    RepresentationObjective,
     SampleLoss,
     widen,
 )
 
-COMBINATIONS = [ERM, ClassWeightedERM, PerClassERM, GroupDRO, ClsUnbias]
+
+def shipped(kind: type[Any]) -> list[type[Any]]:
+    """Every class of a kind that can be made, as the package offers them."""
+    public = [getattr(clsunbias.objectives, name) for name in clsunbias.objectives.__all__]
+    return [one for one in public if inspect.isclass(one) and issubclass(one, kind) and not inspect.isabstract(one)]
+
+
+ABSTRACT = {ClassRiskObjective, RepresentationObjective, CountedLoss}
+COMBINATIONS: list[type[ClassRiskObjective]] = shipped(ClassRiskObjective)
 
 
 class Margin(SampleLoss):
@@ -52,18 +63,24 @@ class Margin(SampleLoss):
         return F.cross_entropy(self.scale * (logits.float() - own), target, reduction="none")
 
 
-SAMPLE_LOSSES: list[Callable[[], SampleLoss]] = [CrossEntropy, Focal, Margin]
+SAMPLE_LOSSES: list[Callable[[], SampleLoss]] = [Margin, *shipped(SampleLoss)]
 PAIRS = [partial(kind, sample_loss=loss()) for kind, loss in itertools.product(COMBINATIONS, SAMPLE_LOSSES)]
-SHIPPED: list[Callable[[], Objective]] = [*PAIRS, APLoss]
+OTHERS: list[Callable[[], Objective]] = [
+    kind for kind in shipped(Objective) if kind is not Regrouped and kind not in COMBINATIONS
+]
+SHIPPED: list[Callable[[], Objective]] = [*PAIRS, *OTHERS]
 EVERY: list[Callable[[], Objective] | str] = [*SHIPPED, "regrouped"]
 SUBCLASSES = {2: [3, 1], 5: [2, 1, 3, 1, 1]}
 
 
 def made(make: Callable[[], Objective] | str, classes: int) -> Objective:
-    """An objective, set up; one that is made for a number of classes goes by its name."""
+    """An objective, set up; one that is made for a number of classes goes by its name.
+
+    In evaluation mode: what draws at random, or goes on from step to step, does so in training alone.
+    """
     objective = Regrouped(SUBCLASSES[classes]) if isinstance(make, str) else make()
     objective.setup(torch.arange(1, classes + 1))
-    return objective
+    return objective.eval()
 
 
 def batch(objective: Objective, classes: int, absent: bool, seed: int = 0) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
@@ -72,7 +89,8 @@ def batch(objective: Objective, classes: int, absent: bool, seed: int = 0) -> tu
     target = (torch.arange(24) - 6).clamp(min=0) % classes
     target[target == 1] = 0 if absent else 1
     target = target[torch.randperm(24, generator=generator)]
-    more = {}
+    more = {"likelihood": torch.rand(24, generator=generator), "group": torch.arange(24) % 3}
+    more = {name: values for name, values in more.items() if name in objective.needs}
     if "subclass" in objective.needs:
         first = torch.tensor([0, *SUBCLASSES[classes]]).cumsum(0)
         sizes = torch.tensor(SUBCLASSES[classes])
@@ -81,19 +99,25 @@ def batch(objective: Objective, classes: int, absent: bool, seed: int = 0) -> tu
     return logits, target, more
 
 
+def seen(objective: Objective, logits: Tensor) -> dict[str, Tensor]:
+    """What an objective needs of a network's features."""
+    scores = widen(logits).float()
+    return {name: torch.cat([scores, scores.cos()], 1) for name in objective.needs if name in SEEN}
+
+
 def evaluate(objective: Objective, logits: Tensor, target: Tensor, **more: Tensor) -> tuple[Tensor, Tensor]:
-    """The loss and its gradient by the logits."""
+    """The loss and its gradient by the logits, of which what else it needs of a network is made here."""
     logits = logits.detach().requires_grad_()
-    loss = objective(logits, target, **more)["loss"]
+    loss = objective(logits, target, **more, **seen(objective, logits))["loss"]
     return loss.detach(), torch.autograd.grad(loss, logits)[0]
 
 
 def check_contract(make: Callable[[], Objective] | str) -> None:
     """Holds an objective to what training relies on, for two and five classes, a class absent or none.
 
-    A finite float32 scalar with a finite gradient, not 0 where every class is there, in single precision, in bfloat16
-    and under autocast; the same for any order of the rows, and after its state was loaded into another; curves that
-    are the cross-entropy of its class logits; class logits of the number of classes.
+    A finite float32 scalar with a finite gradient, not 0 where every class is there, in single precision, also of large
+    logits, in bfloat16 and under autocast; the same for any order of the rows, and after its state was loaded into
+    another; curves that are the cross-entropy of its class logits; class logits of the number of classes.
     """
     for classes, absent, precision in itertools.product((2, 5), (False, True), ("float32", "bfloat16", "autocast")):
         objective, fresh = made(make, classes), made(make, classes)
@@ -110,9 +134,11 @@ def check_contract(make: Callable[[], Objective] | str) -> None:
         assert loss.isfinite() & gradient.isfinite().all()
         assert gradient.any() or absent
         torch.testing.assert_close(again, (loss, gradient[order]))
+        if precision == "float32":  # far out, where probabilities are 0 and 1 to rounding
+            assert all(found.isfinite().all() for found in evaluate(objective, 100 * logits, target, **more))
         single = evaluate(objective, logits.float(), target, **more)[0]
         assert torch.equal(loss, single)  # nothing is rounded after the logits
-        result = objective(logits.float(), target, **more)
+        result = objective(logits.float(), target, **more, **seen(objective, logits))
         class_logits = objective.class_logits(logits.float())
         assert class_logits.shape == (24, classes)
         losses = F.cross_entropy(class_logits, target, reduction="none")
@@ -133,12 +159,15 @@ def test_contract(make: Callable[[], Objective] | str) -> None:
 
 
 def test_no_shipped_class_is_left_out() -> None:
-    """An objective or a sample loss without a contract test fails here."""
-    public = [getattr(clsunbias.objectives, name) for name in clsunbias.objectives.__all__]
-    kinds = {
-        one for one in public if inspect.isclass(one) and issubclass(one, nn.Module) and not inspect.isabstract(one)
-    }
-    assert kinds == {*COMBINATIONS, APLoss, Regrouped, CrossEntropy, Focal}
+    """What the package's modules define, it offers: so it is tested here."""
+    defined, waiting = set(), [Objective, SampleLoss]
+    while waiting:
+        for kind in waiting.pop().__subclasses__():
+            waiting.append(kind)
+            if kind.__module__.startswith("clsunbias.") and not kind.__name__.startswith("_"):
+                defined.add(kind)
+    assert defined <= {*shipped(Objective), *shipped(SampleLoss), *ABSTRACT}
+    assert {ERM, APLoss, Regrouped, Focal} <= defined
 
 
 @pytest.mark.parametrize("shape", [(24,), (24, 1)])
@@ -146,10 +175,10 @@ def test_no_shipped_class_is_left_out() -> None:
 def test_a_single_logit_is_two(make: Callable[[], Objective], shape: tuple[int, ...]) -> None:
     """A binary model's one logit, with or without a dimension of its own, counts as (0, z) in every objective."""
     objective = made(make, 2)
-    logits, target, _ = batch(objective, 2, absent=False)
+    logits, target, more = batch(objective, 2, absent=False)
     z = logits[:, 1]
-    loss, gradient = evaluate(objective, z.reshape(shape), target)
-    expected, slope = evaluate(objective, widen(z), target)
+    loss, gradient = evaluate(objective, z.reshape(shape), target, **more)
+    expected, slope = evaluate(objective, widen(z), target, **more)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(gradient.flatten(), slope[:, 1])
 

@@ -13,9 +13,7 @@ from torch import nn
 
 from clsunbias.__main__ import main
 from clsunbias.errors import InputError
-from clsunbias.features import head_of
-from clsunbias.module import Classifier
-from clsunbias.objectives import ERM
+from clsunbias.networks.parts import head_of
 from clsunbias.runs import load_run
 from tests.test_cli import arguments
 from tests.test_errors import fails
@@ -75,10 +73,10 @@ def test_a_finished_run_without_features(run: Path, tmp_path: Path, medmnist_roo
 def test_where_features_are() -> None:
     """Before a part head, else before the last layer of a linear model or a sequence; elsewhere nobody knows."""
     linear, sequence = nn.Linear(3, 1), nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1), nn.Dropout())
-    assert head_of(Classifier(linear, ERM())) is linear
-    assert head_of(Classifier(sequence, ERM())) is sequence[2]
+    assert head_of(linear, "--save_features") is linear
+    assert head_of(sequence, "--save_features") is sequence[2]
     with pytest.raises(InputError, match="Bilinear has none: take --save_features out"):
-        head_of(Classifier(nn.Bilinear(2, 2, 1), ERM()))
+        head_of(nn.Bilinear(2, 2, 1), "--save_features")
 
 
 def test_new_inputs_decided_by_a_rule(run: Path, tmp_path: Path, medmnist_root: Path, capfd: Any) -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from clsunbias.errors import InputError
-from clsunbias.schedules import Linear, WarmupCosine, progress
+from clsunbias.schedules import Linear, Step, WarmupCosine, progress
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,12 @@ def test_warmup_outside_its_range_is_refused(warmup: float) -> None:
     """The message names the range and the value."""
     with pytest.raises(InputError, match=r"\[0, 1\).*" + str(warmup)):
         WarmupCosine(warmup)
+
+
+def test_a_step_comes_at_its_share() -> None:
+    """The first value before it, the second from there on."""
+    assert [Step(0, 0.9999, 0.8)(at) for at in (0.0, 0.79, 0.8, 1.0)] == [0, 0, 0.9999, 0.9999]
+    assert Step(1, 2, 0)(0.0) == 2
+    for at in (-0.1, 1.1, math.nan):
+        with pytest.raises(InputError, match=f"at is a share of the run in \\[0, 1\\], got {at}"):
+            Step(1, 2, at)

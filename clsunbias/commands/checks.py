@@ -122,14 +122,25 @@ def check_trainer(trainer: Any, model: "Classifier") -> None:
         )
 
 
-def check_batches(data: "DataModule", network: nn.Module) -> None:
-    """Raises InputError if batch normalisation would meet a batch of a single row, which it cannot normalise."""
+def check_batches(data: "DataModule", model: "Classifier") -> None:
+    """Raises InputError for training batches that the network or the objective can make nothing of.
+
+    Batch normalisation cannot take a batch of a single row, and an objective of pairs needs some.
+    """
     sampler = data.train_sampler(data.splits["train"])
     single = sampler.size % sampler.batch_size == 1
-    if single and any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in network.modules()):
+    if single and any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.network.modules()):
         raise InputError(
             f"{sampler.size} rows in batches of {sampler.batch_size} leave a last batch of one row, which batch "
             "normalisation cannot take: choose another data.batch_size"
+        )
+    shares = data.class_counts / data.class_counts.sum()
+    rows = min(sampler.batch_size, sampler.size) * float(shares.min())
+    if rows < model.objective.rows_of_class:
+        raise InputError(
+            f"{model.objective.name} compares rows within a batch; one of {sampler.batch_size} has {rows:.2g} of class "
+            f"{data.class_names[int(shares.argmin())]!r} on average, fewer than {model.objective.rows_of_class}: raise "
+            "data.batch_size, or set data.sampler to clsunbias.data.ClassBalanced"
         )
 
 

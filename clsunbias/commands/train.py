@@ -26,7 +26,7 @@ from clsunbias.experiments.report.model_card import model_card
 from clsunbias.experiments.report.subgroup_part import card_with_groups
 from clsunbias.experiments.running.config import load_saved
 from clsunbias.experiments.running.run import FILES
-from clsunbias.features import features_of, head_of, write_features
+from clsunbias.features import features_of, write_features
 from clsunbias.files import (
     check_out,
     config_sha256,
@@ -38,7 +38,7 @@ from clsunbias.files import (
     write_text,
 )
 from clsunbias.frozen import use_features
-from clsunbias.module import submodule
+from clsunbias.networks.parts import SEEN, head_of, submodule
 from clsunbias.results import (
     UnitScores,
     finished,
@@ -166,9 +166,9 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     grouping_of(data)
     train = data.splits["train"]
     cli.model.check(data, train.x)
-    check_batches(data, cli.model.network)
+    check_batches(data, cli.model)
     check_validations(cli.option("trainer"), data)
-    missing = sorted(set(objective.needs) - train[torch.arange(1)].keys())
+    missing = sorted(set(objective.needs) - SEEN.keys() - train[torch.arange(1)].keys())
     if missing:
         raise InputError(
             f"{objective.name} needs {', '.join(missing)} of each training row, which {data.name} does not give; "
@@ -177,7 +177,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     objective.setup(data.class_counts)
     cli.option("anneal").check(objective)
     if cli.option("save_features"):
-        head_of(cli.model)
+        head_of(cli.model.network, "--save_features")
     fresh = cli.parts("fresh")
     for part in fresh:
         submodule(cli.model.network, part)

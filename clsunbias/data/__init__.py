@@ -3,10 +3,11 @@
 from clsunbias.data.augmentation import Jitter
 from clsunbias.data.balanced import ClassBalanced, SpeakerBalanced
 from clsunbias.data.base import DataModule
+from clsunbias.data.describing import Appearance, Attribute, Subclasses
 from clsunbias.data.image_folder import ImageFolder
 from clsunbias.data.medmnist import BreastMNIST, MedMNIST, RetinaMNIST
 from clsunbias.data.resampler import Resampler
-from clsunbias.data.resampling import Subclasses, Subsample
+from clsunbias.data.resampling import Subsample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
 from clsunbias.data.split import Batch, Split
@@ -15,6 +16,8 @@ from clsunbias.data.toy import Toy
 from clsunbias.data.units import Units
 
 __all__ = [
+    "Appearance",
+    "Attribute",
     "Batch",
     "BreastMNIST",
     "ClassBalanced",

@@ -151,7 +151,7 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
         if stage == "fit":
             self.certify(splits)
         if self.resample:
-            if not isinstance(splits["train"].x, Tensor | Pixels):
+            if self.resample.in_memory and not isinstance(splits["train"].x, Tensor | Pixels):
                 raise InputError(
                     f"{type(self.resample).__name__} is for rows in memory, {self.name} reads its own from a file; "
                     "take data.resample out, and choose how often rows are drawn with data.sampler"

@@ -1,6 +1,5 @@
 """Resamplers: what another training split is made of the one that was loaded."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,38 +59,3 @@ class Subsample(Resampler):
                 )
             chosen.append(rows[torch.randperm(len(rows), generator=generator)[:wanted]])
         return train.take(torch.cat(chosen).sort().values)
-
-
-@dataclass(frozen=True)
-class Subclasses(Resampler):
-    """Cuts classes into subclasses by k-means on the rows, which :class:`~clsunbias.objectives.Regrouped` trains on.
-
-    Rows stay as they are; each gets a ``subclass``, counted over all classes in their order. Distances are those of
-    the rows' numbers as the data set gives them: meaningful for tables and features, hardly for pixels.
-    Source: arXiv 2210.12234, which clusters the features of a network.
-
-    Args:
-        counts: subclasses of each class, in the order of the classes; 1 leaves one whole.
-        seed: of the clustering, apart from the run's seed.
-    """
-
-    counts: Sequence[int]
-    seed: int = 0
-
-    def __call__(self, train: Split) -> Split:
-        """Adds ``subclass``, int64 ``(N,)``.
-
-        Raises:
-            InputError: counts for another number of classes, or a class of fewer rows than subclasses.
-        """
-        from sklearn.cluster import KMeans
-
-        sizes = torch.bincount(train.target, minlength=len(self.counts)).tolist()
-        if len(sizes) != len(self.counts) or any(size < count for size, count in zip(sizes, self.counts, strict=True)):
-            raise InputError(f"{list(self.counts)} subclasses do not fit classes of {sizes} training rows")
-        subclass = torch.zeros_like(train.target)
-        for label, count in enumerate(self.counts):
-            rows = (train.target == label).nonzero().flatten()
-            clusters = KMeans(count, n_init=10, random_state=self.seed).fit_predict(train.x[rows].flatten(1).numpy())
-            subclass[rows] = sum(self.counts[:label]) + torch.from_numpy(clusters).long()
-        return Split(train.x, train.target, train.units, {**train.more, "subclass": subclass})

@@ -3,26 +3,75 @@
 from clsunbias.objectives.base import ClassRiskObjective, Objective, widen
 from clsunbias.objectives.class_risks import ClassRisks, class_risks
 from clsunbias.objectives.cls_unbias import ClsUnbias, max_min, mean_pairwise, variance
+from clsunbias.objectives.contrastive import OrdinalContrastive, SubclassContrastive, SupervisedContrastive
 from clsunbias.objectives.erm import ERM, ClassWeightedERM, PerClassERM
-from clsunbias.objectives.group_dro import GroupDRO
-from clsunbias.objectives.ranking import APLoss
+from clsunbias.objectives.gradients import NormalisedGradients
+from clsunbias.objectives.group_dro import AccumulatedGroupDRO, GroupDRO
+from clsunbias.objectives.invariance import IRM, VRex
+from clsunbias.objectives.parity import GroupParity
+from clsunbias.objectives.ranking import APLoss, AUCMargin
 from clsunbias.objectives.regrouped import Regrouped
-from clsunbias.objectives.sample_losses import CrossEntropy, Focal, SampleLoss
+from clsunbias.objectives.representation import RepresentationObjective
+from clsunbias.objectives.sample_losses import (
+    LDAM,
+    AdaptiveMargin,
+    Asymmetric,
+    CountedLoss,
+    CrossEntropy,
+    Encouraging,
+    Focal,
+    LabelSmoothing,
+    LogitAdjusted,
+    LogitVariation,
+    SampleLoss,
+    SelfAdjustingDice,
+    VectorScaling,
+)
+from clsunbias.objectives.set_terms import FacilityLocation, GraphCut, NeuralCollapse
+from clsunbias.objectives.soft_f1 import SoftF1
+from clsunbias.objectives.weighted import AppearanceWeightedERM, EffectiveNumberERM, PowerWeightedERM
 
 __all__ = [
     "ERM",
+    "IRM",
+    "LDAM",
     "APLoss",
+    "AUCMargin",
+    "AccumulatedGroupDRO",
+    "AdaptiveMargin",
+    "AppearanceWeightedERM",
+    "Asymmetric",
     "ClassRiskObjective",
     "ClassRisks",
     "ClassWeightedERM",
     "ClsUnbias",
+    "CountedLoss",
     "CrossEntropy",
+    "EffectiveNumberERM",
+    "Encouraging",
+    "FacilityLocation",
     "Focal",
+    "GraphCut",
     "GroupDRO",
+    "GroupParity",
+    "LabelSmoothing",
+    "LogitAdjusted",
+    "LogitVariation",
+    "NeuralCollapse",
+    "NormalisedGradients",
     "Objective",
+    "OrdinalContrastive",
     "PerClassERM",
+    "PowerWeightedERM",
     "Regrouped",
+    "RepresentationObjective",
     "SampleLoss",
+    "SelfAdjustingDice",
+    "SoftF1",
+    "SubclassContrastive",
+    "SupervisedContrastive",
+    "VRex",
+    "VectorScaling",
     "class_risks",
     "max_min",
     "mean_pairwise",

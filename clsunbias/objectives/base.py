@@ -27,11 +27,14 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         annealable: names of the float attributes that a schedule may move during training; they are logged.
-        needs: keys of the batch that :meth:`loss` takes beside logits and target, such as ``row``.
+        needs: keys of the batch that :meth:`loss` takes beside logits and target, such as ``row``; or of what a network
+            computes on the way (:data:`clsunbias.networks.parts.SEEN`), such as ``features``.
+        rows_of_class: rows of each class that a batch must be expected to hold, for there to be pairs.
     """
 
     annealable: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
+    rows_of_class: ClassVar[int] = 0
 
     @property
     def name(self) -> str:
@@ -83,7 +86,7 @@ class Objective(nn.Module, ABC):
         Args:
             logits: ``(B, K)``, K as :meth:`outputs` says.
             target: int64 ``(B,)``.
-            more: the batch's ``needs``, ``(B, …)`` each.
+            more: what it ``needs``, ``(B, …)`` each.
         """
 
     def forward(self, logits: Tensor, target: Tensor, **more: Tensor) -> dict[str, Tensor]:
@@ -92,7 +95,7 @@ class Objective(nn.Module, ABC):
         Args:
             logits: ``(B, K)``, K as :meth:`outputs` says; for two classes also one, ``(B, 1)`` or ``(B,)``.
             target: int64 ``(B,)``.
-            more: the batch's ``needs``.
+            more: what it ``needs``.
 
         Returns:
             ``loss``: float32 scalar to minimise; ``class_loss_sums`` and ``class_counts``: detached ``(C,)``, from
@@ -139,7 +142,7 @@ class ClassRiskObjective(Objective):
         return self.combine(class_risks(self.sample_loss(logits, target), target, logits.shape[1]))
 
     def forward(self, logits: Tensor, target: Tensor, **more: Tensor) -> dict[str, Tensor]:
-        if type(self.sample_loss) is not CrossEntropy:
+        if type(self.sample_loss) is not CrossEntropy or type(self).loss is not ClassRiskObjective.loss:
             return super().forward(logits, target, **more)
         # The loss and the curves are of the same losses, which are formed once.
         logits = widen(logits)

@@ -50,13 +50,16 @@ class ClassWeightedERM(ClassRiskObjective):
 
     def setup(self, class_counts: Tensor) -> None:
         super().setup(class_counts)
-        weights = class_counts.sum() / (len(class_counts) * class_counts.to(torch.float64))
-        self.weights = weights.to(self.weights)
+        self.weights = self.class_weights(class_counts).to(self.weights)
+
+    def class_weights(self, counts: Tensor) -> Tensor:
+        """The weights, float64 ``(C,)``, of the counts of the classes, ``(C,)``."""
+        return counts.sum() / (len(counts) * counts.to(torch.float64))
 
     def combine(self, risks: ClassRisks) -> Tensor:
         if len(self.weights) != len(risks.counts):
             raise InputError(
-                f"ClassWeightedERM is set up for {len(self.weights)} classes, the logits have {len(risks.counts)}; "
-                "call setup(class_counts) with the training split's counts first"
+                f"{type(self).__name__} is set up for {len(self.weights)} classes, the logits have "
+                f"{len(risks.counts)}; call setup(class_counts) with the training split's counts first"
             )
         return (self.weights * risks.sums).sum() / risks.counts.sum()
