@@ -21,7 +21,7 @@ from clsunbias.schedules import Schedule, progress
 if TYPE_CHECKING:
     from typing import Self
 
-    from clsunbias.data.base import Batch, Rows
+    from clsunbias.data.split import Batch, Rows
 
 
 class Classifier(LightningModule):

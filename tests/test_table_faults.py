@@ -12,7 +12,8 @@ import pytest
 
 from clsunbias.__main__ import main
 from clsunbias.data import Tabular
-from clsunbias.data.base import DataModule, Split
+from clsunbias.data.base import DataModule
+from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 from clsunbias.speech import own_recordings
 from clsunbias.splits import SplitPlan

@@ -125,6 +125,7 @@ def write_results(
         "step": cli.checkpoints.selection.step,
         "tied_validations": cli.checkpoints.selection.tied,
         **units_and_metrics(levels, data.class_names),
+        **({"synthetic_training_rows": data.synthetic_rows} if data.synthetic_rows else {}),
         "versions": versions(),
         **{f"{name}_sha256": sha256_of(cli.out / path) for name, path in FILES.items() if (cli.out / path).is_file()},
     }

@@ -1,22 +1,37 @@
 """Data sets: one LightningDataModule each, fetched a batch at a time."""
 
-from clsunbias.data.augmentation import Jitter
-from clsunbias.data.balanced import ClassBalanced, SpeakerBalanced
-from clsunbias.data.base import Batch, DataModule, Resampler, Split
+from clsunbias.data.augmentation import Jitter, Mixup
+from clsunbias.data.balanced import AttributeBalanced, ClassBalanced, MinorityShare, SpeakerBalanced
+from clsunbias.data.base import DataModule
 from clsunbias.data.medmnist import BreastMNIST, RetinaMNIST
-from clsunbias.data.resampling import Subclasses, Subsample
+from clsunbias.data.neighbours import ADASYN, SMOTE, ClusterCentroids, NearMiss, TomekLinks
+from clsunbias.data.phases import Expanding, Phases
+from clsunbias.data.repeated import Oversampled, Undersampled
+from clsunbias.data.resampling import LabelNoise, Subclasses, Subsample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
+from clsunbias.data.split import Batch, Resampler, Split
 from clsunbias.data.tabular import Tabular
 from clsunbias.data.toy import Toy
 from clsunbias.data.units import Units
 
 __all__ = [
+    "ADASYN",
+    "SMOTE",
+    "AttributeBalanced",
     "Batch",
     "BreastMNIST",
     "ClassBalanced",
+    "ClusterCentroids",
     "DataModule",
+    "Expanding",
     "Jitter",
+    "LabelNoise",
+    "MinorityShare",
+    "Mixup",
+    "NearMiss",
+    "Oversampled",
+    "Phases",
     "Resampler",
     "RetinaMNIST",
     "ShuffledBatches",
@@ -26,6 +41,8 @@ __all__ = [
     "Subclasses",
     "Subsample",
     "Tabular",
+    "TomekLinks",
     "Toy",
+    "Undersampled",
     "Units",
 ]

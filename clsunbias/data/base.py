@@ -1,71 +1,22 @@
 """What every data set shares: splits held in memory, checked once, fetched a batch at a time by index."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
+from clsunbias.data.augmentation import Mixup
 from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
-from clsunbias.data.units import Units
+from clsunbias.data.split import Batch, Resampler, Split
 from clsunbias.errors import InputError
-
-Batch = dict[str, Tensor]
-"""Rows as the model gets them: ``x`` float ``(B, …)``, ``target`` int64 ``(B,)``, ``row`` int64 ``(B,)`` within the
-split, and what else the split says of each row."""
-
-
-class Rows(Protocol):
-    """Inputs fetched by index: a tensor ``(N, …)``, or a file that is read as asked."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Any, /) -> Tensor: ...
-
-
-class Split(Dataset[Batch]):
-    """One split.
-
-    Args:
-        x: float ``(N, …)``, one row each.
-        target: int64 ``(N,)``, the class of each row.
-        units: what is scored, at one level or several, that of the headline first; by default the rows themselves.
-        more: further tensors ``(N, …)`` by their key in a batch, for objectives that need them.
-    """
-
-    def __init__(
-        self, x: Rows, target: Tensor, units: Sequence[Units] = (), more: Mapping[str, Tensor] | None = None
-    ) -> None:
-        self.x = x
-        self.target = target
-        self.units = tuple(units) or (Units(target),)
-        self.more = dict(more or {})
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-    def __getitem__(self, rows: Tensor) -> Batch:
-        more = {name: values[rows] for name, values in self.more.items()}
-        return {"x": self.x[rows], "target": self.target[rows], "row": rows, **more}
-
-    def take(self, rows: Tensor) -> "Split":
-        """The rows of these numbers, int64 ``(M,)``, each as often as it is named, in memory."""
-        more = {name: values[rows] for name, values in self.more.items()}
-        return Split(self.x[rows], self.target[rows], [units.take(rows) for units in self.units], more)
-
-
-class Resampler(ABC):
-    """Makes another training split of the one that was loaded: fewer rows, repeated, new or better described ones."""
-
-    @abstractmethod
-    def __call__(self, train: Split) -> Split:
-        """The split to train on, of one whose rows are in memory."""
 
 
 class DataModule(LightningDataModule, ABC):
@@ -76,7 +27,10 @@ class DataModule(LightningDataModule, ABC):
     Args:
         batch_size: rows in a training batch, over all processes together, at least 2; None for all in one batch.
         sampler: order of the training rows, made from the training split and batch_size; None for the data set's own.
-        resample: makes another training split; None keeps it as it is.
+        resample: makes another training split, or several in turn do; None keeps it as it is.
+        mixup: mixes the rows of training batches; None leaves them.
+        generated: folder of made-up training rows, which join the measured ones before they are resampled: for a class
+            a folder or a file that :meth:`read` takes, called by the class's name or number (``1/``, ``1.csv``).
 
     Raises:
         InputError: batch_size below 2.
@@ -101,7 +55,9 @@ class DataModule(LightningDataModule, ABC):
         self,
         batch_size: int | None = 64,
         sampler: Callable[[Split, int | None], BatchSampler] | None = None,
-        resample: Resampler | None = None,
+        resample: Resampler | Sequence[Resampler] | None = None,
+        mixup: Mixup | None = None,
+        generated: Path | None = None,
     ) -> None:
         super().__init__()
         if batch_size is not None and batch_size < 2:
@@ -110,6 +66,8 @@ class DataModule(LightningDataModule, ABC):
         self.batch_size = batch_size
         self.sampler = sampler
         self.resample = resample
+        self.mixup = mixup
+        self.generated = generated
         self.splits: dict[str, Split] = {}
 
     @property
@@ -136,13 +94,19 @@ class DataModule(LightningDataModule, ABC):
         A data set that learns more of its training rows than this adds it, and takes it over in :meth:`restore`.
         """
         x = self.splits["train"][torch.arange(1)]["x"]
-        return {
+        account = {
             "kind": type(self).__name__,
             "class_names": list(self.class_names),
             "input_shape": list(x.shape[1:]),
             "input_type": str(x.dtype).removeprefix("torch."),
             "scaling": self.scaling,
         }
+        return account | ({"synthetic_training_rows": made} if (made := self.synthetic_rows) else {})
+
+    @property
+    def synthetic_rows(self) -> int:
+        """How many of the training rows were made up rather than measured."""
+        return int(self.splits["train"].synthetic.sum())
 
     def restore(self, account: Mapping[str, Any]) -> None:
         """Takes over the account of the data that a model was trained on, so that :meth:`read` needs them no longer.
@@ -186,13 +150,17 @@ class DataModule(LightningDataModule, ABC):
         splits = self.load()
         if not hasattr(self, "class_names"):
             raise InputError(f"{self.name} names no classes: give it class_names, one for each class in order")
-        if self.resample:
-            if not isinstance(splits["train"].x, Tensor):
-                raise InputError(
-                    f"{type(self.resample).__name__} is for rows in memory, {self.name} reads its own from a file; "
-                    "take data.resample out, and choose how often rows are drawn with data.sampler"
-                )
-            splits["train"] = self.resample(splits["train"])
+        changes = self.resample if isinstance(self.resample, Sequence) else [self.resample] if self.resample else []
+        if (changes or self.generated) and not isinstance(splits["train"].x, Tensor):
+            raise InputError(
+                f"{type(changes[0]).__name__ if changes else 'data.generated'} is for rows in memory, {self.name} "
+                "reads its own from a file; take data.resample and data.generated out, and choose how often rows are "
+                "drawn with data.sampler"
+            )
+        if self.generated:
+            splits["train"] = with_generated(splits["train"], self.generated, self.class_names, self.read)
+        for change in changes:
+            splits["train"] = change(splits["train"])
         for split, rows in splits.items():
             counts = torch.bincount(rows.units[0].target, minlength=len(self.class_names))
             for name, count in zip(self.class_names, counts.tolist(), strict=True):
@@ -219,7 +187,16 @@ class DataModule(LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         train = self.splits["train"]
-        return loader(train, self.train_sampler(train))
+        sampler = self.train_sampler(train)
+        if self.trainer is not None:
+            sampler.epochs = epochs_of(self.trainer, sampler)
+        return loader(train, sampler)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        if self.mixup and self.trainer is not None and self.trainer.training:
+            seed = step_seed(self.trainer) + self.trainer.global_rank  # pairs are of one process's rows
+            batch["x"], batch["target"] = self.mixup(batch["x"], batch["target"], self.class_counts, seed)
+        return batch
 
     def val_dataloader(self) -> DataLoader[Batch]:
         return self.evaluation_loader(self.splits["val"])
@@ -236,6 +213,40 @@ class DataModule(LightningDataModule, ABC):
 def loader(split: Split, sampler: BatchSampler) -> DataLoader[Batch]:
     """A loader that fetches each batch of the sampler by one indexing, with no worker and nothing to collate."""
     return DataLoader(split, batch_size=None, sampler=sampler, collate_fn=as_it_is)
+
+
+def with_generated(train: Split, folder: Path, class_names: Sequence[str], read: Callable[[Path], Split]) -> Split:
+    """A training split with the made-up rows of a folder, which has a folder or a file for a class.
+
+    Raises:
+        InputError: nothing there is called by a class's name or number, or it cannot be read.
+    """
+    for label, name in enumerate(class_names):
+        beside = sorted(folder.iterdir()) if folder.is_dir() else []
+        for path in [path for path in beside if (path.name if path.is_dir() else path.stem) in {name, str(label)}]:
+            x = read(path).x[:]
+            train = train.with_made_up(x, torch.full((len(x),), label))
+    if not train.synthetic.any():
+        raise InputError(
+            f"data.generated {folder} holds made-up rows of no class: it needs a folder or a file for one, called by "
+            f"its name or number, such as {folder / '0'}"
+        )
+    return train
+
+
+def epochs_of(trainer: Trainer, sampler: BatchSampler) -> int:
+    """Epochs of a run, which may be limited by steps."""
+    if trainer.max_epochs is not None and trainer.max_epochs > 0:
+        return trainer.max_epochs
+    try:
+        return max(1, -(-trainer.max_steps // len(sampler)))
+    except TypeError:  # epochs that differ in length
+        return 1
+
+
+def step_seed(trainer: Trainer) -> int:
+    """A seed for what a training step draws: a resumed run draws what it would have drawn."""
+    return int(os.environ.get("PL_GLOBAL_SEED", "0")) * 1_000_003 + trainer.global_step
 
 
 def as_it_is(batch: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from lightning.pytorch.utilities import rank_zero_only
 
-from clsunbias.data.base import Split
+from clsunbias.data.split import Split
 from clsunbias.errors import listed
 from clsunbias.splits import spelled_alike
 from clsunbias.terminal import warn

@@ -1,7 +1,6 @@
 """BreastMNIST and RetinaMNIST, from the official files of MedMNIST v2 (doi 10.1038/s41597-022-01721-8)."""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,8 +10,9 @@ import torch
 from torch import Tensor
 
 from clsunbias.data.augmentation import Jitter
-from clsunbias.data.base import Batch, DataModule, Split
+from clsunbias.data.base import DataModule, step_seed
 from clsunbias.data.images import read_images
+from clsunbias.data.split import Batch, Split
 from clsunbias.data.units import Units
 from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
@@ -127,9 +127,9 @@ class MedMNIST(DataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         if self.augment and self.trainer is not None and self.trainer.training:
             # By step and place in the global batch: a resumed run draws what it would have drawn, and so do processes.
-            seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) * 1_000_003 + self.trainer.global_step
+            seed = step_seed(self.trainer)
             batch["x"] = self.augment(batch["x"], seed, self.trainer.global_rank, self.trainer.world_size)
-        return batch
+        return super().on_after_batch_transfer(batch, dataloader_idx)
 
 
 class BreastMNIST(MedMNIST):

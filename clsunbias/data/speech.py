@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from clsunbias.data.balanced import SpeakerBalanced
-from clsunbias.data.base import DataModule, Split
+from clsunbias.data.base import DataModule
 from clsunbias.data.leaks import warn_of_spellings
 from clsunbias.data.samplers import BatchSampler
+from clsunbias.data.split import Split
 from clsunbias.data.units import Units
 from clsunbias.data_paths import data_root, find_data, nowhere
 from clsunbias.errors import InputError, listed

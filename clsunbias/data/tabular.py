@@ -9,10 +9,11 @@ import pandas as pd
 import torch
 from torch import nn
 
-from clsunbias.data.base import DataModule, Split
+from clsunbias.data.base import DataModule
 from clsunbias.data.categories import Levels, encode, find_levels
 from clsunbias.data.leaks import warn_of_equal_rows, warn_of_spellings, warn_of_telling
 from clsunbias.data.scale import Standardise, fit_scale
+from clsunbias.data.split import Split
 from clsunbias.data.table import as_labelled, cells, check_names, numbers, read_table
 from clsunbias.data.units import Units
 from clsunbias.data_paths import find_data, nowhere

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from clsunbias.data.base import DataModule, Split
+from clsunbias.data.base import DataModule
 from clsunbias.data.samplers import BatchSampler, FullBatches
+from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 
 HIGH = 3.0

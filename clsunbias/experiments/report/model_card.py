@@ -120,6 +120,11 @@ def warnings(result: Mapping[str, Any], frame: pd.DataFrame, making: Making) -> 
     """What is to be known before a metric is read."""
     names = result["class_names"]
     said = [escaped(f"{remark[0].upper()}{remark[1:]}.") for remark in remarks(frame, names)]
+    if made := result.get("synthetic_training_rows"):
+        said.append(
+            f"{made} of {sum(making.rows['train'])} training rows are SYNTHETIC: made up, not measured. Training "
+            "metrics count them."
+        )
     label = frame["label"][frame["split"] == "val"]
     few = [f"{count} of {escaped(name)}" for at, name in enumerate(names) if (count := int((label == at).sum())) < FEW]
     if few:
