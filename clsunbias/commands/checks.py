@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from joblib import cpu_count
 from lightning.pytorch.callbacks import StochasticWeightAveraging
-from torch import nn
+from torch import Tensor, nn
 
 from clsunbias.errors import InputError, listed
 from clsunbias.objectives import ERM, ClassWeightedERM
+from clsunbias.optimizers import SAM, ImbSAM
 from clsunbias.remarks import FEW
 from clsunbias.terminal import note
 
@@ -143,13 +144,31 @@ def check_validations(trainer: Any, data: "DataModule") -> None:
         )
 
 
-def check_optimizer(model: "Classifier") -> None:
-    """Raises InputError for an optimiser that cannot be made, or a learning rate that teaches nothing."""
+def check_optimizer(model: "Classifier", class_counts: Tensor, trainer: Any) -> None:
+    """Raises InputError for an optimiser that cannot be made or used so, or a learning rate that teaches nothing.
+
+    Args:
+        model: what it trains.
+        class_counts: ``(C,)``, training rows of each class.
+        trainer: options of the trainer.
+    """
     try:
         optimizer = model.configure_optimizers()
+        if isinstance(optimizer, ImbSAM):
+            optimizer.setup(class_counts)
         rates = [float(group["lr"]) for group in getattr(optimizer, "param_groups", [])]
+    except InputError:
+        raise
     except (TypeError, ValueError) as error:
         raise InputError(f"model.optimizer cannot be made so: {error}") from error
+    if isinstance(optimizer, SAM):
+        name = type(optimizer).__name__
+        if trainer.get("accumulate_grad_batches") not in {None, 1}:
+            raise InputError(
+                f"{name} takes each batch for itself: instead of accumulate_grad_batches raise data.batch_size"
+            )
+        if str(trainer.get("precision")) in {"16", "16-mixed"}:
+            raise InputError(f"{name} looks at a batch twice, which 16-mixed does not let it: take bf16-mixed")
     if wrong := [rate for rate in rates if not 0 < rate < math.inf]:
         raise InputError(f"the learning rate must be a number above 0, got {wrong[0]:g}")
 

@@ -178,7 +178,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
         check_resumable(Path(asked))
     if cli.parts("freeze"):
         cli.model.freeze_parts(cli.parts("freeze"))
-    check_optimizer(cli.model)
+    check_optimizer(cli.model, torch.bincount(train.target), cli.option("trainer"))
     if cli.trainer.is_global_zero:
         warn_of_few_to_select_by(data)
 
