@@ -8,10 +8,11 @@ import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from clsunbias.data.split import by_key
 from clsunbias.errors import InputError
 from clsunbias.files import atomic
 from clsunbias.metrics import RowScores
-from clsunbias.module import Classifier, by_key
+from clsunbias.module import Classifier
 
 
 class Features(Callback):

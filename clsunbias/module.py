@@ -10,13 +10,15 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from clsunbias.data.base import DataModule
+from clsunbias.data.split import by_key
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.metrics import RowScores, class_loss_names, classification_metrics, default_class_names
-from clsunbias.networks.arguments import INPUTS, OUTPUTS, to_set
+from clsunbias.networks.arguments import INPUTS, OUTPUTS, submodule, to_set
 from clsunbias.objectives import Objective, widen
 from clsunbias.objectives.sample_losses import cross_entropy
 from clsunbias.optimizers import ImbSAM
+from clsunbias.refits.base import Refit
 from clsunbias.schedules import Schedule, progress
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Classifier(LightningModule):
         optimizer: makes the optimiser from the parameters; one that calls its closure more than once is recorded by
             the first call of each step.
         lr_schedule: factor on the learning rate as a function of progress, per step; None keeps it constant.
+        refit: tries other weights, one set an epoch, instead of training; None trains.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class Classifier(LightningModule):
         objective: Objective,
         optimizer: OptimizerCallable = torch.optim.Adam,
         lr_schedule: Schedule | None = None,
+        refit: Refit | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.objective = objective
         self.optimizer = optimizer
         self.lr_schedule = lr_schedule
+        self.refit = refit
         self.scores: dict[str, RowScores] = {}  # by split, filled by validation and test
         self._train: list[tuple[Tensor, Tensor, Tensor]] = []  # a step since validation: class sums, counts, objective
         self._first_pass = True  # of the optimiser over the batch
@@ -146,6 +151,10 @@ class Classifier(LightningModule):
         """Progress in [0, 1] of the step about to be taken, which every schedule is a function of."""
         return progress(self.global_step, self._total_steps)
 
+    def on_train_epoch_start(self) -> None:
+        if self.refit is not None:
+            self.refit.apply(self.network, self.current_epoch)
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self._first_pass = True
         if self.lr_schedule is not None:
@@ -153,8 +162,13 @@ class Classifier(LightningModule):
             for group in self._groups:
                 group["lr"] = factor * group["initial_lr"]
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        batch = by_key(batch)
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        with torch.set_grad_enabled(self.refit is None):
+            loss = self.training_loss(by_key(batch))
+        return loss if self.refit is None else None  # without a loss nothing is trained
+
+    def training_loss(self, batch: "Batch") -> Tensor:
+        """The objective of a batch, recorded if this is the first pass over it."""
         try:
             more = {name: batch[name] for name in self.objective.needs}
         except KeyError as error:
@@ -251,29 +265,3 @@ class Classifier(LightningModule):
         logits = self(batch["x"]).float()
         loss = cross_entropy(logits, batch["target"])
         self.scores[split].update(logits.softmax(1), loss, batch["target"], batch.get("row"))
-
-
-def by_key(batch: Any) -> "Batch":
-    """A batch as our data sets give it, of a plain loader's x or (x, target)."""
-    if isinstance(batch, Tensor):
-        return {"x": batch}
-    if isinstance(batch, list | tuple):
-        batch = dict(zip(("x", "target"), batch, strict=False))
-        target = batch.get("target", torch.zeros(0, dtype=torch.int64))
-        if target.ndim != 1 or target.dtype != torch.int64:
-            found = f"{target.dtype} {tuple(target.shape)}"
-            raise InputError(f"targets must be int64 of shape (B,), the class of each row; got {found}")
-    return cast("Batch", batch)
-
-
-def submodule(network: nn.Module, name: str) -> nn.Module:
-    """A part of a network by its dotted name.
-
-    Raises:
-        InputError: it has no such part.
-    """
-    try:
-        return network.get_submodule(name)
-    except AttributeError as error:
-        parts = ", ".join(part for part, _ in network.named_children()) or "none"
-        raise InputError(f"{type(network).__name__} has no part {name!r}; it has: {parts}") from error

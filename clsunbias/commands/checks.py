@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from joblib import cpu_count
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 from torch import Tensor, nn
 
@@ -16,7 +17,7 @@ from clsunbias.remarks import FEW
 from clsunbias.terminal import note
 
 if TYPE_CHECKING:
-    from clsunbias.data import DataModule
+    from clsunbias.data import DataModule, Split
     from clsunbias.module import Classifier
 
 UNSCORED = {
@@ -171,6 +172,33 @@ def check_optimizer(model: "Classifier", class_counts: Tensor, trainer: Any) -> 
             raise InputError(f"{name} looks at a batch twice, which 16-mixed does not let it: take bf16-mixed")
     if wrong := [rate for rate in rates if not 0 < rate < math.inf]:
         raise InputError(f"the learning rate must be a number above 0, got {wrong[0]:g}")
+
+
+def check_refit(model: "Classifier", train: "Split", trainer: Trainer, has_start: bool) -> None:
+    """Works out what a refit tries; raises InputError if that cannot be done, or not all of it would be tried.
+
+    Args:
+        model: with the weights that it starts from.
+        train: the training split.
+        trainer: of the run.
+        has_start: whether those weights are another run's.
+    """
+    if model.refit is None:
+        return
+    name = type(model.refit).__name__
+    if model.refit.needs_start and not has_start:
+        raise InputError(f"{name} changes the weights of a finished run: name it with --init_from")
+    if trainer.world_size > 1:
+        raise InputError(f"{name} trains nothing that processes could share: take trainer.devices 1")
+    model.refit.find(model.network, train)
+    tried = model.refit.found
+    if not all(bool(value.isfinite().all()) for weights in tried for value in weights.values()):
+        raise InputError(f"{name} leads to weights that are no finite numbers; choose other settings of it")
+    if 0 < (trainer.max_epochs or 0) < len(tried):
+        raise InputError(
+            f"{name} tries {len(tried)} sets of weights, an epoch each: with trainer.max_epochs "
+            f"{trainer.max_epochs} not all would be tried"
+        )
 
 
 def warn_of_few_to_select_by(data: "DataModule") -> None:

@@ -13,6 +13,7 @@ from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selec
 from clsunbias.commands.checks import (
     check_batches,
     check_optimizer,
+    check_refit,
     check_trainer,
     check_validations,
     warn_of_few_to_select_by,
@@ -35,7 +36,7 @@ from clsunbias.files import (
     write_json,
     write_text,
 )
-from clsunbias.module import submodule
+from clsunbias.networks.arguments import submodule
 from clsunbias.results import (
     UnitScores,
     finished,
@@ -173,6 +174,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
         load_weights(cli.model, init, [f"network.{part}" for part in fresh])
     elif fresh:
         raise InputError("--fresh names parts that --init_from leaves alone; there is no --init_from")
+    check_refit(cli.model, train, cli.trainer, bool(init))
     if asked := cli.option("ckpt_path"):
         load_weights(cli.model, Path(asked))
         check_resumable(Path(asked))

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -88,3 +88,16 @@ class Resampler(ABC):
     @abstractmethod
     def __call__(self, train: Split) -> Split:
         """The split to train on, of one whose rows are in memory."""
+
+
+def by_key(batch: Any) -> Batch:
+    """A batch as our data sets give it, of a plain loader's x or (x, target)."""
+    if isinstance(batch, Tensor):
+        return {"x": batch}
+    if isinstance(batch, list | tuple):
+        batch = dict(zip(("x", "target"), batch, strict=False))
+        target = batch.get("target", torch.zeros(0, dtype=torch.int64))
+        if target.ndim != 1 or target.dtype != torch.int64:
+            found = f"{target.dtype} {tuple(target.shape)}"
+            raise InputError(f"targets must be int64 of shape (B,), the class of each row; got {found}")
+    return cast(Batch, batch)

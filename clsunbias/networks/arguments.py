@@ -4,6 +4,8 @@ import inspect
 
 from torch import nn
 
+from clsunbias.errors import InputError
+
 INPUTS = ("in_features", "in_channels", "features", "channels")
 OUTPUTS = ("out_features", "outputs", "num_classes", "n_classes")
 
@@ -14,3 +16,16 @@ def to_set(network: nn.Module, names: tuple[str, ...], value: int) -> str:
     if has:
         return f"set model.network.init_args.{has[0]} to {value}"
     return f"set the network's number of {'outputs' if names is OUTPUTS else 'inputs'} to {value}"
+
+
+def submodule(network: nn.Module, name: str) -> nn.Module:
+    """A part of a network by its dotted name.
+
+    Raises:
+        InputError: it has no such part.
+    """
+    try:
+        return network.get_submodule(name)
+    except AttributeError as error:
+        parts = ", ".join(part for part, _ in network.named_children()) or "none"
+        raise InputError(f"{type(network).__name__} has no part {name!r}; it has: {parts}") from error
