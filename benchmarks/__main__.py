@@ -15,13 +15,16 @@ from benchmarks import (
     compare_coverage,
     compare_time,
     coverage,
+    fold_coverage,
     gain_coverage,
     grid_time,
     help_time,
+    image_loading,
     report_time,
     retina_step,
     speech_features,
     speech_training,
+    subgroup_gaps,
     table1_time,
     toy_step,
     wandb_time,
@@ -33,6 +36,7 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "toy_step": toy_step.measure,
     "table1_time": table1_time.measure,
     "help_time": help_time.measure,
+    "image_loading": image_loading.measure,
     "speech_features": speech_features.measure,
     "speech_training": speech_training.measure,
     "report_time": report_time.measure,
@@ -42,6 +46,8 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "compare_time": compare_time.measure,
     "compare_coverage": compare_coverage.measure,
     "gain_coverage": gain_coverage.measure,
+    "fold_coverage": fold_coverage.measure,
+    "subgroup_gaps": subgroup_gaps.measure,
 }
 
 

@@ -16,12 +16,13 @@ import pandas as pd
 from benchmarks.coverage import EASE, NOISE, Method
 from benchmarks.timing import Row
 from clsunbias.decisions.base import normalised
+from clsunbias.experiments.analysis.draws import MANY, resampling_of
 from clsunbias.experiments.analysis.gain import own_decisions
-from clsunbias.experiments.analysis.influence import MANY, ManyUnits
+from clsunbias.experiments.analysis.influence import ManyUnits
 from clsunbias.experiments.analysis.intervals import FEWEST
-from clsunbias.experiments.analysis.scores import SplitScores, resampling_of
+from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.analysis.statistics import Floats, Labels, Resampling, unit_sums
-from clsunbias.experiments.comparing.judging import judge
+from clsunbias.experiments.comparing.judging import METRICS, judge
 from clsunbias.experiments.comparing.reading import Part, Predictions
 
 DRAWS = 300
@@ -109,7 +110,7 @@ def study(random: np.random.Generator, size: Size, methods: Sequence[Method]) ->
         }
         classes = tuple(map(str, range(size.classes)))
         found.append(Predictions(str(index), Path(), classes, tuple(range(size.runs)), parts))
-        many = SplitScores(prob["more"], sets["more"].target, ("macro_f1", "auroc", "auprc", "brier"))
+        many = SplitScores(prob["more"], sets["more"].target, METRICS)
         own = own_decisions(prob["val"], sets["val"].target, prob["more"])
         decided = replace(many, names=("macro_f1",), decided=own).values["macro_f1"]
         true.append({name: float(one.mean()) for name, one in {**many.values, "own": decided}.items()})

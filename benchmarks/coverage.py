@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import expit, ndtr
+from scipy.stats import binom
 
 from benchmarks.timing import Row
 from clsunbias.experiments.analysis.intervals import Sample, carrying, interval, of_difference, of_metric
@@ -21,6 +22,10 @@ from clsunbias.experiments.analysis.statistics import Floats, Resampling, metric
 METRICS = {"macro_f1": "macro-F1", "pos_f1": "F1 (positive)", "auroc": "AUROC", "loss_gap": "loss gap"}
 EASE, NOISE = 1.0, 0.5
 """Standard deviations, on the scale of logits, of the units' ease and of a run's noise on a unit."""
+
+
+STUDIES = 200
+"""Of each test set and number of seeds: of so few, intervals that hold the truth in 95 % often show another share."""
 
 
 class Method(NamedTuple):
@@ -73,7 +78,13 @@ def samples(prob: Floats, label: npt.NDArray[np.int64], resampling: Resampling) 
 
 
 def coverage(
-    units: int, share: float, runs: int, studies: int, methods: Sequence[Method] | None = None, draws: int = 400
+    units: int,
+    share: float,
+    runs: int,
+    studies: int,
+    methods: Sequence[Method] | None = None,
+    draws: int = 400,
+    seed: int = 0,
 ) -> Mapping[str, float]:
     """The share of studies whose intervals hold the truth: of each metric, and of its difference between two methods.
 
@@ -84,9 +95,10 @@ def coverage(
         studies: simulated.
         methods: two; by default the first leans to the larger class and the second is better.
         draws: resamples.
+        seed: of the studies.
     """
     ours, theirs = methods or (Method(1.2, 0.0), Method(1.0, 0.3 * float(np.log(share / (1 - share)))))
-    random, resampling = np.random.default_rng(0), Resampling(units, runs, draws)
+    random, resampling = np.random.default_rng(seed), Resampling(units, runs, draws)
     true, other = truth(ours, share), truth(theirs, share)
     held: dict[str, list[bool]] = {}
     while len(held.get("AUROC", ())) < studies:
@@ -107,12 +119,28 @@ def coverage(
 
 
 def measure() -> Sequence[Row]:
-    """A row for each test set and number of seeds."""
-    rows = []
+    """A row for each test set and number of seeds, and one of them all."""
+    rows: list[Row] = []
+    shares: list[float] = []
     for units, share, runs in itertools.product((40, 100, 400), (0.5, 0.27, 0.1), (5, 10)):
-        found = coverage(units, share, runs, studies=200)
+        found = coverage(units, share, runs, studies=STUDIES)
+        shares += found.values()
         figure = "\n".join(f"{what} {100 * held:.1f} %" for what, held in found.items())
         low, high = min(found.values()), max(found.values())
         what = f"coverage: {units} units, {100 * share:g} % positive, {runs} seeds"
         rows.append(Row(what, figure, f"93 to 97 %: {100 * low:.1f} to {100 * high:.1f} %"))
-    return rows
+    return [*rows, outside(shares, STUDIES)]
+
+
+def outside(shares: Sequence[float], studies: int) -> Row:
+    """How many shares of so many studies lie outside 93 to 97 %, and how many would of exact intervals."""
+    held = np.rint(np.array(shares) * studies)
+    below, above = int((held < 0.93 * studies).sum()), int((held > 0.97 * studies).sum())
+    chance = len(shares) * np.array(
+        [binom.cdf(np.ceil(0.93 * studies) - 1, studies, 0.95), binom.sf(0.97 * studies, studies, 0.95)]
+    )
+    return Row(
+        f"coverage: of {len(shares)} shares those below 93 % and above 97 %",
+        f"{below} and {above}",
+        f"of exact intervals, {studies} studies each, {chance[0]:.0f} and {chance[1]:.0f} by chance",
+    )

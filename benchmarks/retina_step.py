@@ -56,7 +56,7 @@ def suite_objective(logit: Tensor, target: Tensor, lam: float, tau: float) -> Te
 def validate(network: nn.Module, val: Split) -> tuple[float, float]:
     """Mean loss and macro-F1 of the validation split."""
     network.eval()
-    logit = network(val.x).squeeze(1)
+    logit = network(val.x[:]).squeeze(1)
     loss = F.binary_cross_entropy_with_logits(logit, val.target.float())
     positive, true = logit > 0, val.target == 1
     sides = ((positive, true), (~positive, ~true))

@@ -8,8 +8,10 @@ from .data import ClassBalanced as ClassBalanced
 from .data import ClusterCentroids as ClusterCentroids
 from .data import DataModule as DataModule
 from .data import Expanding as Expanding
+from .data import ImageFolder as ImageFolder
 from .data import Jitter as Jitter
 from .data import LabelNoise as LabelNoise
+from .data import MedMNIST as MedMNIST
 from .data import MinorityShare as MinorityShare
 from .data import Mixup as Mixup
 from .data import NearMiss as NearMiss
@@ -31,8 +33,13 @@ from .data import Units as Units
 from .errors import InputError as InputError
 from .metrics import classification_metrics as classification_metrics
 from .module import Classifier as Classifier
+from .networks import DenseNet121 as DenseNet121
+from .networks import EfficientNetB0 as EfficientNetB0
 from .networks import FrameStatistics as FrameStatistics
+from .networks import ResNet18 as ResNet18
+from .networks import ResNet50 as ResNet50
 from .networks import SmallConvNet as SmallConvNet
+from .networks import Timm as Timm
 from .objectives import ERM as ERM
 from .objectives import APLoss as APLoss
 from .objectives import ClassRiskObjective as ClassRiskObjective

@@ -18,6 +18,7 @@ COMMANDS = {
     "configs": "configs:main",
     "prepare": "prepare:main",
     "simulate": "simulate:main",
+    "study": "study:main",
     "reproduce": "reproduce:reproduce",
     "report": "report:report",
     "compare": "compare:main",
@@ -26,12 +27,10 @@ COMMANDS = {
 }
 """Module and function of each command, which takes the command's options and returns the exit status."""
 
-RUN_CLASSES = ("fit", "reproduce", "export")
+RUN_CLASSES = ("fit", "reproduce", "study", "export")
 """Modules of commands that import a user's own classes, from where the command is run; no other looks there."""
 
-AFTERWARDS = dict.fromkeys(("fit", "reproduce"), "what is done is kept, and the same command goes on") | {
-    "simulate": "its recordings are not complete: delete them, then start the same command again"
-}
+AFTERWARDS = dict.fromkeys(("fit", "reproduce", "study"), "what is done is kept, and the same command goes on")
 START_AGAIN = "no file is half-written; start the same command again"
 """What to do when a signal has stopped a command."""
 
@@ -54,6 +53,9 @@ experiments, each from one complete config and overlays, by their path or by the
 speech corpora, from the files as they come to a manifest of who speaks where
   prepare     check a corpus and write its manifest: clsunbias prepare CORPUS --raw DIR --out DIR
   simulate    write made-up recordings in a corpus's layout: clsunbias simulate CORPUS --out DIR --speakers N --hours H
+
+your own data, from a file or a folder to a comparison
+  study       look, write a grid, run it, report: clsunbias study DATA --label COLUMN [--patient COLUMN] [--dry-run]
 
 reproduction of the paper (arXiv 2508.06943)
   reproduce   a table of the paper, ours beside the published one: clsunbias reproduce table1 [--out DIR]

@@ -1,11 +1,12 @@
 """Reading the weights of a checkpoint back into a model."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor, nn
 
 from clsunbias.errors import InputError, listed
@@ -30,8 +31,23 @@ def selected_weights(run_or_checkpoint: Path) -> Path:
     return path
 
 
-def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> None:
-    """Loads a checkpoint's weights, and nothing else of it, into a model.
+class ReadBefore(TorchCheckpointIO):
+    """Hands Lightning a checkpoint that has been read and checked, once; its memory is free then.
+
+    Args:
+        checkpoint: its content.
+    """
+
+    def __init__(self, checkpoint: dict[str, Any]) -> None:
+        self.checkpoint: dict[str, Any] | None = checkpoint
+
+    def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        checkpoint, self.checkpoint = self.checkpoint, None
+        return super().load_checkpoint(path, *args, **kwargs) if checkpoint is None else checkpoint
+
+
+def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> dict[str, Any]:
+    """Loads a checkpoint's weights, and nothing else of it, into a model; returns all that it holds.
 
     Args:
         model: a model of the same structure.
@@ -41,7 +57,8 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> Non
     Raises:
         InputError: no such file, no checkpoint, or the checkpoint of another model.
     """
-    weights: dict[str, Tensor] = read_checkpoint(path)["state_dict"]
+    checkpoint = read_checkpoint(path)
+    weights: dict[str, Tensor] = checkpoint["state_dict"]
     kept = {name: value for name, value in model.state_dict().items() if is_part_of(name, fresh)}
     weights = {name: value for name, value in weights.items() if not is_part_of(name, fresh)} | kept
     found = {name: tuple(value.shape) for name, value in weights.items()}
@@ -61,6 +78,7 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> Non
     if wrong:
         raise InputError(f"{path} holds weights that are no finite numbers ({listed(wrong)}); give another checkpoint")
     model.load_state_dict(weights)
+    return checkpoint
 
 
 def is_part_of(name: str, parts: Sequence[str]) -> bool:
@@ -68,22 +86,22 @@ def is_part_of(name: str, parts: Sequence[str]) -> bool:
     return any(name.startswith(f"{part}.") for part in parts)
 
 
-def check_resumable(path: Path) -> None:
+def check_resumable(path: Path, checkpoint: Mapping[str, Any]) -> None:
     """Raises InputError if a checkpoint holds weights alone, so that training cannot go on from it."""
-    if "optimizer_states" not in read_checkpoint(path):
+    if "optimizer_states" not in checkpoint:
         raise InputError(
             f"{path} holds weights alone, without the state of a training to go on with; start a new one from them "
             f"with --init_from {path}"
         )
 
 
-def is_whole(path: Path) -> bool:
-    """Whether there is a checkpoint to go on from; of one that was cut off it is said that it is of no use."""
+def read_if_whole(path: Path) -> dict[str, Any] | None:
+    """A checkpoint to go on from, if there is one; of one that was cut off it is said that it is of no use."""
     try:
-        return path.is_file() and bool(read_checkpoint(path))
+        return read_checkpoint(path) if path.is_file() else None
     except InputError as error:
         note(f"{error}; starting anew")
-        return False
+        return None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -19,3 +19,8 @@ def nowhere(asked: Path, below: Path, then: str) -> str:
     """The message that there are no data of a path, neither where one stands nor below the root, and what to do."""
     here = f", and there is no {asked} in {Path.cwd()} either" if asked != below else ""
     return f"{below} is missing{here}; {then}"
+
+
+def cache_folder() -> Path:
+    """Where what was made of data is kept for the next run: $CLSUNBIAS_CACHE, else ``~/.cache/clsunbias``."""
+    return Path(os.environ.get("CLSUNBIAS_CACHE") or "~/.cache/clsunbias").expanduser()

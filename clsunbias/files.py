@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LARGEST_JSON = 10_000_000
 """Bytes of a JSON file that is read; a record has thousands."""
 
+STRAY = {"thumbs.db", "desktop.ini", "__macosx"}
+"""Names of what a desktop leaves, in lower case, beside what begins with a dot."""
+
 _PACKAGE = Path(__file__).parent
 
 CONFIGS = next(path for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if path.is_dir())
@@ -64,6 +67,11 @@ def find_config(asked: str | Path) -> Path:
     )
 
 
+def is_stray(path: Path) -> bool:
+    """Whether a relative path is one that a desktop leaves, such as ``.DS_Store``, ``._x`` or ``Thumbs.db``."""
+    return any(part.startswith(".") or part.lower() in STRAY for part in path.parts)
+
+
 def files_to_score(folder: Path, kind: str, suffixes: Collection[str]) -> list[Path]:
     """The files of a folder that are to be scored, by name; what is left out is said.
 
@@ -77,8 +85,7 @@ def files_to_score(folder: Path, kind: str, suffixes: Collection[str]) -> list[P
     Raises:
         InputError: no such file, or folders, whose files would go unscored.
     """
-    left = {"thumbs.db", "desktop.ini", "__macosx"}
-    found = sorted(one for one in folder.iterdir() if not one.name.startswith(".") and one.name.lower() not in left)
+    found = sorted(one for one in folder.iterdir() if not is_stray(Path(one.name)))
     below = [one.name for one in found if one.is_dir()]
     if below:
         raise InputError(
@@ -201,7 +208,8 @@ def write_text(path: Path, text: str) -> None:
 def what_counts(config: Mapping[str, Any]) -> dict[str, Any]:
     """A run's saved config, less what does not change its result: where files lie, and what is displayed."""
     data, trainer = dict(config["data"]), config["trainer"]
-    data["init_args"] = {name: value for name, value in data.get("init_args", {}).items() if name != "root"}
+    given = data.get("init_args", {})
+    data["init_args"] = {name: value for name, value in given.items() if name not in {"root", "allow_leaks"}}
     kept = {**{name: value for name, value in config.items() if name != "init_from"}, "data": data}
     kept["trainer"] = {name: value for name, value in trainer.items() if not name.startswith("enable_")}
     return kept

@@ -107,7 +107,26 @@ def calibration_error(prob: Tensor, target: Tensor, bins: int = 15) -> Tensor:
     return torch.zeros(bins, dtype=torch.float64).index_add_(0, index, surplus).abs().sum() / len(target)
 
 
-def classification_metrics(prob: Tensor, target: Tensor, loss: Tensor, class_names: Sequence[str]) -> dict[str, float]:
+def quadratic_kappa(confusion: Tensor) -> Tensor:
+    """Agreement of grades beyond chance, 1 − Σ w·O / Σ w·E with w = (i − j)²: 1 for all right, 0 for chance.
+
+    Source: Cohen 1968, weighted kappa.
+
+    Args:
+        confusion: float64 ``(C, C)``, units O of each true class (rows) and predicted one; E of independent ones.
+
+    Returns:
+        A scalar.
+    """
+    grades = torch.arange(len(confusion), dtype=confusion.dtype)
+    weights = (grades.unsqueeze(1) - grades).square()
+    expected = confusion.sum(1, keepdim=True) * confusion.sum(0) / confusion.sum()
+    return 1 - (weights * confusion).sum() / (weights * expected).sum()
+
+
+def classification_metrics(
+    prob: Tensor, target: Tensor, loss: Tensor, class_names: Sequence[str], ordered: bool = False
+) -> dict[str, float]:
     """All metrics of one split. The predicted class is the most probable one (for two classes: threshold 0.5).
 
     Of each class: ``f1/<class>``, ``recall/<class>``, ``precision/<class>`` (0 for a class never predicted),
@@ -124,6 +143,7 @@ def classification_metrics(prob: Tensor, target: Tensor, loss: Tensor, class_nam
         target: int64 ``(U,)``; every class must occur, so that each figure is defined.
         loss: float ``(U,)``, cross-entropy of each unit in nats.
         class_names: C names.
+        ordered: whether the classes are grades, of which there is :func:`quadratic_kappa`, too.
 
     Returns:
         Plain floats.
@@ -155,6 +175,8 @@ def classification_metrics(prob: Tensor, target: Tensor, loss: Tensor, class_nam
         "loss": loss.mean(),
         "loss_gap": class_loss.max() - class_loss.min(),
     }
+    if ordered:
+        metrics["quadratic_kappa"] = quadratic_kappa(confusion)
     of_classes = {"f1": f1, "recall": recall, "precision": hits / predicted.clamp(min=1), "loss": class_loss}
     for figure, values in of_classes.items():
         metrics |= {f"{figure}/{name}": value for name, value in zip(class_names, values, strict=True)}

@@ -64,6 +64,7 @@ class Classifier(LightningModule):
         self._frozen: list[nn.Module] = []
         self._parted: list[ImbSAM] = []  # optimisers that ask for passes over some classes
         self._logits = torch.empty(0)  # of the first pass
+        self.reads_features = False  # rows are what the frozen backbone makes of them
 
     @property
     def data(self) -> DataModule | None:
@@ -73,7 +74,11 @@ class Classifier(LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the classes, ``(B, C)`` with C ≥ 2."""
-        return self.objective.class_logits(widen(self.network(x)))
+        return self.objective.class_logits(widen(self.outputs(x)))
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """What the network makes of rows, or its head of their features."""
+        return cast(Tensor, self.network.get_submodule("head")(x) if self.reads_features else self.network(x))
 
     def check(self, data: DataModule, rows: "Rows") -> None:
         """Runs the network on two rows, so that a model that does not fit the data fails before training.
@@ -185,12 +190,12 @@ class Classifier(LightningModule):
         """Logits of a pass over a batch: with gradients through all rows, or those of the classes of the pass."""
         classes = next((one.classes for one in self._parted if one.classes is not None), None)
         if classes is None:
-            logits = self.network(batch["x"])
+            logits = self.outputs(batch["x"])
             if self._parted:
                 self._logits = logits.detach()
-            return cast(Tensor, logits)
+            return logits
         rows = classes.to(batch["target"].device)[batch["target"]].nonzero().flatten()
-        return self._logits.index_copy(0, rows, self.network(batch["x"][rows]).to(self._logits.dtype))
+        return self._logits.index_copy(0, rows, self.outputs(batch["x"][rows]).to(self._logits.dtype))
 
     def training_metrics(self) -> dict[str, float]:
         """Means over the steps since the last call: objective, class losses, their gap; annealed numbers and lr now."""
@@ -250,7 +255,8 @@ class Classifier(LightningModule):
         prob, loss, target = self.scores[split].compute()
         units = self.data.splits[split].units[0] if self.data else Units(target)
         prob, loss = units.merge(prob, loss)
-        return classification_metrics(prob, units.target, loss, self.class_names(prob.shape[1]))
+        ordered = self.data is not None and self.data.ordered
+        return classification_metrics(prob, units.target, loss, self.class_names(prob.shape[1]), ordered)
 
     def _start(self, loaders: dict[str, Any]) -> None:
         self.scores = {split: RowScores(len(loader.dataset)) for split, loader in loaders.items()}

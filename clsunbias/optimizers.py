@@ -64,7 +64,7 @@ class SAM(Optimizer):
         return [one for group in self.param_groups for one in group["params"] if one.grad is not None]
 
     @torch.no_grad()
-    def step(self, closure: Closure | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Closure | None = None) -> Any:
         """Steps; raises InputError where the trainer does not hand over the closure."""
         if closure is None:
             raise InputError(
@@ -196,7 +196,7 @@ class SignDescent(Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: Closure | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Closure | None = None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -5,10 +5,10 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
 from clsunbias.module import Classifier
+from clsunbias.terminal import console
 
 
 class RunProgress(ProgressBar):
@@ -39,7 +39,7 @@ class RunProgress(ProgressBar):
             MofNCompleteColumn(),
         )
         columns += (TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
-        self._bar = Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
+        self._bar = Progress(*columns, console=console(stderr=True), refresh_per_second=4)
         total = int(trainer.estimated_stepping_batches)
         assert isinstance(pl_module, Classifier)
         self._bar.add_task(pl_module.objective.name, total=total, completed=trainer.global_step, figures="")

@@ -184,7 +184,9 @@ def ruled(prob: Tensor, class_names: Sequence[str], name: str, rule: Decision) -
     return frame.assign(rule=name, **{number.replace(" ", "_"): value for number, value in rule.value().items()})
 
 
-def split_metrics(scored: Mapping[str, UnitScores], class_names: Sequence[str]) -> dict[str, dict[str, float]]:
+def split_metrics(
+    scored: Mapping[str, UnitScores], class_names: Sequence[str], ordered: bool
+) -> dict[str, dict[str, float]]:
     """Metrics of every scored split; ``test`` takes several test splits together."""
     parts = {split: [part] for split, part in scored.items()}
     tests = [part for split, part in scored.items() if split not in {"train", "val"}]
@@ -196,17 +198,21 @@ def split_metrics(scored: Mapping[str, UnitScores], class_names: Sequence[str]) 
             torch.cat([part.units.target for part in several]),
             torch.cat([part.loss for part in several]),
             class_names,
+            ordered,
         )
         for split, several in parts.items()
     }
 
 
-def units_and_metrics(levels: Sequence[Mapping[str, UnitScores]], class_names: Sequence[str]) -> dict[str, Any]:
+def units_and_metrics(
+    levels: Sequence[Mapping[str, UnitScores]], class_names: Sequence[str], ordered: bool
+) -> dict[str, Any]:
     """What a result says of a run's scores: classes, what a unit is, units and metrics of each split, other levels.
 
     Args:
         levels: scores of the headline's units, then of other levels.
         class_names: C names.
+        ordered: whether the classes are grades.
     """
     names = [next(iter(scored.values())).units.name for scored in levels]
     return {
@@ -214,8 +220,8 @@ def units_and_metrics(levels: Sequence[Mapping[str, UnitScores]], class_names: S
         "positive": class_names[1] if len(class_names) == 2 else None,
         "unit": names[0],
         "units": {split: len(one.prob) for split, one in levels[0].items()},
-        **split_metrics(levels[0], class_names),
-        **{name: split_metrics(scored, class_names) for name, scored in zip(names[1:], levels[1:], strict=True)},
+        **split_metrics(levels[0], class_names, ordered),
+        **{name: split_metrics(one, class_names, ordered) for name, one in zip(names[1:], levels[1:], strict=True)},
     }
 
 

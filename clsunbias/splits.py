@@ -75,21 +75,26 @@ class SplitPlan:
                 none, it does.
 
         Raises:
-            InputError: too few groups of a class.
+            InputError: too few groups of a class, which are named.
         """
         groups = rows.drop_duplicates("group").set_index("group")
         undecided = groups.loc[groups["split"] == "", "label"].sort_index()
         if undecided.empty:
             return rows["split"]
         ranks = {classes.index(name): rank for rank, name in enumerate(in_order(classes))}
+        named = undecided.map(dict(enumerate(classes))) if classes else undecided
+        counts = named.value_counts()
         try:
             labels = undecided.map(ranks) if classes else undecided
+            if few := [str(label) for label, count in counts.items() if count < (self.folds or 2)]:
+                parts = f"{self.folds} folds, or take fewer" if self.folds else "each of its splits"
+                raise ValueError(f"class {listed(few)} has too few for {parts}; add some, or join or leave out classes")
             held_out = self.draw(labels, shares, has_test=bool((groups["split"] == "test").any()))
         except ValueError as error:
             reason = str(error).partition(" Classes with too few members")[0]  # which are all listed there
-            named = undecided.map(dict(enumerate(classes))) if classes else undecided
-            counts = listed(f"{label}: {count}" for label, count in named.value_counts().items())
-            raise InputError(f"{len(undecided)} {of} (by class: {{{counts}}}) cannot be split so: {reason}") from error
+            by_class = listed(f"{label}: {count}" for label, count in counts.items())
+            what = f"{len(undecided)} {of} (by class: {{{by_class}}})"
+            raise InputError(f"{what} cannot be split so: {reason}") from error
         split_of = {group: split for split, part in held_out.items() for group in part}
         return rows["split"].where(rows["split"] != "", rows["group"].map(split_of).fillna("train"))
 

@@ -4,7 +4,9 @@ The events of the parser tell it, one by one: what nests too deep, or grows with
 refused before anything is built of it.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -25,8 +27,16 @@ TAGS = {"!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "
 """Of YAML's own, what a value may be said to be."""
 
 
-def read_yaml(path: Path) -> str:
-    """The text of a YAML file that holds a mapping.
+SECTION_SUFFIXES = {".yaml", ".yml", ".json"}
+"""Of files that may stand for a section of a config."""
+
+
+def read_yaml(path: Path, section: bool = False) -> str:
+    """The text of a YAML file that holds a config, or a section of one.
+
+    Args:
+        path: of the file.
+        section: whether it may be a section, which may be a list, too.
 
     Raises:
         InputError: no such file, a folder, no UTF-8, no YAML, no mapping, nothing in it, a key given twice, or more
@@ -44,7 +54,7 @@ def read_yaml(path: Path) -> str:
     if size > LARGEST:
         raise InputError(f"{path} has {size:,} bytes, more than a config of at most {LARGEST:,}; is it another file?")
     try:
-        check_events(text, path)
+        check_events(text, path, section)
     except yaml.YAMLError as error:
         mark, problem = (
             getattr(error, "problem_mark", None),
@@ -56,7 +66,30 @@ def read_yaml(path: Path) -> str:
     return text
 
 
-def check_events(text: str, path: Path) -> None:
+def check_section_files(options: Sequence[str]) -> None:
+    """Raises InputError for a file given for a section (``--model model.yaml``) that :func:`read_yaml` refuses."""
+    given = [word.partition("=")[2] if word.startswith("--") else word for word in options]
+    check_files(given, Path(), set())
+
+
+def check_files(texts: Iterable[str], folder: Path, seen: set[Path]) -> None:
+    """Raises InputError for texts that are paths of such files, and for those that these name in turn."""
+    for text in texts:
+        path = folder / Path(text).expanduser()
+        if path.suffix.lower() in SECTION_SUFFIXES and path not in seen and path.is_file():
+            seen.add(path)
+            check_files(texts_in(yaml.load(read_yaml(path, section=True), Loader)), path.parent, seen)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """The texts that a value of a config holds, at any depth."""
+    if isinstance(value, str):
+        yield value
+    for inside in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from texts_in(inside)
+
+
+def check_events(text: str, path: Path, section: bool) -> None:
     """Raises InputError for all that :func:`read_yaml` refuses of a text, but for what the parser itself says."""
     stack: list[Level] = [Level(mapping=False)]
     sizes: dict[str, int] = {}
@@ -65,7 +98,9 @@ def check_events(text: str, path: Path) -> None:
         if (tag := getattr(event, "tag", None)) and tag not in TAGS:
             raise InputError(f"{path} has the tag {tag} in line {line}, which a config cannot have; take it out")
         if isinstance(event, yaml.NodeEvent) and len(stack) == 1:
-            if not isinstance(event, yaml.MappingStartEvent):
+            if not isinstance(event, yaml.MappingStartEvent) and not (
+                section and isinstance(event, yaml.SequenceStartEvent)
+            ):
                 raise InputError(f"{path} holds no mapping, such as `seed_everything: 0`, but {kind(event)}")
             if top.size:
                 raise InputError(f"{path} holds several documents; give each a file")

@@ -65,15 +65,18 @@ SPEAKERS = {"daic_woz": 12, "modma": 10, "adress": 14}
 """Of the made-up corpora, who speak 14 s each on average."""
 
 
-def write_vowels(raw: Path) -> None:
-    """Fourteen files in the layout of VOICED, every other speaker healthy and the others hoarse."""
+def write_vowels(raw: Path, speakers: int = 14) -> None:
+    """Files in the layout of VOICED, every other speaker healthy and the others hoarse."""
     random = np.random.default_rng(0)
-    lines = ["speaker_id,wav,label,diagnosis_info"]
-    for number in range(14):
+    ill = ("hyperkinetic dysphonia", "hypokinetic dysphonia", "reflux laryngitis")
+    lines = ["speaker_id,wav,label,diagnosis_info,diagnosis_hea,sex_info,age_info,VHI,RSI"]
+    for number in range(speakers):
         time = np.arange(8000 + 2000 * (number % 3)) / 8000
         vowel = np.sin(2 * np.pi * random.uniform(100, 200) * np.arange(1, 8)[:, None] * time).mean(0)
         soundfile.write(raw / f"{number}.wav", 0.3 * vowel + 0.1 * (number % 2) * random.normal(size=len(time)), 8000)
-        lines.append(f"voice{number:03d},{number}.wav,{number % 2},")
+        diagnosis = ill[number // 2 % 3] if number % 2 else "healthy"
+        about = f"{'fm'[number // 2 % 2]},{20 + number},{number % 11},{number % 7}"
+        lines.append(f"voice{number:03d},{number}.wav,{number % 2},,{diagnosis},{about}")
     write_lines(raw / "labels.csv", lines)
 
 
@@ -88,6 +91,10 @@ def speech_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_vowels(root / "raw" / "voiced")
     for corpus in (*SPEAKERS, "voiced"):
         assert main(["prepare", corpus, "--raw", str(root / "raw" / corpus), "--out", str(root / corpus)]) == 0
+    (root / "raw" / "voiced_diagnoses").mkdir()
+    write_vowels(root / "raw" / "voiced_diagnoses", 48)
+    raw, out = str(root / "raw" / "voiced_diagnoses"), str(root / "voiced_diagnoses")
+    assert main(["prepare", "voiced", "--classes", "diagnoses", "--raw", raw, "--out", out]) == 0
     return root
 
 

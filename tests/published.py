@@ -18,7 +18,7 @@ from clsunbias.experiments.analysis.comparison import Comparison, compared
 from clsunbias.experiments.analysis.gains import GainLine
 from clsunbias.experiments.analysis.scores import Scored, run_lines
 from clsunbias.experiments.grid import Grid, load_grid
-from clsunbias.experiments.plan import Arm, choose, search_scores
+from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.build import CONTRASTS_TITLE, parts, search_sections
 from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.labels import class_names, metric_label
@@ -26,6 +26,7 @@ from clsunbias.experiments.report.notes import Classes
 from clsunbias.experiments.report.plots import draw_dots, draw_gains
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.running.run import Record, Run
+from clsunbias.experiments.search import choose, search_scores
 from clsunbias.experiments.simulation import simulated_part
 from clsunbias.files import CONFIGS, check_seal, write_csv
 

@@ -37,6 +37,7 @@ def write_record(
     init: Path | None = None,
     bias: float = 0.0,
     class_names: Sequence[str] = (),
+    names: Mapping[str, Sequence[int]] | None = None,
 ) -> None:
     """Writes a finished run.
 
@@ -53,6 +54,7 @@ def write_record(
         init: the weights that the run started from.
         bias: on the logits of the last class.
         class_names: that the record says, if any.
+        names: of the units of each split, which numbers from 0 stand for otherwise.
     """
     seed = int(config["seed_everything"])
     random = np.random.default_rng(int(config_sha256(config)[:8], 16))  # of each setting and seed its own
@@ -65,10 +67,10 @@ def write_record(
         prob = torch.softmax(torch.tensor(logits, dtype=torch.float32), 1)
         target = torch.tensor(label)
         loss = -prob[torch.arange(len(label)), target].log()
-        names = class_names or [f"class {index}" for index in range(classes)]
-        figures[split] = classification_metrics(prob, target, loss, names)
+        of_classes = class_names or [f"class {index}" for index in range(classes)]
+        figures[split] = classification_metrics(prob, target, loss, of_classes)
         columns = {f"prob_{index}": prob[:, index].numpy() for index in range(classes)}
-        units = [f"{unit}{at}" if unit else at for at in range(len(label))]
+        units = [f"{unit}{at}" if unit else at for at in (names[split] if names else range(len(label)))]
         frames.append(pd.DataFrame({"split": split, "unit": units, "label": label, **columns}))
     write_csv(folder / "predictions.csv", pd.concat(frames))
     steps = np.arange(10, 60, 10)

@@ -1,21 +1,15 @@
-"""Calibration and use against scikit-learn, hand-computed figures and closed forms."""
+"""Calibration against scikit-learn, hand-computed figures and closed forms."""
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, recall_score, roc_auc_score
 
-from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.calibration import brier_parts, recalibration, reliability_curve
-from clsunbias.experiments.analysis.scores import SplitScores
-from clsunbias.experiments.analysis.statistics import METRICS
-from clsunbias.experiments.analysis.use import (
-    benefit_differences,
-    net_benefit,
-    net_benefits,
-    risk_coverage,
-    risk_coverage_area,
-)
+from clsunbias.experiments.analysis.curves import calibration_samples
+from clsunbias.experiments.analysis.split_scores import SplitScores
+from clsunbias.experiments.analysis.statistics import METRICS, Resampling
 from tests.test_decisions import draw
 
 SCORE = np.array([0.1, 0.2, 0.35, 0.4, 0.6, 0.65, 0.8, 0.9])
@@ -35,6 +29,18 @@ def test_recalibration_is_a_logistic_regression(seed: int) -> None:
         assert slope[at] == pytest.approx(theirs.coef_[0, 0], abs=1e-4)
         moved = 1 / (1 + np.exp(-odds - intercept[at]))
         assert weight @ moved == pytest.approx(weight @ positive, rel=1e-8)
+
+
+def test_a_step_is_the_whole_way() -> None:
+    """Slope and intercept on resamples: a Newton step from the estimate spreads as fits of each do."""
+    scores = draw(300, seed=8)
+    prob, positive = scores.prob[:, 1], scores.labels == 1
+    found = calibration_samples(prob[None], positive)
+    fitted = recalibration(prob, positive, Resampling(300, 1, 300).units)
+    for name, theirs in zip(("slope", "intercept"), fitted, strict=True):
+        ours = found[name].drawn[:300, 0]
+        assert np.corrcoef(ours, theirs)[0, 1] > 0.97, name
+        assert ours.std() == pytest.approx(theirs.std(), rel=0.15), name
 
 
 def test_a_calibrated_model_has_slope_one() -> None:
@@ -121,43 +127,15 @@ def test_a_reliability_curve() -> None:
     assert widths[1] < widths[0] / 3
 
 
-def test_net_benefit_by_hand() -> None:
-    """TP/n − FP/n · t/(1 − t), at a threshold that a score equals, too."""
-    found = net_benefit(SCORE, POSITIVE, np.array([0.1, 0.35, 0.5, 0.9]))
-    expected = [4 / 8 - 4 / 8 * 1 / 9, 4 / 8 - 2 / 8 * 0.35 / 0.65, 3 / 8 - 1 / 8, 1 / 8]
-    np.testing.assert_allclose(found, expected, atol=1e-10)
-    for wrong in (0.0, 1.0):
-        with pytest.raises(InputError, match="between 0 and 1"):
-            net_benefit(SCORE, POSITIVE, np.array([0.5, wrong]))
-
-
-def test_net_benefits_of_models_and_their_difference() -> None:
-    """Means over runs within their intervals; a model and itself differ by 0; a better one is better."""
+def test_runs_of_a_reliability_curve_are_pooled_over_the_same_units() -> None:
+    """Ten runs that say the same are as sure as one, whose band is Wilson's; a unit in a bin counts once."""
     scores = draw(200, seed=5)
-    runs = np.stack([draw(200, seed=5).prob] * 5) * 0.9 + 0.05
-    good = np.stack([1 - scores.labels, scores.labels], 1) * 0.6 + 0.2
-    better = np.stack([good] * 5)
-    for one in net_benefits(runs, scores.labels, [0.1, 0.3]):
-        assert one.low <= one.value <= one.high
-        share = scores.labels.mean()
-        assert one.everybody == pytest.approx(share - (1 - share) * one.threshold / (1 - one.threshold))
-    (same,) = benefit_differences(runs, runs, scores.labels, [0.3])
-    assert (same.value, same.low, same.high) == (0, 0, 0)
-    (gain,) = benefit_differences(better, runs, scores.labels, [0.3])
-    assert 0 < gain.low < gain.value < gain.high
-    (single,) = net_benefits(runs[:1], scores.labels, [0.3])
-    assert single.low < single.value < single.high
-
-
-def test_risk_and_coverage() -> None:
-    """By hand; equal confidences count alike, in whatever order they come."""
-    prob = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7], [0.45, 0.55]])
-    coverage, risk = risk_coverage(prob, np.array([1, 0, 0, 1]))
-    np.testing.assert_allclose(coverage, [0.25, 0.5, 0.75, 1])
-    np.testing.assert_allclose(risk, [0, 0, 1 / 3, 1 / 4])
-    assert risk_coverage_area(prob, np.array([1, 0, 0, 1])) == pytest.approx((1 / 3 + 1 / 4) / 4)
-    tied, target = np.full((4, 2), 0.5), np.array([0, 1, 1, 0])
-    np.testing.assert_allclose(risk_coverage(tied, target)[1], 0.5)
+    prob, positive = scores.prob[:, 1], scores.labels == 1
+    once, ten = (reliability_curve(one, positive) for one in (prob, np.stack([prob] * 10)))
+    for one, other in zip(once, ten, strict=True):
+        assert one == pytest.approx(other)
+        band = binomtest(round(one.frequency * one.units), one.units).proportion_ci(method="wilson")
+        assert (one.low, one.high) == pytest.approx((band.low, band.high))
 
 
 def test_metrics_have_names() -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import medmnist
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +12,8 @@ import yaml
 from PIL import Image
 
 from clsunbias.__main__ import main
-from tests.fakes import table_of
+from tests.fakes import table_of, write_medmnist
+from tests.images import write_cells, write_folders
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 OBJECTIVES = sorted(path.stem for path in (CONFIGS / "objectives").glob("*.yaml"))
@@ -33,7 +35,7 @@ def fit(config: str, out: Path, *options: str, objective: str = "cls_unbias") ->
 
 SPEECH: dict[str, tuple[str, ...]] = {
     "daic_woz": ("--data.front_end", "clsunbias.speech.LogMel", "--model.network.features", "80"),  # needs no weights
-    **dict.fromkeys(("modma", "adress", "voiced"), ()),
+    **dict.fromkeys(("modma", "adress", "voiced", "voiced_diagnoses"), ()),
 }
 """Speech configs, and what lets them run here."""
 
@@ -139,12 +141,20 @@ def test_seeds_give_different_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("config", EXPERIMENTS)
 def test_every_config_takes_every_overlay(
-    config: str, objective: str, request: pytest.FixtureRequest, tmp_path: Path
+    config: str, objective: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each shipped config runs a step of training and validation with each objective, and leaves no folder."""
     options = []
     if config == "tabular":
         table_of(40, 30).to_csv(tmp_path / "my_table.csv", index=False)
+        options = ["--data.root", str(tmp_path)]
+    elif config in {"bccd", "image_folder"}:
+        write_cells(tmp_path / "bccd")
+        write_folders(tmp_path / "my_images", each=8)
+        options = ["--data.root", str(tmp_path)]
+    elif config in {"blood", "derma"}:
+        digest = write_medmnist(tmp_path, f"{config}mnist", {"train": 32, "val": 16, "test": 16})
+        monkeypatch.setitem(medmnist.INFO[f"{config}mnist"], "MD5", digest)
         options = ["--data.root", str(tmp_path)]
     elif not config.startswith("toy"):
         root = request.getfixturevalue("speech_root" if config in SPEECH else "medmnist_root")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from clsunbias.speech import adress, modma, voiced
+from clsunbias.speech.manifest import Corpus
 from tests import speech_trees
 from tests.speech_trees import NAN, edit, fails, rows_of, write_lines, write_workbook
 
@@ -221,3 +222,43 @@ def test_voiced_totals() -> None:
     corpus = voiced.read(folder)
     assert len(corpus.rows) == corpus.rows["speaker"].nunique() == corpus.expected["all"]["speakers"] == 208
     assert corpus.rows["label"].sum() == corpus.expected["all"]["positive"] == 151
+    four = voiced.read(folder, classes="diagnoses")
+    counts = four.rows.drop_duplicates("speaker")["label"].value_counts().sort_index()
+    assert dict(zip(four.class_names, counts.tolist(), strict=True)) == voiced.DIAGNOSES
+    assert four.corrections == [
+        "1 diagnosis is spelled 'hyperkineti dysphonia', and counts as 'hyperkinetic dysphonia'"
+    ]
+    assert four.attributes is not None
+    assert list(four.attributes) == ["unit", "sex", "age", "VHI", "RSI"]
+
+
+def diagnoses(folder: Path, *lines: str) -> Corpus:
+    """VOICED by diagnosis, of these lines."""
+    header = "speaker_id,wav,label,diagnosis_hea,sex_info,age_info,VHI,RSI"
+    write_lines(folder / "labels.csv", [header, *(f"voice{at:03d},a.wav,{line}" for at, line in enumerate(lines))])
+    speech_trees.write_wav(folder / "a.wav", rate=8000)
+    return voiced.read(folder, classes="diagnoses")
+
+
+def test_voiced_diagnoses(tmp_path: Path) -> None:
+    """Four classes, a mistyped one among them, and what is known of the speakers."""
+    corpus = diagnoses(tmp_path, "1,Hyperkineti dysphonia,f,40,1,2", "0,healthy,m,41,,3", "1,reflux laryngitis,f,9,1,2")
+    assert corpus.class_names[1:] == ("hyperkinetic dysphonia", "hypokinetic dysphonia", "reflux laryngitis")
+    assert corpus.rows["label"].tolist() == [1, 0, 3]
+    assert corpus.corrections
+    assert corpus.attributes is not None
+    assert corpus.attributes.iloc[1].tolist() == ["voice001", "m", "41", "", "3"]
+    assert voiced.read(tmp_path).class_names == ("healthy", "pathological")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1,dysphonia,f,1,1,1", "labels.csv, line 2: diagnosis_hea 'dysphonia' is none of healthy, hyperkinetic"),
+        ("0,reflux laryngitis,f,1,1,1", "line 2: diagnosis_hea is reflux laryngitis, which contradicts the label 0"),
+        ("1,,f,1,1,1", "line 2: diagnosis_hea is empty"),
+    ],
+)
+def test_voiced_diagnoses_that_cannot_be(line: str, message: str, tmp_path: Path) -> None:
+    """Unknown, empty, or against the label."""
+    fails(lambda: diagnoses(tmp_path, line), message)

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from clsunbias.__main__ import main
-from clsunbias.data import BreastMNIST, RetinaMNIST, Split, Toy
+from clsunbias.data import BreastMNIST, MedMNIST, RetinaMNIST, Split, Toy
 from clsunbias.data.images import read_images
-from clsunbias.data.medmnist import MedMNIST, official_npz
+from clsunbias.data.official import official_npz
 from clsunbias.errors import InputError
 from tests.fakes import write_medmnist
 
@@ -191,37 +191,23 @@ def test_what_cannot_be_read_is_named(case: str, tmp_path: Path) -> None:
         read_images(tmp_path / name, 28, channels=1)
 
 
-class Derma(MedMNIST):
-    """A data set of MedMNIST under another licence than the others."""
-
-    flag = "dermamnist"
-    channels = 3
-    class_names = ("a", "b")
-
-
-class Mine(Derma):
-    """One that MedMNIST does not have."""
-
-    flag = "mine"
-
-
 def test_a_licence_is_the_data_sets_own(tmp_path: Path) -> None:
     """As MedMNIST says; none where nobody says."""
     assert BreastMNIST(tmp_path).licence.startswith("CC BY 4.0: MedMNIST v2")
-    assert Derma(tmp_path).licence.startswith("CC BY-NC 4.0: MedMNIST v2")
-    assert Mine(tmp_path).licence == ""
+    assert MedMNIST("dermamnist", tmp_path).licence.startswith("CC BY-NC 4.0: MedMNIST v2")
+    assert MedMNIST("mine.npz", tmp_path).licence == ""
     assert "made up" in Toy().licence
 
 
 def test_data_sets_that_do_not_say_what_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The base class, one that MedMNIST does not have, one without names: each in one message."""
+    """Without a name, with one that MedMNIST does not have, one without classes: each in one message."""
     command = ["fit", "--config", "breast", "--out", str(tmp_path / "run"), "--data.root", str(tmp_path)]
-    assert main([*command, "--data", "clsunbias.data.medmnist.MedMNIST"]) == 2
-    assert "MedMNIST does not say which data set it is: take BreastMNIST or RetinaMNIST" in capfd.readouterr().err
-    assert main([*command, "--data", f"{__name__}.Mine"]) == 2
-    assert "MedMNIST has no data set 'mine'; its are pathmnist, " in capfd.readouterr().err
+    assert main([*command, "--data", "clsunbias.data.MedMNIST"]) == 2
+    assert "flag" in capfd.readouterr().err
+    assert main([*command, "--data", "clsunbias.data.MedMNIST", "--data.flag", "mine"]) == 2
+    assert "MedMNIST has no 2-D data set 'mine'; its are pathmnist, " in capfd.readouterr().err
     monkeypatch.delattr(Toy, "class_names")
     with pytest.raises(InputError, match="toy names no classes: give it class_names"):
         Toy().setup("fit")

@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
+from clsunbias.experiments.analysis.curves import COVERAGES, risk_samples
+from clsunbias.experiments.analysis.use import THRESHOLDS, net_benefit
 from tests.browser import METHODS, Page, close, expected, points_of, rows_of, scores, shown
+
+CURVES = ["ROC", "Precision and recall", "Reliability", "Net benefit", "Risk and coverage"]
+"""Of what scores rank and are good for."""
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.0, 0.3, 0.735, 1.0])
@@ -103,7 +108,7 @@ def test_scores(page: Page, page_folder: Path) -> None:
     for at, side in ((1, "grade ≥ 2, positive"), (0, "grade < 2")):
         page.select_option("#of", label=side)
         titles = page.locator("#ranking figcaption").all_inner_texts()
-        assert [title.partition(":")[0] for title in titles] == ["ROC", "Precision and recall", "Reliability"]
+        assert [title.partition(":")[0] for title in titles] == CURVES
         drawn, counted = [], []
         for method, row in METHODS.items():
             labels, prob = scores(page_folder, row, 1)
@@ -124,8 +129,29 @@ def test_scores(page: Page, page_folder: Path) -> None:
                 drawn.append(points_of(panel, name)[1][::2])
         assert np.array(drawn) == pytest.approx(np.array(counted) / np.max(counted), abs=0.01)
     page.fill("#threshold", "0.7")
+    check_use(page, page_folder)
     labels, prob = scores(page_folder, "erm", 1)
     dot = page.locator("#ranking figure").first.locator("circle").first
     assert (float(dot.get_attribute("cx") or 0) - 44) / 306 == pytest.approx(
         (prob <= 0.7)[labels == 1].mean(), abs=0.01
     )
+
+
+def check_use(page: Page, page_folder: Path) -> None:
+    """Net benefit of the first class and risk over coverage pass where Python's do, each as a share of the highest."""
+    benefit, risk = (page.locator("#ranking figure").nth(at) for at in (3, 4))
+    drawn: dict[str, list[np.ndarray]] = {"benefit": [], "risk": []}
+    wanted: dict[str, list[np.ndarray]] = {"benefit": [], "risk": []}
+    for method, row in METHODS.items():
+        labels, prob = scores(page_folder, row, 1)
+        both = np.stack([1 - prob, prob], axis=1)
+        drawn["benefit"].append(points_of(benefit, method)[1])
+        wanted["benefit"].append(net_benefit(both[:, 0].astype(float), labels == 0, THRESHOLDS))
+        drawn["risk"].append(points_of(risk, method)[1])
+        samples = risk_samples(both[np.newaxis].astype(float), labels.astype(int))
+        wanted["risk"].append(np.array([one.values[0] for one in samples]))
+        assert len(drawn["risk"][-1]) == len(COVERAGES)
+    top = max(float(np.max(wanted["benefit"])), 0.01)
+    expected_height = (np.clip(wanted["benefit"], -0.15 * top, top) + 0.15 * top) / (1.15 * top)
+    np.testing.assert_allclose(drawn["benefit"], expected_height, atol=0.02)
+    np.testing.assert_allclose(drawn["risk"], np.array(wanted["risk"]) / np.max(wanted["risk"]), atol=0.02)

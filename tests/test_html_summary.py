@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from clsunbias.experiments.report.html.curves import parting
-from clsunbias.experiments.report.html.page import data_first
+from clsunbias.experiments.report.html.rendering import data_first
 from clsunbias.experiments.report.sections import Section
 from clsunbias.files import sealed, write_json
 from tests.pages import fitted, records, report

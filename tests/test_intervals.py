@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from benchmarks.coverage import METRICS, Method, coverage
+from benchmarks.coverage import METRICS, Method, coverage, outside
 from clsunbias.experiments.analysis.intervals import (
     LOSS,
     PLAIN,
@@ -191,3 +191,10 @@ def test_the_permutation_test_alone_would_not_do(seeds: int) -> None:
     """Where runs differ much it takes their luck for a difference."""
     rates = verdicts(seeds, 0.5)
     assert rates.test_alone_of_same > rates.said_of_same + 0.4
+
+
+def test_shares_outside_by_chance() -> None:
+    """Of 200 studies a share of exact intervals is often below 93 % or above 97 %; of many, never."""
+    row = outside([0.92, 0.93, 0.95, 0.97, 0.975] * 20, 200)
+    assert (row.figure, row.target) == ("20 and 20", "of exact intervals, 200 studies each, 8 and 6 by chance")
+    assert outside([0.92, 0.95], 10_000).target.endswith("0 and 0 by chance")

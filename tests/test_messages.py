@@ -74,3 +74,33 @@ def test_no_dashboard_is_asked_for_by_null(tmp_path: Path) -> None:
     """``wandb: null`` means false."""
     (tmp_path / "mine.yaml").write_text("wandb: null")
     assert fit("toy_balanced", tmp_path / "run", *SHORT_TOY, "--config", str(tmp_path / "mine.yaml")) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "said"),
+    [
+        ("fit", ["--threshold", "0.3"], "--threshold is for predict, fit has no use for it"),
+        ("fit", ["--input=new.csv"], "--input is for predict"),
+        ("validate", ["--rule", "youden"], "--rule is for predict, validate has no use for it"),
+        ("test", ["--resize", "true"], "--resize is for predict"),
+        ("test", ["--out", "elsewhere"], "--out is for fit and predict, test has no use for it"),
+        ("test", ["--withhold_test", "true"], "--withhold_test is for fit"),
+        ("validate", ["--freeze", "head"], "--freeze is for fit"),
+        ("predict", ["--wandb.project", "mine"], "--wandb is for fit"),
+        ("predict", ["--save_every=3"], "--save_every is for fit"),
+        ("predict", ["--init_from", "runs/a"], "--init_from is for fit"),
+    ],
+)
+def test_options_of_another_command(
+    command: str, options: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They are refused, not passed over."""
+    fails([command, *TOY, *options], capfd, said)
+
+
+@pytest.mark.parametrize("option", ["input: new.csv", "resize: true", "threshold: 0.3", "rule: youden"])
+def test_options_of_predict_in_a_config(option: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """No run is made with them."""
+    (tmp_path / "mine.yaml").write_text(option)
+    said = f"--{option.partition(':')[0]} is for predict, fit has no use for it"
+    fails(["fit", *TOY, "--config", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "run")], capfd, said)

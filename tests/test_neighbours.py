@@ -77,20 +77,20 @@ def test_arguments_out_of_range(make: object) -> None:
 def test_tomek_links_lose_their_row_of_the_larger_class() -> None:
     """2.2 and 2.0 are nearest to each other; so are 8.0 and 9.0, of one class; 5.0 is nearest to nobody."""
     train = line(0.0, 2.0, 3.0, 2.2, 8.0, 9.0, 5.0)
-    assert TomekLinks()(train).x.flatten().tolist() == [0.0, 2.0, 3.0, 8.0, 9.0, 5.0]
+    assert TomekLinks()(train).x[:].flatten().tolist() == [0.0, 2.0, 3.0, 8.0, 9.0, 5.0]
 
 
 @pytest.mark.parametrize(("version", "kept"), [(1, [3.0, 4.0, 5.0]), (2, [3.0, 4.0, 5.0]), (3, [3.0, 4.0])])
 def test_near_miss(version: int, kept: list[float]) -> None:
     """By hand with k = 2: mean distances to 0, 1, 2; version 3 has but 3 and 4, which are the nearest of each."""
     train = line(0.0, 1.0, 2.0, 20.0, 5.0, 4.0, 3.0, -6.0)
-    assert sorted(NearMiss(version, k=2)(train).x.flatten().tolist()) == [0.0, 1.0, 2.0, *kept]
+    assert sorted(NearMiss(version, k=2)(train).x[:].flatten().tolist()) == [0.0, 1.0, 2.0, *kept]
 
 
 def test_centres_take_the_place_of_the_larger_class() -> None:
     """Three pairs become their three middles, made up; the smaller class stays as it was, in its shape."""
     made = ClusterCentroids()(line(0.0, 1.0, 2.0, 10.0, 11.0, 20.0, 21.0, 30.0, 31.0))
-    assert made.x.shape == (6, 1, 1)
+    assert made.x[:].shape == (6, 1, 1)
     assert made.x[:3].flatten().tolist() == [0.0, 1.0, 2.0]
     assert sorted(made.x[3:].flatten().tolist()) == [10.5, 20.5, 30.5]
     assert made.target.tolist() == [1, 1, 1, 0, 0, 0]
@@ -107,4 +107,4 @@ def test_patients_of_several_rows(change: Resampler) -> None:
     of_row = made.units[0].of_row
     assert of_row is not None
     assert torch.equal(made.units[0].target[of_row], made.target)
-    assert torch.equal(of_row.unique(), torch.arange(len(made.units[0].target)))
+    assert torch.equal(torch.unique(of_row), torch.arange(len(made.units[0].target)))

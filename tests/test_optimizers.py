@@ -57,7 +57,7 @@ def stepped(model: nn.Module, optimizer: torch.optim.Optimizer, part: bool = Fal
         if classes is not None:
             logits = torch.where(classes[target].unsqueeze(1), logits, logits.detach())
         loss = nn.functional.cross_entropy(logits, target)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     optimizer.step(closure)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -90,3 +91,26 @@ def test_what_is_displayed_is_no_other_config(tmp_path: Path, capfd: pytest.Capt
     capfd.readouterr()
     assert fit("toy_balanced", tmp_path / "run", *SHORT_TOY, "--trainer.enable_progress_bar", "true") == 0
     assert "going on from" in capfd.readouterr().err
+
+
+def test_a_checkpoint_to_go_on_from_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is asked for, and an interrupted run's."""
+    read: list[str] = []
+    load = torch.load
+
+    def counted(file: Any, *args: Any, **kwargs: Any) -> Any:
+        read.append(str(getattr(file, "name", file)))
+        return load(file, *args, **kwargs)
+
+    options = ("toy_balanced", tmp_path / "run", *SHORT_TOY, "--save_every", "0")
+    assert fit(*options) == 0
+    last = tmp_path / "last.ckpt"
+    (tmp_path / "run" / "result.json").unlink()
+    last.write_bytes((tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes())
+    monkeypatch.setattr(torch, "load", counted)
+    assert fit(*options) == 0
+    assert len(read) == 1, read
+    assert fit("toy_balanced", tmp_path / "other", *SHORT_TOY, "--ckpt_path", str(last)) == 0
+    assert len(read) == 2, read
+    weights = [load(tmp_path / name / "checkpoints" / "selected.ckpt", weights_only=True) for name in ("run", "other")]
+    assert str(weights[0]) == str(weights[1])

@@ -8,8 +8,9 @@ import pytest
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.plan import Arm, choose, runs_of, search_scores, trials_of
+from clsunbias.experiments.plan import Arm, runs_of, trials_of
 from clsunbias.experiments.running.run import Record, Run
+from clsunbias.experiments.search import choose, search_scores
 from tests.test_grid import LR, SEARCH, planned, toy_grid
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from clsunbias.experiments.report.html.page import cell, methods_of
+from clsunbias.experiments.report.html.rendering import cell, methods_of
 from clsunbias.experiments.report.labels import definitions, metric_label
 from clsunbias.experiments.report.sections import Entry, Label, Measured, Section, latex, markdown, terminal
 
@@ -53,18 +53,26 @@ def test_markdown_and_latex() -> None:
 
 
 def test_terminal() -> None:
-    """Where columns do not fit side by side they follow in tables of their own, the labels in each."""
-    for width, count in ((120, 1), (60, 2)):
-        tables = terminal(SECTION, width)
-        assert [table.title for table in tables] == ["A table", "A table, continued"][:count]
-        console = Console(width=width)
-        with console.capture() as captured:
-            for table in tables:
-                console.print(table)
-        said = captured.get()
-        assert said.count("λ ≥ 1, paper") == count
-        assert all(str(entry) in said for row in SECTION.rows for entry in row[1:])
-        assert max(map(len, said.splitlines())) <= width
+    """Columns are whole or left out, that without data first; which, and where they are, is said."""
+    assert [entry for row in SECTION.rows for entry in map(str, row) if entry not in shown(SECTION, 120)] == []
+    said = shown(SECTION, 60)
+    assert "No room in 60 columns for loss_gap: see mine.md." in said
+    assert all(str(row[1]) in said and str(row[2]) not in said.replace("–", "") for row in SECTION.rows[1:])
+    several = Section("A table", ["", *"abcd"], [["one", "wide" * 6, "no data", "wide" * 6, "narrow"]])
+    assert [letter for letter in "abcd" if f" {letter}" in shown(several, 66).split("No room")[0]] == ["a", "c", "d"]
+    assert [letter for letter in "abcd" if f" {letter}" in shown(several, 40).split("No room")[0]] == ["a"]
+    assert "for b, c, d: see mine.md." in shown(several, 40)
+
+
+def shown(section: Section, width: int) -> str:
+    """What a terminal of a width shows."""
+    console = Console(width=width)
+    with console.capture() as captured:
+        for part in terminal(section, width, "see mine.md"):
+            console.print(part, soft_wrap=isinstance(part, str))
+    assert "…" not in captured.get()
+    assert all(len(line) <= width for line in captured.get().splitlines() if "No room" not in line)
+    return captured.get()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clsunbias.__main__ import stop
+from clsunbias.__main__ import main, stop
 from tests.fakes import write_grid
 
 
@@ -18,7 +18,7 @@ from tests.fakes import write_grid
     [
         ("fit", "what is done is kept, and the same command goes on"),
         ("reproduce", "what is done is kept, and the same command goes on"),
-        ("simulate", "delete them, then start the same command again"),
+        ("simulate", "no file is half-written; start the same command again"),
         ("export", "no file is half-written; start the same command again"),
     ],
 )
@@ -47,10 +47,20 @@ def stopped(number: signal.Signals, command: list[str], ready: Callable[[], obje
 
 
 def test_simulate_is_stopped(tmp_path: Path) -> None:
-    """Its folder is not complete, which it says."""
+    """It leaves nothing, and the same folder can be given again; what a killed one has left is made anew."""
     raw = tmp_path / "raw"
     command = ["simulate", "daic_woz", "--out", str(raw), "--speakers", "60", "--hours", "20"]
-    assert "delete them" in stopped(signal.SIGTERM, command, raw.exists)
+    assert "start the same command again" in stopped(signal.SIGTERM, command, raw.exists)
+    assert list(raw.iterdir()) == []
+    with subprocess.Popen([sys.executable, "-m", "clsunbias", *command]) as process:
+        while not list(raw.rglob("SIMULATED.txt")):
+            time.sleep(0.02)
+        process.kill()
+    assert [path.name for path in raw.iterdir()] == [".unfinished"]
+    assert main(["simulate", "modma", "--out", str(raw), "--speakers", "8", "--hours", "0.02"]) == 0
+    assert {"SIMULATED.csv", "SIMULATED.txt"} < {path.name for path in raw.iterdir()}
+    assert not list(raw.glob(".*"))
+    assert main(["simulate", "modma", "--out", str(raw), "--speakers", "8", "--hours", "0.02"]) == 2
 
 
 @pytest.mark.slow

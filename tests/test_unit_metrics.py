@@ -12,6 +12,7 @@ from clsunbias.experiments.analysis.statistics import (
     METRICS,
     RANKING,
     RECALIBRATION,
+    USE,
     Floats,
     Resampling,
     calibration_metrics,
@@ -65,7 +66,7 @@ def test_metrics_against_scikit_learn(classes: int) -> None:
             "loss_pos": losses[1],
             "loss_gap": max(losses) - min(losses),
         }
-        assert expected.keys() == METRICS - CALIBRATION - RANKING - RECALIBRATION
+        assert expected.keys() == METRICS - CALIBRATION - RANKING - RECALIBRATION - USE
         for c, name in enumerate(names):
             expected |= {f"f1/{name}": f1[c], f"recall/{name}": recall[c], f"loss/{name}": losses[c]}
             expected[f"precision/{name}"] = precision[c]
@@ -112,7 +113,7 @@ def test_names_of_metrics() -> None:
         assert (
             classes == 3
             or recorded.keys()
-            == METRICS - RECALIBRATION - {f"{kind}_f1" for kind in ("weighted", "dodrans", "entropy")} | by_class
+            == METRICS - RECALIBRATION - USE - {f"{kind}_f1" for kind in ("weighted", "dodrans", "entropy")} | by_class
         )
         less = {name for name in recorded if lower_is_better(name)}
         assert less == {name for name in recorded if "loss" in name} | CALIBRATION

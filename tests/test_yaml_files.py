@@ -7,7 +7,7 @@ import pytest
 
 from clsunbias.__main__ import main
 from clsunbias.experiments.running.config import load_yaml
-from clsunbias.yaml_files import read_yaml
+from clsunbias.yaml_files import check_section_files, read_yaml
 from tests.speech_trees import fails
 
 LETTERS = "abcdefghijk"
@@ -64,3 +64,48 @@ def test_what_yaml_offers_is_read(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("\ufeffbase: &base {a: 1, b: 2}\nother: {<<: *base, b: 3}\nx: [&y 4, *y]\n", encoding="utf-8")
     assert load_yaml(path) == {"base": {"a": 1, "b": 2}, "other": {"a": 1, "b": 3}, "x": [4, 4]}
+
+
+SECTIONS = sorted(set(WRONG) - {"list"})
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_file_for_one_section(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Given for a section on the command line, or named in a config: the same as of whole configs."""
+    content, message = WRONG[name]
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    (tmp_path / "outer.yaml").write_text("model:\n  objective: mine.yaml\n")
+    for options in (
+        ["--model", str(path)],
+        [f"--trainer={path}"],
+        ["--model.objective", str(path)],
+        ["--config", str(tmp_path / "outer.yaml")],
+    ):
+        assert main(["fit", "--config", "toy_balanced", *options, "--out", str(tmp_path / "run")]) == 2
+        said = capfd.readouterr().err
+        assert said.startswith(f"clsunbias: error: {path} ")
+        assert message in said
+        assert said.count("\n") == 1
+
+
+def test_a_section_in_files_of_files(tmp_path: Path) -> None:
+    """Files are found from the file that names them; a list may be a section, a file that names itself is the parser's
+    to refuse.
+    """
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "loss.json").write_text('{"class_path": "clsunbias.objectives.ERM", "class_path": 1}')
+    (tmp_path / "model.yaml").write_text("parts: [below/loss.json]\n")
+    fails(lambda: check_section_files(["--model", str(tmp_path / "model.yaml")]), "gives 'class_path' twice")
+    (tmp_path / "below" / "loss.json").write_text("[1, 2]")
+    (tmp_path / "model.yaml").write_text("parts: [below/loss.json, model.yaml]\n")
+    check_section_files(["--model", str(tmp_path / "model.yaml"), "--out", "x.yaml", "--data.path", str(tmp_path)])
+
+
+def test_the_splits_of_a_corpus_in_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The one section that ``prepare`` has."""
+    path = tmp_path / "split.yaml"
+    path.write_text("val: 0.1\nval: 0.2\n")
+    command = ["prepare", "modma", "--raw", str(tmp_path), "--out", str(tmp_path / "out"), "--split", str(path)]
+    assert main(command) == 2
+    assert f"{path} gives 'val' twice" in capfd.readouterr().err

@@ -42,6 +42,16 @@ SECTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "trainer": (is_mapping, "a section of the trainer's options, such as {max_epochs: 10}"),
     "anneal": (is_mapping, "a section; to anneal nothing, set anneal.lam and anneal.tau to null"),
     "selection": (is_mapping, "a rule, such as clsunbias.selection.Best"),
+    "trainer.gradient_clip_val": (
+        lambda value: value is None or 0 <= value < math.inf,
+        "a bound on the gradient, at least 0; null leaves it as it is",
+    ),
+    "trainer.accumulate_grad_batches": (lambda value: value >= 1, "a number of batches, at least 1"),
+    "trainer.log_every_n_steps": (lambda value: value is None or value >= 0, "a number of steps, at least 0"),
+    "trainer.num_sanity_val_steps": (lambda value: value is None or value >= -1, "a number of batches; -1 is all"),
+    "trainer.min_epochs": (lambda value: value is None or value >= 0, "a number of epochs, at least 0"),
+    "trainer.min_steps": (lambda value: value is None or value >= 0, "a number of steps, at least 0"),
+    "trainer.num_nodes": (lambda value: value >= 1, "a number of machines, at least 1"),
     "model.optimizer": (lambda value: value is not None, "an optimiser, such as torch.optim.Adam"),
     "seed_everything": (
         lambda value: type(value) is int and 0 <= value < 2**32,
@@ -74,8 +84,15 @@ def check_trainer_options(trainer: Any) -> None:
             raise InputError(f"trainer.{option} {value} is not for here: {instead}")
     for option, least in LEAST.items():
         value = trainer.get(option)
-        if isinstance(value, int | float) and value != -1 and (value < least or value == 0):
+        endless = value == -1 and option.startswith("max_")
+        if isinstance(value, int | float) and not endless and (value < least or value == 0):
             raise InputError(f"trainer.{option} {value} would train or validate nothing; give more, or leave it out")
+    for unit in ("epochs", "steps"):
+        least, most = trainer.get(f"min_{unit}"), trainer.get(f"max_{unit}")
+        if least and most and 0 < most < least:
+            raise InputError(
+                f"trainer.min_{unit} {least} is more than trainer.max_{unit} {most}: leave one of them out"
+            )
     if trainer.get("max_epochs") == -1 and trainer.get("max_steps") in {None, -1}:
         raise InputError("schedules follow a run's progress, so its end must be known: give max_epochs or max_steps")
 

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from clsunbias.dashboards.panels import build, groups, specification
 from clsunbias.errors import InputError
 from clsunbias.files import write_json
 from clsunbias.parser import Parser
+from clsunbias.terminal import say
 
 
 def main(options: list[str]) -> int:
@@ -26,8 +25,7 @@ def main(options: list[str]) -> int:
     report, workspaces = build(found, tables, chosen.project, chosen.entity)
     path = chosen.out or chosen.runs / "dashboard.json"
     write_json(path, specification(report, workspaces))
-    console = Console()
-    console.print(f"specification in {path}", markup=False, soft_wrap=True)
+    say(f"specification in {path}")
     if not chosen.publish:
         return 0
     try:
@@ -40,5 +38,5 @@ def main(options: list[str]) -> int:
     except Exception as error:  # of the service, the login or the network, of which wandb has many kinds
         raise InputError(f"W&B did not take the dashboard: {error}; its specification is in {path}") from error
     for made in (report, *workspaces):
-        console.print(made.url, markup=False, soft_wrap=True)
+        say(made.url)
     return 0

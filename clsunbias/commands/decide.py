@@ -2,17 +2,16 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clsunbias.decisions.rules import find_rule, known_rules, required
 from clsunbias.errors import InputError
-from clsunbias.experiments.attributes import Attributes
-from clsunbias.experiments.deciding import decide, decisions_of, read_given, write_decision
-from clsunbias.experiments.report.decision_part import card_with_decisions, split_sections, value_section
-from clsunbias.experiments.report.sections import terminal
 from clsunbias.files import sha256_of, write_text
 from clsunbias.parser import Parser
 from clsunbias.terminal import console, say
+
+if TYPE_CHECKING:
+    from clsunbias.experiments.attributes import Attributes
 
 WIDTH = 80
 
@@ -42,6 +41,10 @@ def main(options: list[str]) -> int:
         raise InputError(f"the rule {name} must be given {' and '.join(sorted(lacking))}")
     chosen = parser.parse_args([as_list(option) for option in options])
     assert rule is not None
+    from clsunbias.experiments.deciding import decide, decisions_of, read_given, write_decision  # slow to import
+    from clsunbias.experiments.report.decision_part import card_with_decisions, split_sections, value_section
+    from clsunbias.experiments.report.sections import terminal
+
     arguments: dict[str, Any] = {name: chosen[name] for name in own}
     made = rule(**arguments)
     attributes = attributes_of(chosen.attributes, chosen.group)
@@ -55,8 +58,8 @@ def main(options: list[str]) -> int:
     screen = console()
     screen.width = min(WIDTH, screen.width)
     for section in (value_section(record), *split_sections(record)):
-        for table in terminal(section, screen.width):
-            screen.print(table)
+        for shown in terminal(section, screen.width, f"see {card if card.is_file() else path}"):
+            screen.print(shown)
     if not record["decided"]:
         say("The run has scored no other split than validation: nothing to apply the rule to.")
     say(f"decision in {path}")
@@ -81,8 +84,10 @@ def is_number(text: str) -> bool:
     return True
 
 
-def attributes_of(path: Path | None, column: str | None) -> Attributes | None:
+def attributes_of(path: Path | None, column: str | None) -> "Attributes | None":
     """What is asked for of attributes; InputError if only half of it is."""
+    from clsunbias.experiments.attributes import Attributes
+
     if (path is None) != (column is None):
         raise InputError("--group COLUMN and --attributes FILE go together: the file has the column and unit")
     return Attributes(path, column) if path and column else None

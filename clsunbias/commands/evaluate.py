@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from clsunbias.checkpoints import load_weights, selected_weights
-from clsunbias.data.medmnist import MedMNIST
+from clsunbias.data.image_data import ImageData
 from clsunbias.decisions import Decision
 from clsunbias.errors import InputError
 from clsunbias.experiments.deciding import saved_decision
@@ -47,7 +47,7 @@ def test(cli: "ExperimentCLI") -> None:
 def show_scored(cli: "ExperimentCLI", checkpoint: Path) -> None:
     """Prints the metrics of the splits that were scored last."""
     scored, names = scored_units(cli.model), cli.datamodule.class_names
-    show(split_metrics(scored, names), str(checkpoint), predictions(scored, names), names)
+    show(split_metrics(scored, names, cli.datamodule.ordered), str(checkpoint), predictions(scored, names), names)
 
 
 def predict(cli: "ExperimentCLI") -> None:
@@ -69,7 +69,7 @@ def predict(cli: "ExperimentCLI") -> None:
     if account:
         data.restore(account)
     if cli.option("resize"):
-        if not isinstance(data, MedMNIST):
+        if not isinstance(data, ImageData):
             raise InputError(f"--resize is for images, {data.name} has none")
         data.resize = True
     split = data.read(Path(source).expanduser())

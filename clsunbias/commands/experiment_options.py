@@ -1,6 +1,6 @@
 """Options of the experiment commands beside those of trainer, model and data, which Lightning adds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lightning.pytorch.cli import LightningArgumentParser
@@ -10,12 +10,22 @@ from clsunbias.dashboards.logger import Wandb
 from clsunbias.errors import InputError
 from clsunbias.files import find_config, shipped_configs
 from clsunbias.selection import SelectionRule
-from clsunbias.yaml_files import read_yaml
+from clsunbias.yaml_files import check_section_files, read_yaml
 
 CONFIG_OPTIONS = ("-c", "--config")
 
 OVERLAYS = {"sweep", "wandb"}
 """Shipped configs that are no experiment of their own."""
+
+
+ONLY = {
+    **dict.fromkeys(("input", "resize", "threshold", "rule"), ("predict",)),
+    **dict.fromkeys(
+        ("init_from", "fresh", "freeze", "withhold_test", "save_features", "save_every", "wandb"), ("fit",)
+    ),
+    "out": ("fit", "predict"),
+}
+"""Options that mean something to some of the commands alone."""
 
 
 def add_options(parser: LightningArgumentParser) -> None:
@@ -49,6 +59,26 @@ def add_options(parser: LightningArgumentParser) -> None:
     parser.add_argument("--rule", type=str | None, help="predict: decide by a rule that clsunbias decide has chosen")
 
 
+def check_meaning(command: str, args: Sequence[str]) -> None:
+    """Raises InputError for an option that would be passed over, being another command's.
+
+    One that stands in a config is let be, if it is ``fit``'s: what a run was made with is in its config for good.
+
+    Args:
+        command: an experiment command.
+        args: its options.
+    """
+    for word in args:
+        name = word.partition("=")[0].partition(".")[0].removeprefix("--")
+        if word.startswith("--") and command not in ONLY.get(name, (command,)):
+            raise refusal(name, command)
+
+
+def refusal(name: str, command: str) -> InputError:
+    """The error of an option that is another command's."""
+    return InputError(f"--{name} is for {' and '.join(ONLY[name])}, {command} has no use for it: leave it out")
+
+
 def with_found_configs(args: list[str]) -> list[str]:
     """Options in which each ``--config`` is the path of a readable file, though it may have been a shipped one's name.
 
@@ -73,7 +103,9 @@ def with_found_configs(args: list[str]) -> list[str]:
             else:
                 yield option
 
-    return list(found())
+    args = list(found())
+    check_section_files(args)
+    return args
 
 
 def readable(asked: str) -> str:

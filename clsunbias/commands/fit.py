@@ -15,7 +15,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from clsunbias.callbacks import Checkpoints
 from clsunbias.commands import evaluate, train
 from clsunbias.commands.checks import check_processes, check_sections, check_trainer_options
-from clsunbias.commands.experiment_options import add_options, with_found_configs
+from clsunbias.commands.experiment_options import add_options, check_meaning, refusal, with_found_configs
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError
 from clsunbias.features import Features
@@ -55,6 +55,9 @@ class ExperimentCLI(LightningCLI):
         add_options(parser)
 
     def _set_seed(self) -> None:  # the first thing that is done with what was parsed
+        for name in ("input", "resize", "threshold", "rule"):  # in a config
+            if self.subcommand != "predict" and self._get(self.config, name):
+                raise refusal(name, str(self.subcommand or "fit"))
         check_sections(lambda name: self._get(self.config, name))
         check_trainer_options(self._get(self.config, "trainer"))
         super()._set_seed()
@@ -143,6 +146,7 @@ def run(args: list[str], execute: bool = True) -> ExperimentCLI:
         args: the command and its options; without execute, options alone.
         execute: whether to run it, or only to make what the options say.
     """
+    check_meaning(args[0] if execute else "fit", args)
     args = with_found_configs(args)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)

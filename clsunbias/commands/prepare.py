@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clsunbias.errors import InputError
 from clsunbias.parser import Parser
-from clsunbias.speech.manifest import Corpus
-from clsunbias.speech.preparation import prepare, show
-from clsunbias.splits import SplitPlan
+from clsunbias.yaml_files import check_section_files
+
+if TYPE_CHECKING:
+    from clsunbias.speech.manifest import Corpus
 
 ADAPTERS = {name: name for name in ("daic_woz", "modma", "adress", "voiced")} | {"manifest": "own_recordings"}
 """Module that reads each corpus; ``manifest`` takes a user's own."""
@@ -23,6 +25,9 @@ def main(options: list[str]) -> int:
     name = options[0]
     if name not in ADAPTERS:
         raise InputError(f"there is no corpus {name!r}; there are: {corpora} (manifest: a table of your own)")
+    from clsunbias.splits import SplitPlan  # which brings pandas, as all that follows does
+
+    check_section_files(options)
     read: Callable[..., Corpus] = import_module(f"clsunbias.speech.{ADAPTERS[name]}").read
     parser = Parser(prog=f"clsunbias prepare {name}", description=(read.__doc__ or "").partition("\n")[0])
     parser.add_argument("--raw", type=Path, required=True, help="folder of the corpus as it came")
@@ -36,6 +41,8 @@ def main(options: list[str]) -> int:
         raise InputError(f"--raw {chosen.raw} is no folder")
     if chosen.frame_rate <= 0:
         raise InputError("--frame-rate must be above 0")
+    from clsunbias.speech.preparation import prepare, show
+
     corpus = read(chosen.raw, **{setting: chosen[setting] for setting in settings})
     plan = parser.instantiate_classes(chosen).split
     summary = prepare(corpus, chosen.out, plan, chosen.skip_bad, chosen.frame_rate)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
-from clsunbias.experiments.running.run import Run
 from clsunbias.files import check_out, writing
 from clsunbias.parser import Parser
 from clsunbias.terminal import note
 
 if TYPE_CHECKING:
     from clsunbias.experiments.grid import Grid
+    from clsunbias.experiments.running.run import Run
 
 
 def reproduce(options: list[str]) -> int:
@@ -106,7 +106,7 @@ def fetch_images(sources: Iterable[Path | None]) -> None:
     """Fetches the official images that are not there, where that is possible."""
     for path in dict.fromkeys(sources):
         if path and path.suffix == ".npz" and not path.exists():
-            from clsunbias.data.medmnist import official_npz
+            from clsunbias.data.official import official_npz
 
             try:
                 official_npz(path.stem, path.parent)
@@ -114,7 +114,7 @@ def fetch_images(sources: Iterable[Path | None]) -> None:
                 note(str(error))
 
 
-def say_failures(failures: Mapping[Run, str], total: int) -> None:
+def say_failures(failures: "Mapping[Run, str]", total: int) -> None:
     """Each thing that went wrong, once, with the first run that it happened to."""
     by_error: dict[str, list[Run]] = {}
     for run, error in failures.items():

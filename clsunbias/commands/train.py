@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
+from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 
-from clsunbias.checkpoints import check_resumable, is_whole, load_weights, selected_weights
+from clsunbias.checkpoints import ReadBefore, check_resumable, load_weights, read_if_whole, selected_weights
 from clsunbias.commands.checks import (
     check_batches,
     check_optimizer,
@@ -18,11 +19,12 @@ from clsunbias.commands.checks import (
     check_validations,
     warn_of_few_to_select_by,
 )
-from clsunbias.commands.making import making
+from clsunbias.commands.making import grouping_of, making, write_groups
 from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
 from clsunbias.experiments.report.model_card import model_card
+from clsunbias.experiments.report.subgroup_part import card_with_groups
 from clsunbias.experiments.running.config import load_saved
 from clsunbias.experiments.running.run import FILES
 from clsunbias.features import features_of, head_of, write_features
@@ -36,6 +38,7 @@ from clsunbias.files import (
     write_json,
     write_text,
 )
+from clsunbias.frozen import use_features
 from clsunbias.networks.arguments import submodule
 from clsunbias.results import (
     UnitScores,
@@ -65,14 +68,14 @@ def fit(cli: "ExperimentCLI") -> None:
         note(f"{cli.out} already holds this run, finished; nothing to do")
         return
     check_out(cli.out)
-    prepare(cli, init)
+    resumed = prepare(cli, init)
     if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
         cli.trainer.fit(cli.model, datamodule=data)
         return
     with one_process_in(cli.out) if cli.trainer.is_global_zero else nullcontext():
         hashes = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
         cli.checkpoints.made_from = hashes
-        resume_from = start(cli, config)
+        resume_from = start(cli, config, resumed)
         about = {"dataset": data.name, "simulated": data.simulated, "objective": cli.model.objective.name}
         wandb = attach(cli.trainer, cli.option("wandb") or False, cli.out, {**config, **about}, sha256)
         cli.trainer.fit(cli.model, datamodule=data, ckpt_path=resume_from, weights_only=True)
@@ -125,14 +128,19 @@ def write_results(
         "selection": repr(cli.checkpoints.rule),
         "step": cli.checkpoints.selection.step,
         "tied_validations": cli.checkpoints.selection.tied,
-        **units_and_metrics(levels, data.class_names),
         **({"synthetic_training_rows": data.synthetic_rows} if data.synthetic_rows else {}),
+        "leaks": data.leaks,
+        **units_and_metrics(levels, data.class_names, data.ordered),
+        **({"left_out": data.left_out} if data.left_out else {}),
         "versions": versions(),
         **{f"{name}_sha256": sha256_of(cli.out / path) for name, path in FILES.items() if (cli.out / path).is_file()},
     }
     if wandb:
         wandb.log_result(cli.trainer.global_step, frame, data.class_names, result)
-    write_text(cli.out / "MODEL_CARD.md", model_card(result, frame, making(cli)))
+    card = model_card(result, frame, making(cli))
+    if groups := write_groups(cli.out, data, result, frame):
+        card = card_with_groups(card, groups)
+    write_text(cli.out / "MODEL_CARD.md", card)
     write_json(cli.out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
     simulated = "SIMULATED: " if data.simulated else ""
@@ -142,17 +150,22 @@ def write_results(
         wandb.close()
 
 
-def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
+def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     """Finds what is wrong before anything is trained or written; then model and objective are ready to train.
 
     Args:
         cli: of the run.
         init: checkpoint whose weights the model starts from.
+
+    Returns:
+        What --ckpt_path holds, if it is given.
     """
+    resumed = None
     check_trainer(cli.option("trainer"), cli.model)
     data, objective = cli.datamodule, cli.model.objective
     data.prepare_data()
     data.setup("fit")
+    grouping_of(data)
     train = data.splits["train"]
     cli.model.check(data, train.x)
     check_batches(data, cli.model.network)
@@ -176,28 +189,39 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> None:
         raise InputError("--fresh names parts that --init_from leaves alone; there is no --init_from")
     check_refit(cli.model, train, cli.trainer, bool(init))
     if asked := cli.option("ckpt_path"):
-        load_weights(cli.model, Path(asked))
-        check_resumable(Path(asked))
+        resumed = load_weights(cli.model, Path(asked))
+        check_resumable(Path(asked), resumed)
     if cli.parts("freeze"):
         cli.model.freeze_parts(cli.parts("freeze"))
+        if "backbone" in cli.parts("freeze"):
+            use_features(cli.model, data, cli.trainer.strategy.root_device)
     check_optimizer(cli.model, torch.bincount(train.target), cli.option("trainer"))
     if cli.trainer.is_global_zero:
         warn_of_few_to_select_by(data)
+    return resumed
 
 
-def start(cli: "ExperimentCLI", config: Mapping[str, Any]) -> str | None:
-    """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's."""
+def start(cli: "ExperimentCLI", config: Mapping[str, Any], resumed: dict[str, Any] | None) -> str | None:
+    """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's.
+
+    Args:
+        cli: of the run.
+        config: the run's.
+        resumed: what the checkpoint that is asked for holds.
+    """
     saved, last = cli.out / "config.yaml", cli.out / "checkpoints" / "last.ckpt"
     asked = cli.option("ckpt_path")
     if not asked and saved.exists() and last.exists():
         found = differences(load_saved(saved), config)
         if found:
             note(f"the unfinished run in {cli.out} is another's ({in_words(found)}); starting anew")
-        elif is_whole(last):
+        elif resumed := read_if_whole(last):
             note(f"going on from {last}")
             asked = last
     if not asked:
         last.unlink(missing_ok=True)  # another config's: a later restart must not go on from it
+    if resumed and type(cli.trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # no other of the user's
+        cli.trainer.strategy.checkpoint_io = ReadBefore(resumed)
     if cli.trainer.is_global_zero:
         write_text(saved, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     return str(asked) if asked else None

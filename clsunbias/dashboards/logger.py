@@ -18,8 +18,9 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers.logger import Logger
 
 from clsunbias.dashboards import charts
-from clsunbias.dashboards.service import STEP, SYNC, TIMEOUT, open_run, say
+from clsunbias.dashboards.service import STEP, SYNC, TIMEOUT, open_run
 from clsunbias.privacy import without_places
+from clsunbias.terminal import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +103,7 @@ class WandbLogger(Logger):
         self._tasks.put(exit_code)
         self._thread.join(3 * TIMEOUT)  # to open the run online, then offline, and to end it
         if self._thread.is_alive():
-            say("W&B does not answer; the run ends without it")
+            note("W&B does not answer; the run ends without it")
 
     def _log(self, step: int, row: Callable[[], Mapping[str, Any]]) -> None:
         def task(run: "wandb.Run", logged: int) -> None:
@@ -119,7 +120,7 @@ class WandbLogger(Logger):
                     task(run, logged)
             run.finish(exit_code=task)
             if run.offline:
-                say(f"W&B has the run offline; to send it: {SYNC} {self._folder}")
+                note(f"W&B has the run offline; to send it: {SYNC} {self._folder}")
 
     @property
     def _folder(self) -> str:
@@ -132,7 +133,7 @@ class WandbLogger(Logger):
             yield
         except Exception as error:  # whatever it is, it must not cost the run anything
             rest = f"To send what is there: {SYNC} --include-online {self._folder}"
-            say(f"W&B: {error}; the run does not depend on it. {rest}")
+            note(f"W&B: {error}; the run does not depend on it. {rest}")
 
 
 def attach(

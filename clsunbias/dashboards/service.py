@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from rich.console import Console
-
 from clsunbias.dashboards.transaction_logs import mend, rows
 from clsunbias.files import write_json
 from clsunbias.privacy import run_name
+from clsunbias.terminal import note
 
 if TYPE_CHECKING:
     import wandb
@@ -107,7 +106,7 @@ def open_online(about: Mapping[str, Any], url: str) -> "wandb.Run | None":
         except Exception as error:  # of the service or the network, of which wandb has many kinds
             problem = f"{error}".splitlines()[0]
             wandb.teardown()  # it would go on trying, and keep the run's id for itself
-    say(f"W&B goes on offline: {problem}")
+    note(f"W&B goes on offline: {problem}")
     return None
 
 
@@ -138,8 +137,3 @@ def offline_because(url: str) -> str:
     except OSError as error:
         return f"{url} cannot be reached ({error})"
     return ""
-
-
-def say(message: str) -> None:
-    """A line on the standard error stream."""
-    Console(stderr=True).print(message, markup=False, soft_wrap=True)

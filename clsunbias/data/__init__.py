@@ -3,14 +3,16 @@
 from clsunbias.data.augmentation import Jitter, Mixup
 from clsunbias.data.balanced import AttributeBalanced, ClassBalanced, MinorityShare, SpeakerBalanced
 from clsunbias.data.base import DataModule
-from clsunbias.data.medmnist import BreastMNIST, RetinaMNIST
+from clsunbias.data.image_folder import ImageFolder
+from clsunbias.data.medmnist import BreastMNIST, MedMNIST, RetinaMNIST
 from clsunbias.data.neighbours import ADASYN, SMOTE, ClusterCentroids, NearMiss, TomekLinks
 from clsunbias.data.phases import Expanding, Phases
 from clsunbias.data.repeated import Oversampled, Undersampled
+from clsunbias.data.resampler import Resampler
 from clsunbias.data.resampling import LabelNoise, Subclasses, Subsample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
-from clsunbias.data.split import Batch, Resampler, Split
+from clsunbias.data.split import Batch, Split
 from clsunbias.data.tabular import Tabular
 from clsunbias.data.toy import Toy
 from clsunbias.data.units import Units
@@ -25,8 +27,10 @@ __all__ = [
     "ClusterCentroids",
     "DataModule",
     "Expanding",
+    "ImageFolder",
     "Jitter",
     "LabelNoise",
+    "MedMNIST",
     "MinorityShare",
     "Mixup",
     "NearMiss",

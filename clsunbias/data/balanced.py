@@ -167,4 +167,4 @@ def attribute_of(split: Split, name: str) -> Tensor:
             f"training rows have no attribute {name!r} (they have {', '.join(split.more) or 'none'}); choose a "
             "data set, or a data.resample, that gives it"
         )
-    return split.more[name].unique(return_inverse=True)[1]
+    return torch.unique(split.more[name], return_inverse=True)[1]

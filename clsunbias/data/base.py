@@ -1,6 +1,5 @@
 """What every data set shares: splits held in memory, checked once, fetched a batch at a time by index."""
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,18 +7,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from clsunbias.data.augmentation import Mixup
+from clsunbias.data.leak_checked import LeakChecked
+from clsunbias.data.pixels import Pixels
+from clsunbias.data.resampler import Resampler
 from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
-from clsunbias.data.split import Batch, Resampler, Split
+from clsunbias.data.split import Batch, Split
+from clsunbias.data.training_rows import epochs_of, step_seed, training_rows
 from clsunbias.errors import InputError
 
 
-class DataModule(LightningDataModule, ABC):
+class DataModule(LeakChecked, LightningDataModule, ABC):
     """A data set: a subclass names its classes and loads its splits; the rest is here.
 
     Splits are called ``train``, ``val`` and, for anything else, test splits.
@@ -31,6 +36,7 @@ class DataModule(LightningDataModule, ABC):
         mixup: mixes the rows of training batches; None leaves them.
         generated: folder of made-up training rows, which join the measured ones before they are resampled: for a class
             a folder or a file that :meth:`read` takes, called by the class's name or number (``1/``, ``1.csv``).
+        allow_leaks: trains although a patient, an image, a recording or a row stands in two splits.
 
     Raises:
         InputError: batch_size below 2.
@@ -38,6 +44,12 @@ class DataModule(LightningDataModule, ABC):
 
     class_names: tuple[str, ...]
     """Name of each class, in the order of its number; with two, the first is the negative one."""
+
+    ordered: bool = False
+    """Whether the classes are grades, each more than the one before; records then have a figure for that."""
+
+    left_out: int = 0
+    """Rows that could not be read and were left out, as their owner allowed."""
 
     simulated: bool = False
     """Whether the data are made up rather than measured; results say so."""
@@ -47,6 +59,9 @@ class DataModule(LightningDataModule, ABC):
 
     scaling: ClassVar[str] = "rows as the data set gives them"
     """How a row is made of what was measured; an exported model says so."""
+
+    attributes: pd.DataFrame | None = None
+    """What is known of units beside their class, such as sex and age: by their names; None of units without names."""
 
     withhold_test: bool = False
     """Whether a run's end leaves the test splits unscored, as a search must."""
@@ -58,6 +73,7 @@ class DataModule(LightningDataModule, ABC):
         resample: Resampler | Sequence[Resampler] | None = None,
         mixup: Mixup | None = None,
         generated: Path | None = None,
+        allow_leaks: bool = False,
     ) -> None:
         super().__init__()
         if batch_size is not None and batch_size < 2:
@@ -68,6 +84,7 @@ class DataModule(LightningDataModule, ABC):
         self.resample = resample
         self.mixup = mixup
         self.generated = generated
+        self.allow_leaks, self.leaks = allow_leaks, {}
         self.splits: dict[str, Split] = {}
 
     @property
@@ -130,11 +147,7 @@ class DataModule(LightningDataModule, ABC):
             yield batch["x"]
 
     def describe(self) -> None:
-        """Finds out what a report says of the data, :attr:`class_names` above all, without loading them.
-
-        Raises:
-            InputError: the data are not here.
-        """
+        """Finds out what a report says of data, classes above all, without loading them; InputError if they lack."""
 
     def pictures(self, split: str) -> npt.NDArray[np.uint8] | None:
         """The units of a split as a report shows them: pixels ``(U, H, W)`` or ``(U, H, W, 3)``; None: no images.
@@ -150,17 +163,9 @@ class DataModule(LightningDataModule, ABC):
         splits = self.load()
         if not hasattr(self, "class_names"):
             raise InputError(f"{self.name} names no classes: give it class_names, one for each class in order")
-        changes = self.resample if isinstance(self.resample, Sequence) else [self.resample] if self.resample else []
-        if (changes or self.generated) and not isinstance(splits["train"].x, Tensor):
-            raise InputError(
-                f"{type(changes[0]).__name__ if changes else 'data.generated'} is for rows in memory, {self.name} "
-                "reads its own from a file; take data.resample and data.generated out, and choose how often rows are "
-                "drawn with data.sampler"
-            )
-        if self.generated:
-            splits["train"] = with_generated(splits["train"], self.generated, self.class_names, self.read)
-        for change in changes:
-            splits["train"] = change(splits["train"])
+        if stage == "fit":
+            self.certify(splits)
+        splits["train"] = training_rows(self, splits["train"])
         for split, rows in splits.items():
             counts = torch.bincount(rows.units[0].target, minlength=len(self.class_names))
             for name, count in zip(self.class_names, counts.tolist(), strict=True):
@@ -190,7 +195,7 @@ class DataModule(LightningDataModule, ABC):
         sampler = self.train_sampler(train)
         if self.trainer is not None:
             sampler.epochs = epochs_of(self.trainer, sampler)
-        return loader(train, sampler)
+        return loader(self.as_sent(train), sampler)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         if self.mixup and self.trainer is not None and self.trainer.training:
@@ -207,48 +212,16 @@ class DataModule(LightningDataModule, ABC):
 
     def evaluation_loader(self, split: Split) -> DataLoader[Batch]:
         """All rows of a split in order."""
-        return loader(split, SequentialBatches(split, self.evaluation_rows))
+        return loader(self.as_sent(split), SequentialBatches(split, self.evaluation_rows))
+
+    def as_sent(self, split: Split) -> Split:
+        """A split as loaders send it: to a running trainer as bytes, which are scaled where they arrive."""
+        if self.trainer is None or self.trainer.state.status != TrainerStatus.RUNNING:
+            return split
+        x = split.x.as_bytes() if isinstance(split.x, Pixels) else split.x
+        return Split(x if split.features is None else split.features, split.target, split.units, split.more)
 
 
 def loader(split: Split, sampler: BatchSampler) -> DataLoader[Batch]:
     """A loader that fetches each batch of the sampler by one indexing, with no worker and nothing to collate."""
-    return DataLoader(split, batch_size=None, sampler=sampler, collate_fn=as_it_is)
-
-
-def with_generated(train: Split, folder: Path, class_names: Sequence[str], read: Callable[[Path], Split]) -> Split:
-    """A training split with the made-up rows of a folder, which has a folder or a file for a class.
-
-    Raises:
-        InputError: nothing there is called by a class's name or number, or it cannot be read.
-    """
-    for label, name in enumerate(class_names):
-        beside = sorted(folder.iterdir()) if folder.is_dir() else []
-        for path in [path for path in beside if (path.name if path.is_dir() else path.stem) in {name, str(label)}]:
-            x = read(path).x[:]
-            train = train.with_made_up(x, torch.full((len(x),), label))
-    if not train.synthetic.any():
-        raise InputError(
-            f"data.generated {folder} holds made-up rows of no class: it needs a folder or a file for one, called by "
-            f"its name or number, such as {folder / '0'}"
-        )
-    return train
-
-
-def epochs_of(trainer: Trainer, sampler: BatchSampler) -> int:
-    """Epochs of a run, which may be limited by steps."""
-    if trainer.max_epochs is not None and trainer.max_epochs > 0:
-        return trainer.max_epochs
-    try:
-        return max(1, -(-trainer.max_steps // len(sampler)))
-    except TypeError:  # epochs that differ in length
-        return 1
-
-
-def step_seed(trainer: Trainer) -> int:
-    """A seed for what a training step draws: a resumed run draws what it would have drawn."""
-    return int(os.environ.get("PL_GLOBAL_SEED", "0")) * 1_000_003 + trainer.global_step
-
-
-def as_it_is(batch: Any) -> Any:
-    """The batch, which :class:`Split` gives whole."""
-    return batch
+    return DataLoader(split, batch_size=None, sampler=sampler, collate_fn=lambda batch: batch)

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from clsunbias.data.balanced import present_counts
 from clsunbias.data.repeated import check_ratio, oversampled, undersampled
-from clsunbias.data.split import Resampler, Split
+from clsunbias.data.resampler import Resampler
+from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 
 Numbers = npt.NDArray[np.float64]
@@ -214,7 +215,7 @@ class NearMiss(Resampler):
         k = len(anchors) if self.version == 2 else self.k
         distance = NearestNeighbors(n_neighbors=k).fit(anchors).kneighbors(own[candidates])[0][:, -self.k :].mean(1)
         order = np.argsort(-distance if self.version == 3 else distance, kind="stable")
-        return cast(Indices, candidates[order[:number]])
+        return candidates[order[:number]]
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ class Expanding(BatchSampler):
             raise InputError(f"Expanding needs 0 <= warmup < whole <= 1, got {warmup} and {whole}")
         self.warmup, self.whole = warmup, whole
         value = torch.zeros_like(split.target) if attribute is None else attribute_of(split, attribute)
-        group = (split.target * (int(value.max()) + 1) + value).unique(return_inverse=True)[1]
+        group = torch.unique(split.target * (int(value.max()) + 1) + value, return_inverse=True)[1]
         least = int(torch.bincount(group).min())
         order = torch.randperm(self.size, generator=torch.Generator().manual_seed(self.seed))
         place = torch.empty_like(order)  # of each row among those of its group

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from clsunbias.data.split import Resampler, Split
+from clsunbias.data.resampler import Resampler
+from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 
 

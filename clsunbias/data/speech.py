@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,19 +18,22 @@ from clsunbias.data.base import DataModule
 from clsunbias.data.leaks import warn_of_spellings
 from clsunbias.data.samplers import BatchSampler
 from clsunbias.data.split import Split
+from clsunbias.data.twins import Twin
 from clsunbias.data.units import Units
 from clsunbias.data_paths import data_root, find_data, nowhere
 from clsunbias.errors import InputError, listed
+from clsunbias.experiments.attributes import read_attributes
 from clsunbias.files import files_to_score
 from clsunbias.speech import own_recordings
-from clsunbias.speech.features import Features, features, pad
+from clsunbias.speech.features import Features, features, pad, recordings_hash
 from clsunbias.speech.frontends import FrontEnd, LogMel, Wav2Vec
+from clsunbias.speech.landmarks import landmarks, shared_speech
 from clsunbias.speech.lines import to_rows
 from clsunbias.speech.manifest import Manifest
 from clsunbias.speech.preparation import check_recordings, refuse
 from clsunbias.speech.recordings import SUFFIXES
 from clsunbias.speech.segments import cut
-from clsunbias.splits import SPLITS
+from clsunbias.splits import SPLITS, SplitPlan
 from clsunbias.terminal import warn
 
 
@@ -66,6 +69,8 @@ class Speech(DataModule):
         batch_size: of the sampler's; default all speakers.
         headline: what the main figures count, ``speaker`` or ``segment``; the others stand beside them.
         merge: a speaker's probability: ``mean`` of the segments', or share of their ``vote``.
+        attributes: columns of ``attributes.csv`` beside the manifest, such as sex and age, by which results are shown.
+        plan: draws all speakers anew, those of official splits too, as folds need it; None: the manifest's splits.
         options: of every data set (:class:`DataModule`).
     """
 
@@ -85,6 +90,8 @@ class Speech(DataModule):
         batch_size: int | None = None,
         headline: Literal["speaker", "segment"] = "speaker",
         merge: Literal["mean", "vote"] = "mean",
+        plan: SplitPlan | None = None,
+        attributes: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(batch_size, sampler, **options)
@@ -97,6 +104,8 @@ class Speech(DataModule):
         self.seconds = seconds
         self.headline = headline
         self.vote = merge == "vote"
+        self.plan = plan
+        self.shown_by = list(attributes or ())
 
     @property
     def source(self) -> Path:
@@ -137,8 +146,21 @@ class Speech(DataModule):
     def load(self) -> dict[str, Split]:
         manifest = self.manifest()
         segments = features(manifest, self.front_end, self.seconds)
-        about = manifest.rows.drop_duplicates("speaker").set_index("speaker")
+        rows = manifest.rows
+        if self.shown_by:
+            self.attributes = read_attributes(self.folder / "attributes.csv", self.shown_by).set_index("unit")
+        if self.plan:
+            groups = rows.rename(columns={"speaker": "group"}).assign(split="")
+            of = f"speakers of {self.source}"
+            rows = rows.assign(split=self.plan.assign(groups, of=of, classes=self.class_names))
+        about = rows.drop_duplicates("speaker").set_index("speaker")
         return {name: self.split(segments, about[about["split"] == name]["label"]) for name in SPLITS}
+
+    def find_twins(self, splits: Mapping[str, Split]) -> tuple[str, list[Twin]]:
+        manifest = self.manifest()
+        split_of = {str(name): split for split, rows in splits.items() for name in speakers_of(rows)}
+        pairs = shared_speech(landmarks(manifest, recordings_hash(manifest)), split_of)
+        return "recordings", [Twin("equal", split_of[one], one, split_of[other], other) for one, other in pairs]
 
     def split(self, segments: Features, labels: pd.Series) -> Split:
         """The segments of the speakers that labels name, scored both ways, the headline first."""
@@ -182,6 +204,11 @@ class Speech(DataModule):
         target = torch.zeros(len(names), dtype=torch.int64)
         units = Units(target, torch.tensor(of_row), unit, names, self.vote)
         return Split(torch.cat(frames), target[of_row], [units])
+
+
+def speakers_of(split: Split) -> list[str]:
+    """Names of the speakers of a split."""
+    return [str(name) for units in split.units if units.name == "speaker" for name in units.names or ()]
 
 
 def new_recordings(path: Path) -> tuple[pd.DataFrame, str]:

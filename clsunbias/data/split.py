@@ -1,6 +1,5 @@
 """A split: rows held in memory or read as asked, fetched a batch at a time by index."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from clsunbias.data.pixels import Pixels
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 
@@ -17,7 +17,7 @@ split, and what else the split says of each row."""
 
 
 class Rows(Protocol):
-    """Inputs fetched by index: a tensor ``(N, …)``, or a file that is read as asked."""
+    """Inputs fetched by index: a tensor ``(N, …)``, pixels, or a file that is read as asked."""
 
     def __len__(self) -> int: ...
 
@@ -33,7 +33,12 @@ class Split(Dataset[Batch]):
         units: what is scored, at one level or several, that of the headline first; by default the rows themselves.
         more: further tensors ``(N, …)`` by their key in a batch, for objectives that need them.
         synthetic: bool ``(N,)``, which rows were made up rather than measured; None where all were measured.
+
+    Attributes:
+        features: what a frozen backbone makes of each row, float32 ``(N, D)``, where that was computed beforehand.
     """
+
+    features: Tensor | None = None
 
     def __init__(
         self,
@@ -60,7 +65,8 @@ class Split(Dataset[Batch]):
         """The rows of these numbers, int64 ``(M,)``, each as often as it is named, in memory."""
         more = {name: values[rows] for name, values in self.more.items()}
         units = [units.take(rows) for units in self.units]
-        return Split(self.x[rows], self.target[rows], units, more, self.synthetic[rows])
+        x = self.x.take(rows) if isinstance(self.x, Pixels) else self.x[rows]
+        return Split(x, self.target[rows], units, more, self.synthetic[rows])
 
     def with_made_up(self, x: Tensor, target: Tensor, like: Tensor | None = None) -> "Split":
         """This split, in memory, and made-up rows after it, each a unit of its own that is called synthetic.
@@ -80,14 +86,6 @@ class Split(Dataset[Batch]):
         made = torch.cat([self.synthetic, torch.ones(len(x), dtype=torch.bool)])
         units = [units.with_made_up(target, int(self.synthetic.sum())) for units in self.units]
         return Split(torch.cat([self.x[:], x.to(self.x[:1])]), torch.cat([self.target, target]), units, more, made)
-
-
-class Resampler(ABC):
-    """Makes another training split of the one that was loaded: fewer rows, repeated, new or better described ones."""
-
-    @abstractmethod
-    def __call__(self, train: Split) -> Split:
-        """The split to train on, of one whose rows are in memory."""
 
 
 def by_key(batch: Any) -> Batch:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from clsunbias.errors import InputError, listed, shortened
+from clsunbias.splits import SPLIT_NAMES
 
 FORMAT: dict[str, Any] = {"dtype": str, "skipinitialspace": True, "index_col": False, "encoding": "utf-8-sig"}
 """How a CSV file is read: all cells as text."""
@@ -88,6 +89,30 @@ def cells(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
     if empty:
         raise InputError(f"{path}: {column} is empty in row {listed(empty)} (the header is row 1)")
     return found
+
+
+def of_units(frame: pd.DataFrame, unit: pd.Series, path: Path) -> pd.DataFrame:
+    """Columns of text by unit: the first entry of a unit's rows, empty where it has none.
+
+    Raises:
+        InputError: a column is empty in all rows.
+    """
+    text = frame.apply(lambda column: column.str.strip()).replace("", np.nan)
+    if nothing := [str(name) for name in text if text[name].isna().all()]:
+        raise InputError(f"{path}: the attributes {listed(nothing)} are empty in all rows; take them out")
+    found: pd.DataFrame = text.groupby(unit.astype(str).to_numpy(), sort=False).first().fillna("")
+    return found
+
+
+def split_cells(frame: pd.DataFrame, column: str | None, path: Path) -> "pd.Series[str]":
+    """The split that a table gives each row, empty where it gives none; InputError if it calls one otherwise."""
+    if column is None:
+        return pd.Series("", frame.index)
+    found = frame[column].fillna("").str.strip().str.lower()
+    unknown = sorted(set(found) - set(SPLIT_NAMES) - {""})
+    if unknown:
+        raise InputError(f"{path}: {column} {shortened(unknown[0])} is none of {', '.join(SPLIT_NAMES)}")
+    return found.map({"": "", **SPLIT_NAMES})
 
 
 def as_labelled(classes: Sequence[str | float | bool], labels: Iterable[str], path: Path) -> list[str]:

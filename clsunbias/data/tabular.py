@@ -11,14 +11,14 @@ from torch import nn
 
 from clsunbias.data.base import DataModule
 from clsunbias.data.categories import Levels, encode, find_levels
-from clsunbias.data.leaks import warn_of_equal_rows, warn_of_spellings, warn_of_telling
+from clsunbias.data.leaks import numbers_of_records, warn_of_slips, warn_of_spellings
 from clsunbias.data.scale import Standardise, fit_scale
 from clsunbias.data.split import Split
-from clsunbias.data.table import as_labelled, cells, check_names, numbers, read_table
+from clsunbias.data.table import as_labelled, cells, check_names, numbers, of_units, read_table, split_cells
 from clsunbias.data.units import Units
 from clsunbias.data_paths import find_data, nowhere
 from clsunbias.errors import InputError, listed, shortened
-from clsunbias.splits import SPLIT_NAMES, SPLITS, SplitPlan, order_classes
+from clsunbias.splits import SPLITS, SplitPlan, order_classes
 from clsunbias.terminal import warn
 
 
@@ -45,6 +45,8 @@ class Tabular(DataModule):
         text: ``refuse`` features that are no numbers, or ``encode`` them: a number for each entry that a column has,
             in whatever split, so that every fold has the same features.
         plan: how rows, or groups, are drawn: by class, with a seed of its own; default 60, 20 and 20 %.
+        attributes: columns such as sex and age that are no features: results are shown by them, too. Of a patient's
+            rows the first that has an entry says it.
         options: of every data set (:class:`DataModule`).
     """
 
@@ -62,6 +64,7 @@ class Tabular(DataModule):
         missing: Literal["refuse", "median"] = "refuse",
         text: Literal["refuse", "encode"] = "refuse",
         plan: SplitPlan | None = None,
+        attributes: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -69,12 +72,14 @@ class Tabular(DataModule):
         self.name = self.path.stem
         self.label, self.split, self.group, self.ignore = label, split, group, tuple(ignore)
         self.roles_in_table = [label, *(name for name in (split, group) if name)]
-        self.named = [*self.roles_in_table, *ignore]
+        self.shown_by = list(attributes or ())
+        self.named = [*self.roles_in_table, *ignore, *self.shown_by]
         self.classes = list(classes)
         self.missing, self.text = missing, text
         self.levels: Levels = {}  # of columns of text
         self.plan = plan or SplitPlan()
         self.features: list[str] = []  # in the order of the model's inputs
+        self.record_numbers: list[str] = []  # features that look like them
         self.columns: list[str] = []  # of the table, that they are made of
         self.standardise: Standardise | None = None
 
@@ -107,7 +112,7 @@ class Tabular(DataModule):
         """
         values, rows = self.measured()
         of_split = {name: values[rows["split"] == name] for name in SPLITS}
-        self.features = [*map(str, values)]
+        self.features, self.record_numbers = [*map(str, values)], numbers_of_records(values)
         self.standardise = fit_scale(of_split["train"], self.missing == "median", self.path)
         splits = {}
         for name, part in of_split.items():
@@ -122,7 +127,10 @@ class Tabular(DataModule):
         self.columns = self.feature_columns(header)
         if self.text == "encode":
             self.levels = find_levels(frame[self.columns], self.path)
-        return self.numbers(frame, self.path), self.roles(frame)
+        values, rows = self.numbers(frame, self.path), self.roles(frame)
+        if self.shown_by:
+            self.attributes = of_units(frame[self.shown_by], rows["group"], self.path)
+        return values, rows
 
     def numbers(self, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         """The features of some rows as float64, missing ones as NaN; raises InputError for those that are none."""
@@ -133,11 +141,7 @@ class Tabular(DataModule):
         fresh = not self.splits
         super().setup(stage)
         if fresh and stage == "fit":
-            train = self.splits["train"]
-            warn_of_telling(train.x[:].numpy(), train.target.numpy(), self.features, self.path)
-            warn_of_equal_rows(self.splits, self.path)
-            groups = [name for split in self.splits.values() for name in split.units[0].names or ()]
-            warn_of_spellings(groups if self.group else (), f"{self.path}: names in {self.group}")
+            warn_of_slips(self.splits, self.features, self.record_numbers, self.group, self.path)
 
     def account(self) -> dict[str, Any]:
         assert self.standardise is not None
@@ -177,7 +181,9 @@ class Tabular(DataModule):
                 f"{self.path}: {self.label} is {listed(map(shortened, unknown))} in some rows, none of the classes "
                 f"{listed(map(shortened, names))}; name every class in data.classes, or take those rows out"
             )
-        rows = pd.DataFrame({"label": labels.map(names.index).astype(int), "split": self.given_splits(frame)})
+        rows = pd.DataFrame(
+            {"label": labels.map(names.index).astype(int), "split": split_cells(frame, self.split, self.path)}
+        )
         rows["group"] = cells(frame, self.group, self.path) if self.group else frame.index
         for what in ("label", "split"):
             torn = rows.groupby("group")[what].nunique()
@@ -192,16 +198,6 @@ class Tabular(DataModule):
                     f"{self.path}: no row is of split {name!r}; leave {self.split} empty where rows may be drawn for it"
                 )
         return rows
-
-    def given_splits(self, frame: pd.DataFrame) -> pd.Series:
-        """The split that the table gives each row, empty where it gives none."""
-        if self.split is None:
-            return pd.Series("", frame.index)
-        found = frame[self.split].fillna("").str.strip().str.lower()
-        unknown = sorted(set(found) - set(SPLIT_NAMES) - {""})
-        if unknown:
-            raise InputError(f"{self.path}: {self.split} {shortened(unknown[0])} is none of {', '.join(SPLIT_NAMES)}")
-        return found.map({"": "", **SPLIT_NAMES})
 
     def units(
         self, target: torch.Tensor, rows: "pd.Index[Any]", group: "pd.Series[str] | None", by: str = "row"

@@ -100,6 +100,7 @@ class Toy(DataModule):
 
     class_names = ("negative", "positive")
     simulated = True
+    official_splits = True
     licence = "none needed: made up, by the recipe of the paper's authors"
 
     def __init__(

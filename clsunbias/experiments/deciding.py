@@ -16,7 +16,7 @@ from clsunbias.decisions.base import DRAWS
 from clsunbias.decisions.rules import find_rule, rule_name
 from clsunbias.errors import InputError, listed
 from clsunbias.experiments.analysis.decided import VALIDATION, Outcome, apply, scores_by_split
-from clsunbias.experiments.analysis.scores import SplitScores
+from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.analysis.statistics import BY_CLASS, METRICS, OF_TWO
 from clsunbias.experiments.attributes import Attributes
 from clsunbias.experiments.running.config import seedless

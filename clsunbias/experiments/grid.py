@@ -116,13 +116,17 @@ class Protocol:
 
     Attributes:
         label: as tables show it.
-        seeds: runs of each cell, at least two.
+        seeds: runs of each cell, at least two; with folds, of each repeat.
         first_seed: the seeds are counted from here.
         axes: settings to cross. An axis named by a dotted parameter lists its values; any other axis maps the name of
             each of its steps to parameters that change together. A parameter of something that a row's overlay
             switches off (``anneal: {lam: null}``) does not apply to that row.
         set: dotted parameters on top of every config.
-        search: chooses one setting a cell; without it each setting is a row of its own.
+        search: chooses one setting a cell; without it each setting is a row of its own. With folds it chooses anew
+            inside the training part of each.
+        folds: if any, patients (or rows that stand alone) are parted in so many, by class, and each part is the test
+            once: a run is then the models of all folds, which together score every unit once.
+        repeats: partings, each drawn anew.
     """
 
     label: str
@@ -131,6 +135,13 @@ class Protocol:
     set: Parameters = field(default_factory=Parameters)
     axes: dict[str, list[Any] | dict[str, Parameters]] = field(default_factory=dict)
     search: Search | None = None
+    folds: int = 0
+    repeats: int = 1
+
+    @property
+    def runs(self) -> int:
+        """Runs of each cell, over all repeats."""
+        return self.seeds * self.repeats
 
 
 @dataclass(frozen=True)
@@ -208,8 +219,9 @@ def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] |
         for name in names or ():
             if name not in known:
                 raise InputError(f"the grid has no {kind} {name!r}; it has {', '.join(known)}")
-    if seeds is not None and seeds < 2:
-        raise InputError(f"--seeds must be at least 2, got {seeds}: one seed has no interval")
+    least = max(2 // protocol.repeats for name, protocol in grid.protocols.items() if name in (protocols or [name]))
+    if seeds is not None and seeds < max(least, 1):
+        raise InputError(f"--seeds must be at least {max(least, 1)}, got {seeds}: one run has no interval")
     if seeds is not None and seeds > MOST_SEEDS:
         raise InputError(f"--seeds must be at most {MOST_SEEDS}, got {seeds}")
     kept_columns = {name: column for name, column in grid.columns.items() if columns is None or name in columns}

@@ -118,11 +118,16 @@ def check(grid: "Grid") -> None:
     check_references(grid)
     check_decisions(grid)
     for name, protocol in grid.protocols.items():
-        if not 2 <= protocol.seeds <= MOST_SEEDS:
+        if protocol.seeds < 1 or not 2 <= protocol.runs <= MOST_SEEDS:
             seeds = f"{protocol.seeds} seed{'s' if protocol.seeds != 1 else ''}"
             raise InputError(
                 f"protocol {name!r} has {seeds}; a standard deviation needs at least 2, at most {MOST_SEEDS}"
+                + (" (with folds: seeds times repeats)" if protocol.folds else "")
             )
+        if protocol.repeats < 1 or (protocol.repeats > 1 and not protocol.folds):
+            raise InputError(f"protocol {name!r} has {protocol.repeats} repeats; those are of folds, 1 or more")
+        if protocol.folds and not 3 <= protocol.folds <= MOST_SEEDS:
+            raise InputError(f"protocol {name!r} has {protocol.folds} folds; give 3 or more, to train, select and test")
         if protocol.search and not 1 <= protocol.search.seeds <= MOST_SEEDS:
             raise InputError(f"the search of protocol {name!r} has {protocol.search.seeds} seeds; it needs at least 1")
         if min(protocol.first_seed, protocol.search.first_seed if protocol.search else 0) < 0:

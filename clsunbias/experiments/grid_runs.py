@@ -132,7 +132,8 @@ def left_out(root: Path, path: Path, whole: Grid, grid: Grid, planned: Sequence[
     Raises:
         InputError: a finished run is of no arm of that part, nor of the whole grid's other columns and protocols.
     """
-    known = {run.out for arm in planned for run in (*trials_of(grid, arm), *runs_of(grid, arm).values())}
+    needed = [run for arm in planned for run in (*trials_of(grid, arm), *runs_of(grid, arm).values())]
+    known = {part.out for run in needed for part in run.parts or (run,)}
     elsewhere = {*product(whole.protocols, whole.columns)} - {*product(grid.protocols, grid.columns)}
     seeds: dict[Path, list[str]] = {arm.run.out: [] for arm in planned}
     strangers = []

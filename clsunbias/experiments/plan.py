@@ -6,21 +6,31 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid, Protocol, Search
 from clsunbias.experiments.grid_checks import LONGEST, check_names
 from clsunbias.experiments.running.config import load_yaml, merge
-from clsunbias.experiments.running.run import Record, Run
+from clsunbias.experiments.running.run import Run
 from clsunbias.files import CONFIGS
 
 MOST_SETTINGS = 10_000
 """Of a protocol: more are a slip of the pen."""
+
+
+class Fold(NamedTuple):
+    """One of so many parts of the units of a data set that take no part in training, in one of several partings."""
+
+    of: int
+    number: int
+    repeat: int
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The data set's ``plan``; shares that a config may have give way."""
+        return {"val": None, "test": None, "folds": self.of, "fold": self.number, "seed": self.repeat}
 
 
 @dataclass(frozen=True)
@@ -48,29 +58,49 @@ class Arm:
         """Protocol, data set and method: the place in the table that the arm's settings compete for."""
         return self.protocol, self.column, self.row
 
-    def seed(self, seed: int, withhold_test: bool = False) -> Run:
-        """The run with a seed."""
+    def seed(self, seed: int, withhold_test: bool = False, fold: Fold | None = None) -> Run:
+        """The run with a seed, of one fold if there are any."""
         seeded = dict.fromkeys(("seed_everything", *self.per_seed), seed) | {"withhold_test": withhold_test}
-        after = self.after.seed(seed, withhold_test) if self.after else None
+        after = self.after.seed(seed, withhold_test, fold) if self.after else None
         start = {"init_from": str(after.out)} if after else {}
-        overrides = (*self.run.overrides, *seeded.items(), *start.items())
-        return replace(self.run, out=self.run.out / str(seed), overrides=overrides, after=after)
+        part = {"data.init_args.plan": fold.plan} if fold else {}
+        overrides = (*self.run.overrides, *seeded.items(), *part.items(), *start.items())
+        name = f"{seed},repeat={fold.repeat},fold={fold.number}" if fold else str(seed)
+        return replace(self.run, out=self.run.out / name, overrides=overrides, after=after)
 
 
 def seeds_of(runs: Protocol | Search) -> range:
     """The seeds of a protocol's table, or of a search."""
-    return range(runs.first_seed, runs.first_seed + runs.seeds)
+    return range(runs.first_seed, runs.first_seed + (runs.runs if isinstance(runs, Protocol) else runs.seeds))
+
+
+def folds_of(protocol: Protocol, repeat: int | None = None) -> list[Fold]:
+    """The folds of a repeat, or of all; none of a protocol without."""
+    repeats = range(protocol.repeats) if repeat is None else (repeat,)
+    return [Fold(protocol.folds, number, one) for one in repeats for number in range(protocol.folds)]
 
 
 def runs_of(grid: Grid, arm: Arm) -> dict[int, Run]:
-    """The runs that an arm's cell is a mean of, by seed."""
-    return {seed: arm.seed(seed) for seed in seeds_of(grid.protocols[arm.protocol])}
+    """The runs that an arm's cell is a mean of, by seed; with folds each is made of one run a fold."""
+    return folded(grid, dict.fromkeys(folds_of(grid.protocols[arm.protocol]), arm), arm)
 
 
-def trials_of(grid: Grid, arm: Arm) -> list[Run]:
-    """The runs that a search judges an arm by; none without a search."""
-    search = grid.protocols[arm.protocol].search
-    return [arm.seed(seed, withhold_test=True) for seed in seeds_of(search)] if search else []
+def folded(grid: Grid, arms: Mapping[Fold, Arm], whole: Arm) -> dict[int, Run]:
+    """The runs of a cell by seed, given the arm that each fold is run with, and the one they count as."""
+    protocol = grid.protocols[whole.protocol]
+    made = {}
+    for place, seed in enumerate(seeds_of(protocol)):
+        parts = folds_of(protocol, place // protocol.seeds)
+        made[seed] = replace(whole.seed(seed), parts=tuple(arms[fold].seed(seed, fold=fold) for fold in parts))
+    return made
+
+
+def trials_of(grid: Grid, arm: Arm, fold: Fold | None = None) -> list[Run]:
+    """The runs that a search judges an arm by, of a fold or of all; none without a search."""
+    protocol = grid.protocols[arm.protocol]
+    folds: list[Fold | None] = [fold] if fold else [*folds_of(protocol)] or [None]
+    seeds = seeds_of(protocol.search) if protocol.search else ()
+    return [arm.seed(seed, withhold_test=True, fold=one) for one in folds for seed in seeds]
 
 
 def arms(
@@ -186,38 +216,3 @@ def check_search(grid: Grid, protocol: str, planned: Sequence[Arm]) -> None:
     if len({counts[row] for row in grid.rows}) > 1:
         listed = ", ".join(f"{method.label} {counts[row]}" for row, method in grid.rows.items())
         raise InputError(f"the search of protocol {protocol!r} is unequal ({listed} settings in all): mend axes")
-
-
-def search_scores(grid: Grid, trials: Mapping[Arm, Sequence[Record | None]]) -> dict[Arm, float]:
-    """What a search goes by: the mean of its metric over each arm's trials.
-
-    A cell with a trial that is not done (None) is left out as a whole: a choice among what is left would not be the
-    search that was asked for. InputError, if a record does not have the metric.
-    """
-    unfinished = {arm.cell for arm, records in trials.items() if not all(records)}
-    scores = {}
-    for arm, records in trials.items():
-        search = grid.protocols[arm.protocol].search
-        if search is None or arm.cell in unfinished:
-            continue
-        split, _, metric = search.metric.partition("/")
-        for record in filter(None, records):
-            if metric not in record.result[split]:
-                raise InputError(
-                    f"the search of protocol {arm.protocol!r} goes by {search.metric}, which {record.folder} does not "
-                    f"have; it has {', '.join(f'{split}/{name}' for name in record.result[split])}"
-                )
-        scores[arm] = float(np.mean([record.result[split][metric] for record in records if record]))
-    return scores
-
-
-def choose(grid: Grid, scores: Mapping[Arm, float]) -> list[Arm]:
-    """The arm with the best score of each cell, the first of equals; a score that is no number is the worst."""
-
-    def merit(arm: Arm) -> float:
-        search = grid.protocols[arm.protocol].search
-        score = -scores[arm] if search and search.mode == "min" else scores[arm]
-        return -math.inf if math.isnan(score) else score
-
-    # The arms of a cell follow each other.
-    return [max(competing, key=merit) for _, competing in itertools.groupby(scores, attrgetter("cell"))]

@@ -51,7 +51,7 @@ def make_recordings(simulated: Simulated, home: Path) -> None:
         if differing:
             raise InputError(f"{home} holds another simulation ({differing}); delete it, or give another --out")
         return
-    if not (home / "raw" / MARKER).is_file() and any(path.is_file() for path in home.rglob("*")):
+    if not any((home / "raw").rglob(MARKER)) and any(path.is_file() for path in home.rglob("*")):
         raise InputError(f"{home} holds something else than simulated recordings; move it away, or give another --out")
     note(f"simulating {home.name}: {simulated.hours:g} hours of {simulated.speakers} speakers")
     shutil.rmtree(home, ignore_errors=True)  # what a killed run left

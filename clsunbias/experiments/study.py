@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clsunbias.errors import InputError
+from clsunbias.experiments.analysis.folds import pool
+from clsunbias.experiments.attributes import Grouping
 from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.plan import Arm, choose, runs_of, search_scores, trials_of
+from clsunbias.experiments.plan import Arm, runs_of, trials_of
 from clsunbias.experiments.running.run import Record, Run
+from clsunbias.experiments.search import choose, search_in_folds, search_scores
 from clsunbias.terminal import console, note
 
 
@@ -28,6 +31,7 @@ class Study:
         extra: finished runs that take no part, for their seeds are not those asked for: a line for each arm.
         commands: that make the runs again.
         report: the command that reports them then.
+        grouping: by what results are shown apart, if by anything.
         records: of every run that the study needs (the table's, a search's, and those whose weights others start from),
             None while it is not done.
     """
@@ -43,6 +47,7 @@ class Study:
     commands: Sequence[str] = ()
     report: str = ""
     records: Mapping[Run, Record | None] = field(default_factory=dict)
+    grouping: Grouping | None = None
 
     @property
     def to_do(self) -> list[Run]:
@@ -59,13 +64,19 @@ def read_study(name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent
             records[run] = run.record()
         return records[run]
 
-    def table_records(arm: Arm) -> dict[int, Record]:
-        return {seed: record for seed, run in runs_of(grid, arm).items() if (record := read(run))}
+    def read_all(runs: Mapping[int, Run]) -> dict[int, Record]:
+        found = {seed: [read(part) for part in run.parts or (run,)] for seed, run in runs.items()}
+        done = {seed: [part for part in parts if part] for seed, parts in found.items() if all(parts)}
+        return {seed: pool(seed, parts) if runs[seed].parts else parts[0] for seed, parts in done.items()}
 
     searched = [arm for arm in planned if grid.protocols[arm.protocol].search]
-    finished = {arm: table_records(arm) for arm in planned if arm not in searched}
-    scores = search_scores(grid, {arm: [read(run) for run in trials_of(grid, arm)] for arm in searched})
-    finished |= {arm: table_records(arm) for arm in choose(grid, scores)}
+    finished = {arm: read_all(runs_of(grid, arm)) for arm in planned if arm not in searched}
+    whole = [arm for arm in searched if not grid.protocols[arm.protocol].folds]
+    scores = search_scores(grid, {arm: [read(run) for run in trials_of(grid, arm)] for arm in whole})
+    finished |= {arm: read_all(runs_of(grid, arm)) for arm in choose(grid, scores)}
+    for chosen in search_in_folds(grid, [arm for arm in searched if arm not in whole], read):
+        finished[chosen.arm] = read_all(chosen.runs)
+        scores |= chosen.scores
     for run in list(records):  # first stages, which the table need not show
         while run.after and (read(run) is None or run.after.is_done):
             run = run.after

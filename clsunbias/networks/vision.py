@@ -1,9 +1,13 @@
-"""The small convolutional network for 28×28 images."""
+"""The small convolutional network for small images."""
 
 from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+POSITIONS = 3
+"""Rows and columns of positions that are left of an image of 28×28 pixels."""
 
 
 def convolution(inputs: int, outputs: int) -> nn.Sequential:
@@ -16,12 +20,22 @@ def convolution(inputs: int, outputs: int) -> nn.Sequential:
     )
 
 
+class Positions(nn.Module):
+    """Flattens 3×3 positions; of a larger image, the means of as many parts."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Numbers ``(B, channels · 9)`` of maps ``(B, channels, H, W)``."""
+        if maps.shape[-2:] != (POSITIONS, POSITIONS):
+            maps = F.adaptive_avg_pool2d(maps, POSITIONS)
+        return maps.flatten(1)
+
+
 class SmallConvNet(nn.Module):
     """A convolutional backbone to 64 numbers, then the paper's head: fully connected [64, 128, 128, outputs].
 
     The paper fixes the head (arXiv 2508.06943, section 4.7.2) but not the backbone, which only must give 64
     numbers. Here: three 3×3 convolutions of 16, 32 and 32 channels, each normalised per row and pooled by two, then a
-    linear layer from the 3×3 positions that remain.
+    linear layer from the 3×3 positions that remain (of images above 28×28, from the means of 3×3 parts).
 
     Args:
         channels: input channels, 1 (grey) or 3 (RGB).
@@ -32,7 +46,7 @@ class SmallConvNet(nn.Module):
         super().__init__()
         self.backbone = nn.Sequential(
             *(convolution(channels, 16), convolution(16, 32), convolution(32, 32)),
-            *(nn.Flatten(), nn.Linear(32 * 3 * 3, 64), nn.ReLU()),
+            *(Positions(), nn.Linear(32 * POSITIONS**2, 64), nn.ReLU()),
         )
         self.head = nn.Sequential(
             *(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, outputs)),
@@ -41,5 +55,5 @@ class SmallConvNet(nn.Module):
         self.backbone.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``(B, outputs)`` of images float ``(B, channels, 28, 28)``."""
+        """Logits ``(B, outputs)`` of images float ``(B, channels, H, W)``, H and W at least 28."""
         return cast(Tensor, self.head(self.backbone(images.contiguous(memory_format=torch.channels_last))))

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -115,4 +115,4 @@ def train_features(network: nn.Module, train: Split) -> tuple[Tensor, Tensor]:
             f"features of shape {tuple(features.shape)} come into the last linear layer; a refit needs finite numbers "
             "of shape (rows, features)"
         )
-    return features, cast(Tensor, train.target)
+    return features, train.target

@@ -170,7 +170,7 @@ class SelfPacedEnsemble(FittedHead):
         chance = np.zeros(len(errors))
         for rows, weight in zip(filled, weights / weights.sum(), strict=True):
             chance[rows] = weight / len(rows)
-        return cast(Classes, random.choice(len(errors), number, replace=False, p=chance))
+        return random.choice(len(errors), number, replace=False, p=chance)
 
 
 class OneClass(FittedHead):

@@ -80,7 +80,7 @@ class LearnedScale(HeadRefit):
         def closure() -> Tensor:
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(scale * logits, target, weights)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
         optimizer.step(closure)  # type: ignore[no-untyped-call]

@@ -19,7 +19,6 @@ import pandas as pd
 from filelock import FileLock
 from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import get_reusable_executor
-from rich.console import Console
 from rich.progress import track
 
 from clsunbias.errors import InputError
@@ -27,6 +26,7 @@ from clsunbias.files import sha256_of, write_json
 from clsunbias.speech.frontends import FrontEnd
 from clsunbias.speech.manifest import HASH, Manifest, relative
 from clsunbias.speech.segments import cut, segment_count
+from clsunbias.terminal import console
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def extract_all(
     workers = get_reusable_executor(max_workers=cpu_count(), env={"OMP_NUM_THREADS": "1"})
     done = workers.map(partial(SpeakerTask.extract, front_end=front_end, seconds=seconds, path=path, shape=shape), left)
     label = f"{type(front_end).__name__} features of {len(left)} speakers"
-    list(track(done, label, total=len(left), console=Console(stderr=True), transient=True))
+    list(track(done, label, total=len(left), console=console(stderr=True), transient=True))
 
 
 def check_rates(manifest: Manifest, front_end: FrontEnd) -> None:

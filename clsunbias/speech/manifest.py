@@ -33,8 +33,10 @@ class Corpus:
             the corpus has some of its own.
         corrections: what was done to the corpus as released, in words.
         notes: what its user should know, in words.
-        expected: known totals by split: ``speakers``, ``positive`` (speakers) and, where known, ``segments``.
+        expected: known totals by split: ``speakers``, ``positive`` (speakers), those of a class by its name and, where
+            known, ``segments``.
         simulated: whether the recordings are made up.
+        attributes: of each speaker, ``unit``, what else is known, such as sex and age, as text; None: nothing.
     """
 
     rows: pd.DataFrame
@@ -45,6 +47,7 @@ class Corpus:
     notes: Sequence[str] = ()
     expected: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     simulated: bool = False
+    attributes: pd.DataFrame | None = None
 
 
 def check_speakers(rows: pd.DataFrame, class_names: Sequence[str]) -> None:

@@ -4,10 +4,15 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from clsunbias.errors import InputError, listed, shortened
 from clsunbias.speech.lines import Line, Speaker, Stretch, check_order, is_simulated, read_lines, to_rows
 from clsunbias.speech.manifest import Corpus
 from clsunbias.splits import SPLIT_NAMES, order_classes
+
+OWN = {"path", "speaker", "label", "split", "start", "end"}
+"""Columns that say what is read; all others are attributes of speakers."""
 
 
 def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] = ()) -> Corpus:
@@ -22,7 +27,8 @@ def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] =
         table: the file's path, relative to raw.
         classes: the labels in the order of the classes, the negative one first; default all labels, sorted.
 
-    Speakers of one class may share a recording, in stretches that do not overlap.
+    Speakers of one class may share a recording, in stretches that do not overlap. Further columns, such as sex and age,
+    are what is known of the speakers.
 
     Raises:
         InputError: a missing file or column, an empty cell, an unknown label or split, lines without a split among
@@ -46,7 +52,19 @@ def read(raw: Path, *, table: str = "recordings.csv", classes: tuple[str, ...] =
         speaker = Speaker(line.text("speaker"), names.index(label), SPLIT_NAMES.get(split, ""), line.where)
         stretches.append(stretch_of(speaker, line, raw))
     check_one_owner(stretches, [line.where for line in lines])
-    return Corpus(to_rows(stretches), names, simulated=is_simulated(raw))
+    return Corpus(to_rows(stretches), names, simulated=is_simulated(raw), attributes=attributes(lines))
+
+
+def attributes(lines: Sequence[Line]) -> pd.DataFrame | None:
+    """Further columns of the table, of each speaker the first entry that is there; None if there are none."""
+    more = [name for name in lines[0].cells if name and name not in OWN]
+    if not more:
+        return None
+    cells = pd.DataFrame(
+        [{"unit": line.text("speaker"), **{name: line.cells[name] for name in more}} for line in lines]
+    )
+    found: pd.DataFrame = cells.replace("", None).groupby("unit", sort=False).first().fillna("").reset_index()
+    return found
 
 
 def read_new(table: Path) -> list[Stretch]:

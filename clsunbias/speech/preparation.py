@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from clsunbias.errors import InputError, listed
-from clsunbias.files import atomic, sha256_of, write_json
+from clsunbias.files import atomic, sha256_of, write_csv, write_json
 from clsunbias.speech.lines import STRETCH
 from clsunbias.speech.manifest import COLUMNS, HASH, Corpus, check_classes, check_speakers, relative
 from clsunbias.speech.own_recordings import check_one_owner
@@ -48,7 +47,7 @@ def check_recordings(rows: pd.DataFrame, frame_rate: float) -> tuple[pd.DataFram
     paths = rows["path"].unique()
     # Threads: reading audio leaves the interpreter's lock.
     found = Parallel(-1, prefer="threads", return_as="generator")(delayed(try_inspect)(p, frame_rate) for p in paths)
-    bar = track(found, "checking recordings", total=len(paths), console=Console(stderr=True), transient=True)
+    bar = track(found, "checking recordings", total=len(paths), console=console(stderr=True), transient=True)
     results = dict(zip(paths, bar, strict=True))
     bad = {path: result for path, result in results.items() if isinstance(result, str)}
     good = {path: result[0] for path, result in results.items() if not isinstance(result, str)}
@@ -112,6 +111,7 @@ def differences(counts: Mapping[str, Mapping[str, Any]], corpus: Corpus) -> list
     for split, expected in corpus.expected.items():
         for what, wanted in expected.items():
             name, shown = (corpus.class_names[1], "positive speakers") if what == "positive" else (what, what)
+            shown = f"speakers of {what}" if what in corpus.class_names else shown
             found = sum(counts[part][name] for part in split.split("+"))
             if found != wanted:
                 said.append(f"{split}: {found} {shown}, known are {wanted}")
@@ -180,6 +180,8 @@ def prepare(
             rows[[*COLUMNS, HASH]].to_csv(temporary, index=False)
             summary["manifest_sha256"] = sha256_of(temporary)
             write_json(out / "summary.json", summary)
+        if corpus.attributes is not None:
+            write_csv(out / "attributes.csv", corpus.attributes[corpus.attributes["unit"].isin(rows["speaker"])])
     except OSError as error:
         raise InputError(f"{out} cannot be written ({error.strerror}): mend that or give another --out") from error
     return summary

@@ -4,6 +4,7 @@ The real corpora may not be passed on. These let every step from the raw tree to
 and show what a method does about a cue that informs about one class only, since here it is known who has it.
 """
 
+import shutil
 from itertools import count, islice
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,9 @@ from clsunbias.files import write_csv
 from clsunbias.speech.lines import MARKER
 from clsunbias.speech.raw_trees import Person, write_adress, write_daic_woz, write_modma
 from clsunbias.terminal import console
+
+UNFINISHED = ".unfinished"
+"""Folder, within that of a made-up corpus, in which it is written until it is complete."""
 
 LEAST_SECONDS = 8.0
 """Every speaker's speech lasts at least so long."""
@@ -59,7 +63,7 @@ def simulate(
 
     Args:
         corpus: whose layout.
-        out: a folder that is empty or does not exist.
+        out: a folder that is empty or does not exist; what a killed process has left in it is made anew.
         speakers: how many.
         hours: of the speakers' speech, in all.
         seed: the same gives the same tree.
@@ -69,7 +73,7 @@ def simulate(
         InputError: a folder with files in it, too few or too many speakers, too little speech, or test_cue for a
             corpus without a test split of its own.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or any(one.name != UNFINISHED for one in out.iterdir())):
         raise InputError(f"{out} is not empty; give a new folder")
     if test_cue != "as_in_train" and ("test", 0) not in STRATA[corpus]:
         raise InputError(f"{corpus} has no test split of its own, so test_cue must be as_in_train")
@@ -77,12 +81,24 @@ def simulate(
         least = LEAST_SECONDS * speakers / 3600
         raise InputError(f"{speakers} speakers need {least:.3f} hours, {LEAST_SECONDS:g} s each; got {hours}")
     people = plan(corpus, speakers, hours, seed, test_cue)
-    out.mkdir(parents=True, exist_ok=True)
+    unfinished = out / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        write_tree(corpus, unfinished, people, seed, f"speakers={speakers} hours={hours} seed={seed} {test_cue=!s}")
+        for part in sorted(unfinished.iterdir(), key=lambda part: part.name != MARKER):
+            part.rename(out / part.name)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def write_tree(corpus: str, out: Path, people: list[Person], seed: int, settings: str) -> None:
+    """Writes all that a made-up corpus has into a folder, with a progress bar."""
     # First of all, so that a tree left half written does not pass for real.
     (out / MARKER).write_text(
         f"These recordings, transcripts and labels are made up by clsunbias in the layout of {corpus}.\n"
         "No person spoke them, and no result on them says anything about a disease.\n"
-        f"speakers={speakers} hours={hours} seed={seed} test_cue={test_cue}\n"
+        f"{settings}\n"
     )
     shown = console(stderr=True)
     told = track(people, f"recordings of {corpus}", console=shown, transient=True, disable=not shown.is_terminal)

@@ -4,10 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
-from scipy.stats import binomtest
+from scipy.special import expit, logit, ndtri
 
-from clsunbias.experiments.analysis.statistics import Floats, Labels, Resampling
+from clsunbias.experiments.analysis.statistics import Floats, Labels, Metrics, Resampling, Sums
 
 LEAST = 1e-12
 """A probability of 0 counts as this in log odds."""
@@ -86,6 +85,36 @@ def recalibration_bootstrap(resampling: Resampling, prob: Floats, target: Labels
     return recalibration_metrics(prob, target, resampling.units)
 
 
+def recalibration_step(score: Floats, positive: npt.NDArray[np.bool_]) -> tuple[Sums, Metrics]:
+    """Slope and intercept of runs as functions of sums over units: a Newton step from the estimate on all units.
+
+    One step is nearly all of the way to the estimate on a resample, and takes no fit for each.
+
+    Args:
+        score: probability of each unit in S runs, ``(S, N)``.
+        positive: which units are of the class, ``(N,)``.
+
+    Returns:
+        What each unit adds, ``(N, S, 7)``, and the function, of ``slope`` and ``intercept``.
+    """
+    once = np.ones((1, len(positive)))
+    found = np.array([recalibration(run, positive, once) for run in score])[:, :, 0]  # (S, 2)
+    odds = logit(score.astype(float).clip(LEAST, 1 - LEAST))
+    slope, large = found.T
+    scaled = slope[:, np.newaxis] * odds
+    free = np.array([fitted(np.ones((1, len(positive))), one, positive.astype(float), once)[0, 0] for one in scaled])
+    p, q = expit(free[:, np.newaxis] + scaled), expit(large[:, np.newaxis] + odds)
+    v = p * (1 - p)
+    parts = [positive - p, (positive - p) * odds, v, v * odds, v * odds**2, positive - q, q * (1 - q)]
+
+    def stepped(sums: Sums) -> dict[str, Floats]:
+        e, ex, w, wx, wxx, off, turn = np.moveaxis(sums, -1, 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return {"slope": slope + (w * ex - wx * e) / (w * wxx - wx**2), "intercept": large + off / turn}
+
+    return np.stack(parts, axis=2).transpose(1, 0, 2), stepped
+
+
 class BrierParts(NamedTuple):
     """A Brier score: reliability − resolution + uncertainty + within (Murphy 1973; Stephenson et al. 2008).
 
@@ -112,15 +141,47 @@ def brier_parts(score: Floats, positive: npt.NDArray[np.bool_], bins: int = 10) 
         positive: which units are of the class, ``(N,)``.
         bins: of [0, 1].
     """
-    y, index = positive.astype(float), binned(score, bins)
-    counts = np.bincount(index, minlength=bins)
-    at_least = np.maximum(counts, 1)
-    mean, rate = (np.bincount(index, weights=one, minlength=bins) / at_least for one in (score, y))
-    share = counts / len(y)
-    reliability, resolution = float(share @ (mean - rate) ** 2), float(share @ (rate - y.mean()) ** 2)
-    uncertainty = float(y.mean() * (1 - y.mean()))
-    whole = float(np.square(score - y).mean())
-    return BrierParts(reliability, resolution, uncertainty, whole - reliability + resolution - uncertainty)
+    found = brier_metrics(brier_sums(score[np.newaxis], positive, bins).sum(0))
+    return BrierParts(*(float(found[name][0]) for name in BrierParts._fields))
+
+
+def brier_sums(score: Floats, positive: npt.NDArray[np.bool_], bins: int = 10) -> Sums:
+    """What each unit adds to the sums that the parts of a Brier score are functions of.
+
+    Args:
+        score: probability of each unit in S runs, ``(S, N)``.
+        positive: which units are of the class, ``(N,)``.
+        bins: of [0, 1].
+
+    Returns:
+        ``(N, S, 4, bins)``: in its bin 1, its probability, whether it is of the class, the squared error.
+    """
+    y = np.broadcast_to(positive.astype(float), score.shape)
+    parts = np.stack([np.ones_like(y), score, y, np.square(score - y)], axis=2)
+    return np.asarray((parts[..., np.newaxis] * np.eye(bins)[binned(score, bins)][:, :, np.newaxis]).swapaxes(0, 1))
+
+
+def brier_metrics(sums: Sums) -> dict[str, Floats]:
+    """``brier`` and its parts, ``(…)`` each, of :func:`brier_sums` added up over units, ``(…, 4, bins)``.
+
+    Of sums that were drawn a bin may hold less than nothing: then it counts as empty.
+    """
+    counts, mean, rate, squares = np.moveaxis(sums, -2, 0)
+    units, counts = counts.sum(-1), counts.clip(0)
+    mean, rate = (np.clip(one / np.maximum(counts, 1e-9), 0, 1) for one in (mean, rate))
+    share = counts / units[..., np.newaxis]
+    positive = (share * rate).sum(-1)
+    whole, uncertainty = squares.sum(-1) / units, positive * (1 - positive)
+    reliability = (share * (mean - rate) ** 2).sum(-1)
+    resolution = (share * (rate - positive[..., np.newaxis]) ** 2).sum(-1)
+    within = whole - reliability + resolution - uncertainty
+    return {
+        "brier": whole,
+        "reliability": reliability,
+        "resolution": resolution,
+        "uncertainty": uncertainty,
+        "within": within,
+    }
 
 
 def binned(score: Floats, bins: int) -> npt.NDArray[Any]:
@@ -139,11 +200,30 @@ class Reliability(NamedTuple):
 
 
 def reliability_curve(score: Floats, positive: npt.NDArray[np.bool_], bins: int = 10) -> list[Reliability]:
-    """How often units are of a class, by its probability; bins without a unit are left out. See :func:`brier_parts`."""
+    """How often units are of a class, by its probability; bins without a unit are left out. See :func:`brier_parts`.
+
+    Runs are pooled. The band is over units: one that several runs put into a bin counts more, but is one unit still,
+    so that a bin has as many as Kish's effective size.
+
+    Args:
+        score: probability of each unit, ``(N,)``, or in S runs, ``(S, N)``.
+        positive: which units are of the class, ``(N,)``.
+        bins: of [0, 1].
+    """
+    score = np.atleast_2d(score)
     index, made = binned(score, bins), []
     for at in np.unique(index):
         inside = index == at
-        units, found = int(inside.sum()), int(positive[inside].sum())
-        band = binomtest(found, units).proportion_ci(method="wilson")
-        made.append(Reliability(float(score[inside].mean()), found / units, float(band.low), float(band.high), units))
+        times = inside.sum(0)
+        frequency = float(times @ positive / times.sum())
+        effective = float(times.sum() ** 2 / np.square(times).sum())
+        band = wilson(frequency, effective)
+        made.append(Reliability(float(score[inside].mean()), frequency, *band, int((times > 0).sum())))
     return made
+
+
+def wilson(share: float, units: float) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of so many units, which need be no whole number."""
+    z = float(ndtri(0.975)) ** 2 / units
+    middle, half = (share + z / 2) / (1 + z), float(np.sqrt(z * share * (1 - share) + z**2 / 4)) / (1 + z)
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -46,7 +46,32 @@ def apply(rule: DecisionRule, splits: Mapping[str, Scores]) -> tuple[Decision, d
     }
 
 
-def of_runs(rule: DecisionRule, runs: Sequence[Mapping[str, Scores]], split: str) -> Outcome:
-    """What a rule makes of a split of S runs, each having chosen on its own validation: ``(S, N, C)``, ``(S, N)``."""
-    found = [apply(rule, {name: one[name] for name in (VALIDATION, split)})[1][split] for one in runs]
+def of_runs(
+    rule: DecisionRule,
+    runs: Sequence[Mapping[str, Scores]],
+    split: str,
+    folds: Labels | None = None,
+    validation_folds: Labels | None = None,
+) -> Outcome:
+    """What a rule makes of a split of S runs, each having chosen on its own validation: ``(S, N, C)``, ``(S, N)``.
+
+    Args:
+        rule: what chooses.
+        runs: scores by split of each run.
+        split: to decide on.
+        folds: of each unit of the split in each run, ``(S, N)``: every fold then chooses on its own validation units,
+            and decides about its own units alone.
+        validation_folds: of each validation unit, ``(S, M)``.
+    """
+    found = []
+    for number, one in enumerate(runs):
+        if folds is None or validation_folds is None:
+            found.append(apply(rule, {name: one[name] for name in (VALIDATION, split)})[1][split])
+            continue
+        prob, decided = np.empty_like(one[split].prob), np.empty(len(one[split].prob), int)
+        for fold in np.unique(folds[number]):
+            seen, judged = (np.flatnonzero(of == fold) for of in (validation_folds[number], folds[number]))
+            scores = {VALIDATION: one[VALIDATION].take(seen), split: one[split].take(judged)}
+            prob[judged], decided[judged] = apply(rule, scores)[1][split]
+        found.append(Outcome(prob, decided))
     return Outcome(np.stack([one.prob for one in found]), np.stack([one.decided for one in found]))

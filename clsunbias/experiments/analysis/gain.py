@@ -19,15 +19,15 @@ import numpy.typing as npt
 
 from clsunbias.decisions import MacroF1, Scores
 from clsunbias.decisions.thresholds import Threshold
+from clsunbias.experiments.analysis.decided import VALIDATION, of_runs
 from clsunbias.experiments.analysis.intervals import PLAIN, SHARES, Sample, Scale
 from clsunbias.experiments.analysis.statistics import Floats, Labels
 
 PARTS: Mapping[str, Scale] = {"gain": SHARES, "ranking": SHARES, "threshold": PLAIN}
 """What a gain in macro-F1 is split into, and the scale of its interval: the threshold part may be as large as 2."""
 
-BESIDE = ("auroc", "auprc", "brier")
+BESIDE = ("auroc", "auprc", "brier", "calibration_slope", "calibration_intercept", "net_benefit")
 """Metrics that no threshold moves, whose differences stand beside the parts."""
-
 
 FEWEST_DIFFERING = 5
 """As so many count fewer units on which two methods decide otherwise."""
@@ -45,7 +45,14 @@ class Levels(NamedTuple):
     decided: Labels
 
 
-def own_decisions(prob: Floats, target: Labels, test: Floats, rule: Threshold | None = None) -> Labels:
+def own_decisions(
+    prob: Floats,
+    target: Labels,
+    test: Floats,
+    rule: Threshold | None = None,
+    folds: Labels | None = None,
+    test_folds: Labels | None = None,
+) -> Labels:
     """What each run decides on test units with the threshold that a rule chooses for it on validation units.
 
     Args:
@@ -53,13 +60,14 @@ def own_decisions(prob: Floats, target: Labels, test: Floats, rule: Threshold | 
         target: their classes, ``(N,)``.
         test: probabilities of the test units, ``(S, M, C)``.
         rule: default the largest macro-F1.
+        folds: of each validation unit, ``(S, N)``, if each fold has a threshold of its own.
+        test_folds: of each test unit, ``(S, M)``.
 
     Returns:
         The class decided for, ``(S, M)``.
     """
-    rule = rule or MacroF1()
-    chosen = [rule.choose(Scores(one, target)) for one in prob]
-    return np.stack([one.decide(Scores(scores)) for one, scores in zip(chosen, test, strict=True)])
+    runs = [{VALIDATION: Scores(one, target), "test": Scores(scores)} for one, scores in zip(prob, test, strict=True)]
+    return of_runs(rule or MacroF1(), runs, "test", test_folds, folds).decided
 
 
 def split_gain(ours: Levels, theirs: Levels) -> dict[str, Sample]:

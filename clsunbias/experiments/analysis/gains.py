@@ -9,7 +9,8 @@ from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.analysis.comparison import comparable, on_common_seeds
 from clsunbias.experiments.analysis.gain import BESIDE, PARTS, Levels, own_decisions, split_gain
 from clsunbias.experiments.analysis.intervals import interval
-from clsunbias.experiments.analysis.scores import Scored, SplitScores
+from clsunbias.experiments.analysis.scores import Scored
+from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 
@@ -65,6 +66,6 @@ def levels_of(scored: Scored, split: str) -> Levels | None:
     validation, test = scored.validation, scored.splits[split]
     if split == "val" or validation is None or len(np.unique(validation.target)) < validation.prob.shape[2]:
         return None
-    decided = own_decisions(validation.prob, validation.target, test.prob)
+    decided = own_decisions(validation.prob, validation.target, test.prob, None, validation.folds, test.folds)
     own = SplitScores(test.prob, test.target, ["macro_f1"], decided=decided)
     return Levels(test.samples["macro_f1"], own.samples["macro_f1"], test.prob.argmax(2), decided)

@@ -4,27 +4,14 @@ A metric of weighted units is nearly linear in their weights where the units are
 unit's weight beyond 1 is worth, its influence. Sums of such draws are normal, with the influences' covariance.
 """
 
-from functools import cache
-
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from clsunbias.experiments.analysis.scores import SplitScores
-from clsunbias.experiments.analysis.statistics import (
-    CALIBRATION,
-    DRAWS,
-    Floats,
-    Labels,
-    calibration_sums,
-    unit_sums,
-)
-
-MANY = 500
-"""More units than this are not drawn: above it resamples and influences give the same intervals."""
-
-GROUPS = 2000
-"""Random groups of units whose influences are added up before they are drawn: enough for a deviation within 2 %."""
+from clsunbias.experiments.analysis.draws import MANY, normal_sums
+from clsunbias.experiments.analysis.split_scores import SplitScores
+from clsunbias.experiments.analysis.statistics import CALIBRATION, USE, Floats, Labels, calibration_sums, unit_sums
+from clsunbias.experiments.analysis.use import use_sums
 
 
 def scores_of(prob: Floats, target: Labels, names: tuple[str, ...]) -> SplitScores:
@@ -33,15 +20,11 @@ def scores_of(prob: Floats, target: Labels, names: tuple[str, ...]) -> SplitScor
 
 
 class ManyUnits(SplitScores):
-    """The scores of some runs on many units; of ``macro_f1``, ``auroc``, ``auprc`` and ``brier``."""
+    """The scores of some runs on many units; of ``macro_f1``, ``auroc``, ``auprc``, ``brier``, ``net_benefit``."""
 
     def draws(self) -> dict[str, Floats]:
-        group = np.random.default_rng(1).integers(0, GROUPS, len(self.target))  # the same for every method: paired
-        found: dict[str, Floats] = {}
-        for name, influence in self.influences().items():
-            sums = np.stack([np.bincount(group, one, GROUPS) for one in influence], axis=1)
-            found[name] = self.values[name] + normal_draws() @ sums / len(self.target)
-        return found
+        moved = {name: normal_sums(influence.T) / len(self.target) for name, influence in self.influences().items()}
+        return {name: self.values[name] + drawn for name, drawn in moved.items()}
 
     def permutation_p(self, other: SplitScores) -> dict[str, float]:
         assert isinstance(other, ManyUnits)
@@ -66,13 +49,10 @@ class ManyUnits(SplitScores):
         if not CALIBRATION.isdisjoint(self.names):
             error = calibration_sums(self.prob, self.target)[:, :, 1].T
             made["brier"] = error - error.mean(1, keepdims=True)
+        if not USE.isdisjoint(self.names):
+            benefit = use_sums(self.prob, self.target, self.thresholds)[:, :, 1].T
+            made["net_benefit"] = benefit - benefit.mean(1, keepdims=True)
         return made
-
-
-@cache
-def normal_draws() -> Floats:
-    """Weights of groups, ``(DRAWS, GROUPS)``: a mean of 0 and a deviation of 1."""
-    return np.random.default_rng(0).standard_normal((DRAWS, GROUPS), np.float32)
 
 
 def f1_influence(prob: Floats, target: Labels, decided: Labels | None = None) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit, ndtri, stdtrit
 
-from clsunbias.experiments.analysis.statistics import CALIBRATION, RECALIBRATION, Floats
+from clsunbias.experiments.analysis.statistics import CALIBRATION, RECALIBRATION, USE, Floats
 
 FEWEST = 4
 """Runs that an interval, a verdict or an effect size takes: Student's quantile for fewer says nothing of use."""
@@ -66,14 +66,14 @@ def is_loss(name: str) -> bool:
 
 def of_metric(name: str) -> Scale:
     """The scale of a metric, by its name without the split."""
-    if name in RECALIBRATION:
+    if name in RECALIBRATION | USE:
         return PLAIN
     return LOSS if is_loss(name) else SHARE
 
 
 def of_difference(name: str) -> Scale:
     """The scale of the difference of a metric between two methods."""
-    return PLAIN if is_loss(name) else SHARES
+    return PLAIN if is_loss(name) or name in RECALIBRATION | USE else SHARES
 
 
 def carrying(name: str, counts: npt.NDArray[Any]) -> int:

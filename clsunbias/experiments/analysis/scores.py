@@ -1,140 +1,20 @@
 """Finished runs of an arm, scored on the same units: what cells, comparisons and contrasts are made of."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache, cached_property
-from typing import Any, Self
+from dataclasses import dataclass
+from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clsunbias.decisions import Scores
 from clsunbias.decisions.rules import made_alone
-from clsunbias.errors import InputError
-from clsunbias.experiments.analysis.calibration import recalibration_bootstrap, recalibration_metrics
 from clsunbias.experiments.analysis.decided import VALIDATION, of_runs, scores_by_split
-from clsunbias.experiments.analysis.intervals import Sample, carrying
-from clsunbias.experiments.analysis.ranking import ranking_bootstrap, ranking_metrics, ranking_p
-from clsunbias.experiments.analysis.statistics import (
-    CALIBRATION,
-    METRICS,
-    OF_TWO,
-    RANKING,
-    RECALIBRATION,
-    Floats,
-    Labels,
-    Metrics,
-    Resampling,
-    Sums,
-    calibration_metrics,
-    calibration_sums,
-    metrics,
-    unit_sums,
-)
+from clsunbias.experiments.analysis.intervals import Sample
+from clsunbias.experiments.analysis.recorded import check_asked, check_recorded, classes_in, folds_on, on_split
+from clsunbias.experiments.analysis.split_scores import SplitScores
+from clsunbias.experiments.analysis.statistics import Floats
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.run import Record, read_predictions
-
-resampling_of = cache(Resampling)
-"""The resampling of so many units and runs, drawn once for all comparisons."""
-
-
-@dataclass(frozen=True, eq=False)
-class SplitScores:
-    """The scores of some runs on one split; only what is asked for is computed, since draws of a metric take long.
-
-    Class probabilities ``(S, N, C)`` of S runs, the class of each unit ``(N,)``, names of the metrics that are asked
-    for, of the classes whose own metrics go by them: none of two classes, of the units, ``(N,)``, if they matter, and
-    the class decided for, ``(S, N)``: None is the most probable one.
-    """
-
-    prob: Floats
-    target: Labels
-    names: Sequence[str]
-    classes: Sequence[str] = ()
-    units: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0))
-    decided: Labels | None = None
-
-    @cached_property
-    def sums(self) -> list[tuple[Metrics, Sums]]:
-        """Metrics as functions of sums over units, and what each unit adds to these, ``(N, S, …)``."""
-        made: list[tuple[Metrics, Sums]] = [(self.asked, unit_sums(self.prob, self.target, self.decided))]
-        if not CALIBRATION.isdisjoint(self.names):
-            made.append((calibration_metrics, calibration_sums(self.prob, self.target)))
-        return made
-
-    def asked(self, sums: Sums) -> dict[str, Floats]:
-        """Those of the metrics of sums that are asked for."""
-        return {name: values for name, values in metrics(sums, self.classes).items() if name in self.names}
-
-    @property
-    def ranked(self) -> bool:
-        """Whether a metric of ranking is asked for."""
-        return any(name.partition("/")[0] in RANKING for name in self.names)
-
-    @property
-    def ranked_classes(self) -> Sequence[str]:
-        """The classes, if a metric of how one of them is ranked is asked for."""
-        own = any(name.partition("/")[0] in RANKING and "/" in name for name in self.names)
-        return self.classes if own else ()
-
-    @property
-    def recalibrated(self) -> bool:
-        """Whether a metric of recalibration is asked for."""
-        return not RECALIBRATION.isdisjoint(self.names)
-
-    @property
-    def resampling(self) -> Resampling:
-        """That of all runs on as many units."""
-        return resampling_of(len(self.target), len(self.prob))
-
-    @cached_property
-    def values(self) -> dict[str, Floats]:
-        """Each metric of each run, ``(S,)``."""
-        found = {name: one for of, sums in self.sums for name, one in of(sums.sum(0)).items()}
-        once, every = dict[str, Floats](), np.ones((1, len(self.target)))
-        if self.ranked:
-            once |= ranking_metrics(self.prob, self.target, every, self.ranked_classes)
-        if self.recalibrated:
-            once |= recalibration_metrics(self.prob, self.target, every)
-        return found | {name: one[0] for name, one in once.items()}
-
-    def of_runs(self, at: Sequence[int]) -> Self:
-        """The scores of some of the runs, by their places."""
-        decided = None if self.decided is None else self.decided[at]
-        return dataclasses.replace(self, prob=self.prob[at], decided=decided)
-
-    @property
-    def unpredicted(self) -> list[int]:
-        """Of each class, how many runs never predict it."""
-        decided = self.prob.argmax(2) if self.decided is None else self.decided
-        found = (decided[..., np.newaxis] == np.arange(self.prob.shape[2])).any(1)
-        return [int(count) for count in (~found).sum(0)]
-
-    @cached_property
-    def samples(self) -> dict[str, Sample]:
-        """Each metric of each run as it is and on resampled units."""
-        counts = np.bincount(self.target, minlength=self.prob.shape[2])
-        return {name: Sample(self.values[name], drawn, carrying(name, counts)) for name, drawn in self.draws().items()}
-
-    def draws(self) -> dict[str, Floats]:
-        """The bootstrap of each metric, ``(draws, S)``."""
-        ranked = self.resampling, self.prob, self.target
-        found = ranking_bootstrap(*ranked, self.ranked_classes) if self.ranked else {}
-        if self.recalibrated:
-            found |= recalibration_bootstrap(*ranked)
-        for of, sums in self.sums:
-            found |= self.resampling.bootstrap(sums, of)
-        return found
-
-    def permutation_p(self, other: "SplitScores") -> dict[str, float]:
-        """The p-value of the difference from another method in each metric that has a better end."""
-        both = self.resampling, self.prob, other.prob, self.target
-        found = ranking_p(*both, self.ranked_classes) if self.ranked else {}
-        for (of, ours), (_, theirs) in zip(self.sums, other.sums, strict=True):
-            found |= self.resampling.permutation_p(ours, theirs, of)
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,59 +83,21 @@ def score(arm: Arm, records: Mapping[int, Record], names: Sequence[str]) -> Scor
     for asked_split, wanted in asked.items():
         split, _, rule = asked_split.partition("@")
         prob, target, units = on_split(frames, split, records)
-        classes = classes_in(next(iter(records.values())).result[split])
+        classes, folds = classes_in(next(iter(records.values())).result[split]), folds_on(frames, split)
         if rule:
-            after, decided = of_runs(made_alone(rule), by_run, split)
-            splits[asked_split] = SplitScores(after, target, wanted, classes, units, decided)
+            after, decided = of_runs(made_alone(rule), by_run, split, folds, folds_on(frames, VALIDATION))
+            splits[asked_split] = SplitScores(after, target, wanted, classes, units, decided, folds=folds)
             continue
         wanted = ["macro_f1", *wanted]  # by which records are checked
-        splits[split] = SplitScores(prob, target, wanted, classes, units)
+        splits[split] = SplitScores(prob, target, wanted, classes, units, folds=folds)
         for record, f1 in zip(records.values(), splits[split].values["macro_f1"], strict=True):
-            if abs(record.result[split]["macro_f1"] - f1) > 1e-4:
-                raise InputError(
-                    f"{record.folder}: result.json says {split} macro-F1 {record.result[split]['macro_f1']:.4f}, its "
-                    f"predictions give {f1:.4f}; delete the folder to have it run again"
-                )
+            check_recorded(record, split, float(f1))
     has_validation = all("val" in record.result["units"] for record in records.values())
     validation = None
     if has_validation:
         prob, target, units = on_split(frames, "val", records)
-        validation = SplitScores(prob, target, ["macro_f1"], units=units)
+        validation = SplitScores(prob, target, ["macro_f1"], units=units, folds=folds_on(frames, "val"))
     return Scored(arm, records, splits, validation)
-
-
-def on_split(
-    frames: Sequence[pd.DataFrame], split: str, records: Mapping[int, Record]
-) -> tuple[Floats, Labels, npt.NDArray[Any]]:
-    """Probabilities ``(S, N, C)`` of the runs on a split, class and name of each unit; InputError if units differ."""
-    # Arrays, since parts of a thousand frames take pandas a second.
-    rows = [np.flatnonzero(frame["split"] == split) for frame in frames]
-    parts = list(zip(frames, rows, strict=True))
-    units = [(frame["unit"].to_numpy()[at], frame["label"].to_numpy()[at]) for frame, at in parts]
-    for record, (unit, label) in zip(records.values(), units, strict=True):
-        if not (np.array_equal(units[0][0], unit) and np.array_equal(units[0][1], label)):
-            raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")
-    prob = np.stack([frame.filter(regex=r"^prob_\d+$").to_numpy(float)[at] for frame, at in parts])
-    return prob, units[0][1].astype(int), units[0][0]
-
-
-def check_asked(record: Record, asked: Mapping[str, Sequence[str]]) -> None:
-    """Raises InputError if a record lacks a split, or a metric of one, that is asked for."""
-    for asked_split, names in asked.items():
-        split, _, rule = asked_split.partition("@")
-        for needed in (split, *([VALIDATION] if rule else [])):
-            if needed not in record.result["units"]:
-                splits = ", ".join(record.result["units"])
-                raise InputError(f"{record.folder} has no split {needed!r} to take a metric of; it has {splits}")
-        recorded = record.result[split]
-        known = {*recorded, *METRICS - OF_TWO, *(f"{kind}/{name}" for kind in RANKING for name in classes_in(recorded))}
-        if lacking := [name for name in names if name not in known]:
-            raise InputError(f"{record.folder} has no {split} metric {lacking[0]!r}; it has {', '.join(sorted(known))}")
-
-
-def classes_in(metrics: Mapping[str, float]) -> list[str]:
-    """The classes whose own metrics go by their names in a record."""
-    return [name.removeprefix("f1/") for name in metrics if name.startswith("f1/")]
 
 
 def run_lines(scored: Sequence[Scored]) -> pd.DataFrame:

@@ -36,6 +36,9 @@ RANKING = frozenset({"auroc", "auprc"})
 RECALIBRATION = frozenset({"calibration_slope", "calibration_intercept"})
 """Best at 1 and at 0, not at an end: no method is better by one."""
 
+USE = frozenset({"net_benefit"})
+"""The mean net benefit over a range of thresholds."""
+
 Labels = npt.NDArray[np.integer[Any]]
 
 
@@ -132,7 +135,7 @@ def calibration_metrics(sums: Floats) -> dict[str, Floats]:
     return {"brier": sums[..., 1] / units, "ece": np.abs(sums[..., 2:]).sum(-1) / units}
 
 
-METRICS = frozenset(metrics(np.ones((4, 2)))) | CALIBRATION | RANKING | RECALIBRATION
+METRICS = frozenset(metrics(np.ones((4, 2)))) | CALIBRATION | RANKING | RECALIBRATION | USE
 """Names of the metrics that an interval can be given for, less those of a class that goes by its name."""
 
 

@@ -1,27 +1,30 @@
 """What a model is good for: net benefit over thresholds, and what is gained by leaving the unsure units to others."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.analysis.intervals import FEWEST, PLAIN, Sample, interval
-from clsunbias.experiments.analysis.statistics import Floats, Labels, Resampling
-from clsunbias.experiments.analysis.statistics import interval as percentiles
+from clsunbias.experiments.analysis.statistics import Floats, Labels
+
+POINTS = 46
+"""Thresholds of a range: of the default one, every hundredth."""
 
 
-class NetBenefit(NamedTuple):
-    """At one threshold: a model's net benefit with its 95 % interval, and what treating everybody would give."""
+def thresholds_of(low: float, high: float) -> tuple[float, ...]:
+    """The thresholds of a range, both ends among them; InputError if it is none within (0, 1)."""
+    if not 0 < low < high < 1:
+        raise InputError(
+            f"thresholds of a net benefit go from a lower to a higher one between 0 and 1, got {low:g} to {high:g}"
+        )
+    return tuple(np.linspace(low, high, POINTS).round(10).tolist())
 
-    threshold: float
-    value: float
-    low: float
-    high: float
-    everybody: float
+
+THRESHOLDS = thresholds_of(0.05, 0.5)
+"""Where a net benefit is of interest unless somebody says otherwise: a missed one costs as much as 1 to 19 alarms."""
 
 
-def net_benefit(score: Floats, positive: Labels, thresholds: Floats) -> Floats:
+def net_benefit(score: Floats, positive: Labels, thresholds: Sequence[float] | Floats) -> Floats:
     """TP/n − FP/n · t/(1 − t) of treating where the score is at least t (Vickers and Elkin 2006); nobody treated is 0.
 
     Args:
@@ -38,7 +41,7 @@ def net_benefit(score: Floats, positive: Labels, thresholds: Floats) -> Floats:
     return np.asarray(unit_benefit(score, positive, thresholds).mean(-2))
 
 
-def unit_benefit(score: Floats, positive: Labels, thresholds: Floats) -> Floats:
+def unit_benefit(score: Floats, positive: Labels, thresholds: Sequence[float] | Floats) -> Floats:
     """What each unit adds to n times the net benefit, ``(…, N, T)``; see :func:`net_benefit`."""
     t = np.asarray(thresholds, float)
     if not ((t > 0) & (t < 1)).all():
@@ -47,39 +50,30 @@ def unit_benefit(score: Floats, positive: Labels, thresholds: Floats) -> Floats:
     return np.asarray(treated * np.where(positive[:, np.newaxis] == 1, 1, -t / (1 - t)), float)
 
 
-def net_benefits(prob: Floats, target: Labels, thresholds: Sequence[float]) -> list[NetBenefit]:
-    """The net benefit of the positive class at each threshold, a mean over runs.
+def use_sums(prob: Floats, target: Labels, thresholds: Sequence[float] = THRESHOLDS) -> Floats:
+    """What each unit adds to the sums of which :func:`use_metrics` makes the net benefit: 1 and its own mean over t.
 
-    The interval is over units and runs; of fewer than :data:`FEWEST` runs over units alone, of these very runs.
+    Of the positive class; of C > 2 classes the mean over each against the rest.
 
     Args:
-        prob: class probabilities of S runs, ``(S, N, 2)``.
+        prob: class probabilities ``(S, N, C)``.
         target: class of each unit, ``(N,)``.
-        thresholds: in (0, 1).
+        thresholds: in (0, 1), rising.
+
+    Returns:
+        float32 ``(N, S, 2)``.
     """
-    return described(unit_benefit(prob[:, :, 1], target, np.asarray(thresholds)), target, thresholds)
+    t, classes = np.asarray(thresholds), [1] if prob.shape[2] == 2 else range(prob.shape[2])
+    harm = np.append(0, np.cumsum(t / (1 - t)))  # of the first k thresholds
+    reached = [np.searchsorted(t, prob[:, :, label], side="right") for label in classes]
+    of_class = [np.where(target == label, k, -harm[k]) for label, k in zip(classes, reached, strict=True)]
+    benefit = np.mean(of_class, axis=0) / len(t)
+    return np.stack([np.ones_like(benefit), benefit], axis=2).transpose(1, 0, 2).astype(np.float32)
 
 
-def benefit_differences(ours: Floats, theirs: Floats, target: Labels, thresholds: Sequence[float]) -> list[NetBenefit]:
-    """As :func:`net_benefits`, of the paired difference between two methods, whose treating of everybody cancels."""
-    t = np.asarray(thresholds)
-    gained = unit_benefit(ours[:, :, 1], target, t) - unit_benefit(theirs[:, :, 1], target, t)
-    return [one._replace(everybody=0.0) for one in described(gained, target, thresholds)]
-
-
-def described(gains: Floats, target: Labels, thresholds: Sequence[float]) -> list[NetBenefit]:
-    """Means of what each unit adds, ``(S, N, T)``, with intervals."""
-    runs, units, _ = gains.shape
-    resampling, made = Resampling(units, runs), []
-    everybody = net_benefit(np.ones(units), target, np.asarray(thresholds))
-    for at, threshold in enumerate(thresholds):
-        values = gains[:, :, at].mean(1)
-        drawn = resampling.units @ gains[:, :, at].T / units
-        ends = interval(Sample(values, drawn, units), resampling.seeds, PLAIN) if runs >= FEWEST else None
-        made.append(
-            NetBenefit(threshold, float(values.mean()), *(ends or percentiles(drawn.mean(1))), float(everybody[at]))
-        )
-    return made
+def use_metrics(sums: Floats) -> dict[str, Floats]:
+    """``net_benefit``, the mean over thresholds, ``(…)``, of :func:`use_sums` added up over units, ``(…, 2)``."""
+    return {"net_benefit": sums[..., 1] / sums[..., 0]}
 
 
 def risk_coverage(prob: Floats, target: Labels) -> tuple[Floats, Floats]:
@@ -100,6 +94,19 @@ def risk_coverage(prob: Floats, target: Labels) -> tuple[Floats, Floats]:
     expected = (np.bincount(group, weights=wrong[order]) / counts)[group]
     covered = np.arange(1, len(target) + 1)
     return covered / len(target), expected.cumsum() / covered
+
+
+def kept(sure: Floats, coverage: float) -> Floats:
+    """The share of each of N units among the surest of them, so many of N: 1, 0, or that of units as sure as the last.
+
+    Args:
+        sure: ``(N,)``.
+        coverage: share of the units, above 0.
+    """
+    count = max(1, round(coverage * len(sure)))
+    last = -np.partition(-sure, count - 1)[count - 1]
+    above, as_sure = sure > last, sure == last
+    return np.asarray(above + as_sure * ((count - above.sum()) / as_sure.sum()))
 
 
 def risk_coverage_area(prob: Floats, target: Labels) -> float:

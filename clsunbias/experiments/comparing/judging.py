@@ -7,23 +7,25 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clsunbias.experiments.analysis.draws import described
 from clsunbias.experiments.analysis.gain import BESIDE, PARTS, Levels, carried, differing, own_decisions, split_gain
 from clsunbias.experiments.analysis.influence import scores_of
-from clsunbias.experiments.analysis.intervals import (
-    FEWEST,
-    Sample,
-    Scale,
-    errors,
-    interval,
-    interval_of_runs,
-    of_difference,
+from clsunbias.experiments.analysis.intervals import FEWEST, Sample, errors, of_difference
+from clsunbias.experiments.analysis.split_scores import SplitScores
+from clsunbias.experiments.analysis.statistics import (
+    RECALIBRATION,
+    Floats,
+    Labels,
+    Verdict,
+    holm,
+    lower_is_better,
+    verdict,
 )
-from clsunbias.experiments.analysis.scores import SplitScores, resampling_of
-from clsunbias.experiments.analysis.statistics import Floats, Labels, Verdict, holm, lower_is_better, verdict
+from clsunbias.experiments.analysis.use import THRESHOLDS
 from clsunbias.experiments.comparing.chances import Chances, chances
 from clsunbias.experiments.comparing.reading import Predictions
 
-METRICS = ("macro_f1", *BESIDE)
+METRICS = ("macro_f1", *(name for name in BESIDE if name not in RECALIBRATION))
 """What methods are compared by."""
 
 Score = Callable[[Floats, Labels, tuple[str, ...]], SplitScores]
@@ -68,20 +70,30 @@ class Gain(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """A method's predictions, scored: on test units as they are, and as it decides with a threshold of its own."""
+    """A method's predictions, scored: on test units as they are, and as it decides with a threshold of its own.
+
+    A net benefit is that of the mean over thresholds.
+    """
 
     predictions: Predictions
     score: Score = scores_of
+    thresholds: Sequence[float] = THRESHOLDS
 
     @cached_property
     def test(self) -> SplitScores:
         """Its scores on test units."""
         part = self.predictions.parts["test"]
-        return self.score(part.prob, part.target, METRICS)
+        return replace(self.score(part.prob, part.target, METRICS), thresholds=self.thresholds)
+
+    @cached_property
+    def recalibrated(self) -> dict[str, float]:
+        """Its calibration slope and intercept, means over runs; NaN where a run has none."""
+        found = SplitScores(self.test.prob, self.test.target, tuple(RECALIBRATION)).values
+        return {name: float(found[name].mean()) for name in sorted(RECALIBRATION)}
 
     @cached_property
     def samples(self) -> dict[str, Sample]:
-        """Its metrics, drawn once for all comparisons; by simulation the last two are carried by fewer units."""
+        """Its metrics, drawn once for all comparisons; by simulation two of them are carried by fewer units."""
         found = self.test.samples
         rarest = found["macro_f1"].units
         carried_by = {"auprc": max(rarest // 2, 2), "brier": rarest}
@@ -114,16 +126,33 @@ class Judged(NamedTuple):
     differences: list[tuple[Difference, Chances]]
     gains: list[Gain]
 
+    @property
+    def beside(self) -> dict[tuple[str, str], float]:
+        """By method and metric, the differences in what no threshold moves."""
+        baseline, *others = self.methods
+        found = {(one.method, one.metric): one.difference for one, _ in self.differences}
+        return found | {
+            (one.predictions.name, name): value - baseline.recalibrated[name]
+            for one in others
+            for name, value in one.recalibrated.items()
+        }
 
-def judge(predictions: Sequence[Predictions], stated: float | None = None, score: Score = scores_of) -> Judged:
+
+def judge(
+    predictions: Sequence[Predictions],
+    stated: float | None = None,
+    score: Score = scores_of,
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> Judged:
     """Compares each method with the first.
 
     Args:
         predictions: of methods, paired.
         stated: a difference to ask after; default the one that is seen.
         score: how predictions are scored.
+        thresholds: over which a net benefit is taken.
     """
-    baseline, *others = methods = [Method(one, score) for one in predictions]
+    baseline, *others = methods = [Method(one, score, thresholds) for one in predictions]
     by_method = [one.test.permutation_p(baseline.test) for one in others]
     differences = []
     for metric in METRICS:
@@ -141,7 +170,7 @@ def judge(predictions: Sequence[Predictions], stated: float | None = None, score
 def difference(one: Method, baseline: Method, metric: str, p: float, corrected: float) -> Difference:
     """A method against the baseline by a metric, given the p-value as it is and corrected."""
     gained = one.less(baseline, metric)
-    low, high, over = ends(gained, of_difference(metric))
+    low, high, over = described(gained, of_difference(metric))
     return Difference(
         one.predictions.name,
         baseline.predictions.name,
@@ -166,20 +195,7 @@ def parts(one: Method, baseline: Method) -> list[Gain]:
         return []
     made = []
     for part, sample in split_gain(one.levels, baseline.levels).items():
-        low, high, over = ends(sample, PARTS[part])
+        low, high, over = described(sample, PARTS[part])
         value = float(sample.values.mean())
         made.append(Gain(one.predictions.name, baseline.predictions.name, part, value, low, high, over))
     return made
-
-
-def ends(sample: Sample, scale: Scale) -> tuple[float, float, str]:
-    """A 95 % interval, and what it is over: units and seeds, or units alone where there are too few seeds."""
-    runs = len(sample.values)
-    found = interval(sample, shares(runs)[: len(sample.drawn)], scale) or interval_of_runs(sample, scale)
-    assert found is not None, "a resample has every class where units are enough"
-    return *found, "units and seeds" if runs >= FEWEST else "units"
-
-
-def shares(runs: int) -> Floats:
-    """Resamples of runs."""
-    return resampling_of(2, runs).seeds

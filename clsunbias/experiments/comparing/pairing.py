@@ -30,7 +30,8 @@ def paired(methods: Sequence[Predictions]) -> list[Predictions]:
             parts[split] = Part(part.units, np.argsort(order)[part.target], part.prob[runs][:, :, order])
         name = one.name if names.count(one.name) == 1 else str(one.source)
         kept = seeds or one.seeds
-        made.append(on_units_of(made[0] if made else None, Predictions(name, one.source, classes, kept, parts)))
+        ordered = dataclasses.replace(one, name=name, classes=classes, seeds=kept, parts=parts)
+        made.append(on_units_of(made[0] if made else None, ordered))
     target = made[0].parts["test"].target
     check_enough(made[0].source, classes, np.bincount(target, minlength=len(classes)).tolist())
     return made

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,13 +31,17 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What one method predicts: its name, where from, the classes (of two the second is positive), seeds and splits."""
+    """What one method predicts: its name, where from, the classes (of two the second is positive), seeds and splits.
+
+    Simulated: whether a run says that its data are; a file says nothing of it.
+    """
 
     name: str
     source: Path
     classes: tuple[str, ...]
     seeds: tuple[Any, ...]
     parts: Mapping[str, Part]
+    simulated: bool = False
 
 
 def read(source: Path, unit: str | None) -> Predictions:
@@ -83,7 +87,8 @@ def of_runs(folder: Path, unit: str | None) -> Predictions:
         content = io.BytesIO(record.file("predictions"))
         frames.append(pd.read_csv(content, low_memory=False, dtype={"unit": str}).assign(seed=seed))
     classes = records[0].result.get("class_names")
-    return of_frame(next(iter(names)), folder, pd.concat(frames, ignore_index=True), unit, classes)
+    made = of_frame(next(iter(names)), folder, pd.concat(frames, ignore_index=True), unit, classes)
+    return replace(made, simulated=any(record.result["simulated"] for record in records))
 
 
 def of_frame(

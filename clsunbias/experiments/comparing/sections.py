@@ -1,85 +1,115 @@
-"""What a comparison shows: tables and paragraphs for terminal and Markdown, and its CSV files."""
+"""What a comparison shows: its tables and paragraphs."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import pandas as pd
+import numpy as np
 
-from clsunbias.experiments.analysis.influence import MANY
+from clsunbias.experiments.analysis.curves import CALIBRATION_SCALES
+from clsunbias.experiments.analysis.draws import MANY
 from clsunbias.experiments.analysis.intervals import FEWEST
 from clsunbias.experiments.analysis.statistics import DRAWS
+from clsunbias.experiments.comparing.answers import answers
 from clsunbias.experiments.comparing.chances import Chances
-from clsunbias.experiments.comparing.flips import Flips, flipped_units, flips
+from clsunbias.experiments.comparing.curves import Calibration, Curves
+from clsunbias.experiments.comparing.flips import Flips
 from clsunbias.experiments.comparing.judging import METRICS, Difference, Judged
 from clsunbias.experiments.report.gains import HEADER, TITLE, gain_rows, how_to_read
 from clsunbias.experiments.report.labels import class_label, metric_name
-from clsunbias.experiments.report.sections import Entry, Measured, Section, markdown, show
-from clsunbias.files import write_csv, write_text, writing
+from clsunbias.experiments.report.sections import Entry, Measured, Section
 
 MEANS = " Counts are means over runs."
 
 
-def report(judged: Judged, out: Path | None) -> None:
-    """Prints a comparison, and writes it into a folder if one is given."""
-    flipped = [one for method in judged.methods[1:] for one in flips(method, judged.methods[0])]
-    parts, title = sections(judged, flipped), f"Compared with {judged.methods[0].predictions.name}"
-    if out:
-        with writing(out, "give another --out, or mend that"):
-            write(judged, flipped, title, parts, out)
-    show(title, parts)
-
-
-def write(judged: Judged, flipped: Sequence[Flips], title: str, parts: Sequence[Section | str], out: Path) -> None:
-    """Writes a comparison as Markdown and as CSV files."""
-    lines = [{**one._asdict(), **chances._asdict()} for one, chances in judged.differences]
-    write_csv(out / "comparison.csv", pd.DataFrame(lines))
-    write_csv(out / "flips.csv", pd.DataFrame(flipped, columns=Flips._fields))
-    write_csv(out / "flipped_units.csv", flipped_units(judged.methods))
-    if judged.gains:
-        write_csv(out / "gains.csv", pd.DataFrame(judged.gains))
-    text = [f"# {title}\n", *(markdown(one) if isinstance(one, Section) else f"{one}\n" for one in parts)]
-    write_text(out / "comparison.md", "\n".join(text))
-
-
-def sections(judged: Judged, flipped: Sequence[Flips]) -> list[Section | str]:
+def sections(judged: Judged, flipped: Sequence[Flips], found: Curves) -> list[Section | str]:
     """Tables and paragraphs in order."""
-    baseline = judged.methods[0].predictions
-    made: list[Section | str] = [
+    said = [f"**{question}.** {' '.join(lines)}" for question, lines in answers(judged, found.benefit)]
+    return [
         about(judged),
+        *said,
         values(judged),
-        Section(
-            f"Difference from {baseline.name}",
-            ["", "verdict", "difference", "95 % interval", "p, corrected"],
-            [difference_line(one) for one, _ in judged.differences],
-        ),
+        differences(judged),
         how_judged(judged.differences[0][0]),
-        Section(
-            "What these test units can show",
-            ["", "smallest shown", "supposed", "units needed", "chance of luck", "power", "wrong sign", "too large by"],
-            [chance_line(one, chances) for one, chances in judged.differences],
-        ),
+        could_show(judged),
         how_chances(),
+        *gain_parts(judged),
+        flip_section(judged, flipped),
+        how_flips(judged.differences[0][0].runs),
+        calibration_section(judged, found),
+        how_calibrated(),
     ]
+
+
+def differences(judged: Judged) -> Section:
+    """The differences from the baseline."""
+    return Section(
+        f"Difference from {judged.methods[0].predictions.name}",
+        ["", "verdict", "difference", "95 % interval", "p, corrected"],
+        [difference_line(one) for one, _ in judged.differences],
+    )
+
+
+def could_show(judged: Judged) -> Section:
+    """What differences the units could show, and how far those seen may be luck."""
+    return Section(
+        "What these test units can show",
+        ["", "smallest shown", "supposed", "units needed", "chance of luck", "power", "wrong sign", "too large by"],
+        [chance_line(one, chances) for one, chances in judged.differences],
+    )
+
+
+def gain_parts(judged: Judged) -> list[Section | str]:
+    """The split of gains, and which methods have none."""
+    made: list[Section | str] = []
     if judged.gains:
         rows = gain_rows(
-            {(one.method, one.part): (one.value, one.low, one.high) for one in judged.gains},
-            {(one.method, one.metric): one.difference for one, _ in judged.differences},
+            {(one.method, one.part): (one.value, one.low, one.high) for one in judged.gains}, judged.beside
         )
-        made += [Section(TITLE, HEADER, rows), how_to_read(baseline.name)]
+        made += [Section(TITLE, HEADER, rows), how_to_read(judged.methods[0].predictions.name)]
     without = [one.predictions.name for one in judged.methods if one.levels is None]
     if without:
         made.append(
             f"No split of a gain without validation rows (`split` val, units of each class): {', '.join(without)}."
         )
-    made += [
-        Section(
-            f"Who flips, compared with {baseline.name}",
-            ["", "units", "newly wrong", "newly right", "net", "p"],
-            [flip_line(one, baseline.classes) for one in flipped],
-        ),
-        how_flips(judged.differences[0][0].runs),
-    ]
     return made
+
+
+def flip_section(judged: Judged, flipped: Sequence[Flips]) -> Section:
+    """Who flips."""
+    baseline = judged.methods[0].predictions
+    return Section(
+        f"Who flips, compared with {baseline.name}",
+        ["", "units", "newly wrong", "newly right", "net", "p"],
+        [flip_line(one, baseline.classes) for one in flipped],
+    )
+
+
+def calibration_section(judged: Judged, found: Curves) -> Section:
+    """Slope, intercept and Brier parts of each method, of each class if there are more than two."""
+    names, several = list(CALIBRATION_SCALES), len(judged.methods[0].predictions.classes) > 2
+    by_row: dict[str, dict[str, Calibration]] = {}
+    for one in found.calibration:
+        by_row.setdefault(f"{one.method}: {one.label}" if several else one.method, {})[one.metric] = one
+    rows: list[list[Entry]] = [
+        [row, *(calibration_entry(by_name[name]) for name in names)] for row, by_name in by_row.items()
+    ]
+    return Section("Calibration", ["", *("Brier score" if name == "brier" else name for name in names)], rows)
+
+
+def calibration_entry(one: Calibration) -> str:
+    """A value with its interval; a dash where there is none."""
+    shown = "–" if np.isnan(one.value) else f"{one.value:.3f}"
+    return shown if np.isnan(one.low) else f"{shown} ({one.low:.3f} to {one.high:.3f})"
+
+
+def how_calibrated() -> str:
+    """What the table of calibration says."""
+    return (
+        "Of a class's probability against the rest; of two classes the positive one's. Brier score = reliability "
+        "(how far ten bins' probabilities are from their frequencies; less is better) − resolution (how far these are "
+        "from the class's share; more is better) + uncertainty + what differs within bins. Slope: 1 where "
+        "probabilities are risks, below 1 they are too extreme. Intercept: 0 where they are right on the whole, below "
+        "0 they are too high; – where scores separate the classes."
+    )
 
 
 def about(judged: Judged) -> str:
@@ -96,7 +126,9 @@ def about(judged: Judged) -> str:
         else f" Of fewer than {FEWEST} runs an interval is over units alone: it is of these very runs on other units, "
         "and says nothing of how new runs would come out."
     )
-    return f"{len(target)} test units ({counts}), {runs} run{'s' if runs > 1 else ''} of each method.{few}"
+    simulated = [method.predictions.name for method in judged.methods if method.predictions.simulated]
+    made_up = f" SIMULATED data ({', '.join(simulated)}): they say nothing about patients." if simulated else ""
+    return f"{len(target)} test units ({counts}), {runs} run{'s' if runs > 1 else ''} of each method.{made_up}{few}"
 
 
 def values(judged: Judged) -> Section:

@@ -11,7 +11,7 @@ from clsunbias.experiments.grid import Grid, under_rules
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.labels import class_label, class_metric, metric_label, metric_name
 from clsunbias.experiments.report.notes import Cells, Classes, Comparisons, classes_of, legend, method, varies
-from clsunbias.experiments.report.sections import Entry, Label, Measured, Section
+from clsunbias.experiments.report.sections import NO_DATA, Entry, Label, Measured, Section
 
 AllMeasured = Mapping[tuple[Arm, str], Measured]
 
@@ -107,7 +107,7 @@ def table(
             if varies(grid, row):  # the label says in what
                 settings = f"otherwise {settings}"
             for label, ours in (by_label or {grid.rows[row].label: {}}).items():
-                entries = ["no data" if place[0] in absent else ours.get(place, "–") for place in places]
+                entries = [NO_DATA if place[0] in absent else ours.get(place, "–") for place in places]
                 rows.append([Label(label, settings), *entries])
     return Section(title, header, rows)
 
@@ -166,9 +166,11 @@ def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Ar
         for column, row in itertools.product(grid.columns, grid.rows):
             arms = [arm for arm in tried if (arm.column, arm.row) == (column, row)]
             if arms:
-                shown = [Measured(scores[arm], mark="chosen" if arm in chosen else None) for arm in arms]
+                marked = [] if protocol.folds else chosen
+                shown = [Measured(scores[arm], mark="chosen" if arm in marked else None) for arm in arms]
                 rows.append([f"{grid.columns[column].label}, {grid.rows[row].label}", *shown])
         metric = metric_name(protocol.search.metric.partition("/")[2])
-        title = f"The search ({protocol.label}): mean validation {metric} of each setting, the chosen one marked"
+        how = "over folds, each of which chose by its own" if protocol.folds else "the chosen one marked"
+        title = f"The search ({protocol.label}): mean validation {metric} of each setting, {how}"
         sections.append(Section(title, ["", *dict.fromkeys(arm.setting for arm in tried)], rows))
     return sections

@@ -15,6 +15,7 @@ ORDER = (
     *("accuracy", "balanced_accuracy", "worst_recall", "geometric_mean"),
     *("weighted_f1", "dodrans_f1", "entropy_f1"),
     *("f1", "recall", "precision", "auroc", "auprc", "brier", "ece", "calibration_slope", "calibration_intercept"),
+    "net_benefit",
     *("loss", "loss_gap"),
 )
 

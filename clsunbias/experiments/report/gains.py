@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from clsunbias.experiments.analysis.gain import BESIDE, PARTS
 from clsunbias.experiments.analysis.gains import GainLine
 from clsunbias.experiments.analysis.intervals import FEWEST
@@ -46,16 +48,21 @@ def gain_rows(parts: Mapping[tuple[Key, str], Part], beside: Mapping[tuple[Key, 
         [
             str(method),
             *(shown(*parts[method, part]) for part in PARTS),
-            *(f"{beside[method, name]:+.3f}" if (method, name) in beside else "–" for name in BESIDE),
+            *(difference(beside.get((method, name))) for name in BESIDE),
         ]
         for method in methods
     ]
 
 
 def shown(value: float, low: float | None, high: float | None) -> str:
-    """A part with its interval."""
-    value += 0.0  # no minus before a part of nothing
-    return f"{value:+.3f}" if low is None or high is None else f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+    """A part with its interval, without the zero before a point: a terminal has room for two of them."""
+    written = [f"{one + 0.0:+.3f}".replace("0.", ".") for one in (value, low, high) if one is not None]  # no minus of 0
+    return written[0] if len(written) < 3 else f"{written[0]} ({written[1]} to {written[2]})"
+
+
+def difference(value: float | None) -> str:
+    """A difference; a dash where there is none, as of slopes where scores separate the classes."""
+    return "–" if value is None or np.isnan(value) else f"{value + 0.0:+.3f}"
 
 
 def how_to_read(baseline: str) -> str:
@@ -65,5 +72,6 @@ def how_to_read(baseline: str) -> str:
         "once each run of both has the threshold (of more classes: offsets) that is best on its validation units. "
         f"Threshold part: the rest, which {baseline} with another threshold has for nothing. Intervals: 95 %, with "
         "thresholds as they were chosen; a part whose interval holds 0 is not shown. Beside it differences in what no "
-        "threshold moves."
+        "threshold moves; a calibration slope is best at 1 and an intercept at 0, so that more is not better; net "
+        "benefit is the mean over thresholds."
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from clsunbias.data.certificate import in_words
 from clsunbias.experiments.report.card_metrics import DRAWS, section
 from clsunbias.experiments.report.markdown import code, code_block, escaped
 from clsunbias.experiments.report.sections import markdown_table
@@ -118,13 +119,15 @@ def listing(lines: Sequence[str]) -> str:
 
 def warnings(result: Mapping[str, Any], frame: pd.DataFrame, making: Making) -> list[str]:
     """What is to be known before a metric is read."""
-    names = result["class_names"]
+    names, leaks = result["class_names"], result.get("leaks")
     said = [escaped(f"{remark[0].upper()}{remark[1:]}.") for remark in remarks(frame, names)]
     if made := result.get("synthetic_training_rows"):
         said.append(
             f"{made} of {sum(making.rows['train'])} training rows are SYNTHETIC: made up, not measured. Training "
             "metrics count them."
         )
+    if leaks and any(leaks["found"].values()):
+        said.append(escaped(f"{in_words(leaks)}."))
     label = frame["label"][frame["split"] == "val"]
     few = [f"{count} of {escaped(name)}" for at, name in enumerate(names) if (count := int((label == at).sum())) < FEW]
     if few:
@@ -149,6 +152,7 @@ def data_lines(result: Mapping[str, Any], making: Making) -> list[str]:
         f"Classes: {', '.join(map(escaped, result['class_names']))}"
         + (f"; {escaped(positive)} is the positive one" if positive else ""),
         f"What is scored and counted: each {'row' if result['unit'] == 'unit' else escaped(result['unit'])}",
+        *([escaped(in_words(leaks))] if (leaks := result.get("leaks")) else []),
     ]
 
 

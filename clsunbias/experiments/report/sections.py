@@ -55,6 +55,9 @@ class Measured(NamedTuple):
         return f"{self.mean}{difference}{mark}{dagger}{', simulated' if self.simulated else ''}"
 
 
+NO_DATA = "no data"
+"""What stands for a result of which the data are not at hand."""
+
 Entry = str | Label | Measured
 """What stands in a table; as a string it is what Markdown and the terminal show."""
 
@@ -96,26 +99,34 @@ def latex(section: Section) -> str:
     return "\n".join([f"% {section.title}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body]) + "\n"
 
 
-def terminal(section: Section, width: int) -> list[Table]:
-    """The section for a terminal of a width: as many tables as its columns need to be whole, the labels in each."""
-    lengths = [max(map(cell_len, column)) + 1 for column in zip(section.header, *section.lines, strict=True)]
-    label = min(lengths[0], width // 2) + 1  # the labels alone may wrap
-    groups: list[list[int]] = [[]]
-    for index, length in enumerate(lengths[1:], start=1):
-        if groups[-1] and label + sum(lengths[other] for other in groups[-1]) + length > width:
-            groups.append([])
-        groups[-1].append(index)
-    tables = []
-    for group in groups:
-        title = section.title if group is groups[0] else f"{section.title}, continued"
-        table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
-        table.add_column(section.header[0], max_width=label)
-        for index in group:
-            table.add_column(section.header[index], justify="right", no_wrap=True)
-        for line in section.lines:
-            table.add_row(line[0], *(line[index] for index in group))
-        tables.append(table)
-    return tables
+def terminal(section: Section, width: int, whole: str) -> list[Table | str]:
+    """The section for a terminal of a width: a table, and which columns it has no room for.
+
+    Columns are whole or left out: first those of which there are no data, then from the right.
+
+    Args:
+        section: what is shown.
+        width: characters of a line.
+        whole: where all columns are, such as ``results/table2.md``.
+    """
+    gap = 2  # between columns, and half of it at either end of a line
+    lengths = [max(map(cell_len, column)) + gap for column in zip(section.header, *section.lines, strict=True)]
+    label = min(lengths[0], width // 3)  # the labels alone may wrap
+    columns = list(range(1, len(lengths)))
+    absent = [index for index in columns if any(line[index] == NO_DATA for line in section.lines)]
+    kept: list[int] = []
+    for index in sorted(columns, key=lambda index: index in absent):
+        if kept and label + sum(lengths[other] for other in (*kept, index)) >= width:
+            break
+        kept.append(index)
+    table = Table(title=section.title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    table.add_column(section.header[0], max_width=label - gap)
+    for index in sorted(kept):
+        table.add_column(section.header[index], justify="right", no_wrap=True)
+    for line in section.lines:
+        table.add_row(line[0], *(line[index] for index in sorted(kept)))
+    left_out = ", ".join(section.header[index] for index in columns if index not in kept)
+    return [table, f"No room in {width} columns for {left_out}: {whole}.\n"] if left_out else [table]
 
 
 def write_table(
@@ -132,13 +143,13 @@ def write_table(
     for suffix, content in (("md", [f"# {title}\n", *text]), ("tex", tables)):
         with atomic(out / f"{name}.{suffix}") as temporary:
             temporary.write_text("\n".join(content))
-    show(title, parts)
+    show(title, parts, f"see {out / name}.md")
 
 
-def show(title: str, parts: Sequence[Section | str]) -> None:
-    """Prints a report."""
+def show(title: str, parts: Sequence[Section | str], whole: str) -> None:
+    """Prints a report; ``whole`` says where columns are that the terminal has no room for."""
     screen = console()
     screen.print(Markdown(f"# {title}"))
     for part in parts:
-        for shown in terminal(part, screen.width) if isinstance(part, Section) else [Markdown(part)]:
+        for shown in terminal(part, screen.width, whole) if isinstance(part, Section) else [Markdown(part)]:
             screen.print(shown)

@@ -6,11 +6,12 @@ from typing import NamedTuple
 from clsunbias.experiments.analysis.comparison import results
 from clsunbias.experiments.analysis.gains import GainLine, gains
 from clsunbias.experiments.analysis.scores import Scored
-from clsunbias.experiments.plan import choose
 from clsunbias.experiments.report.build import contrast_section, parts, search_sections
 from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.notes import Cells, Comparisons, classes_of
 from clsunbias.experiments.report.sections import Section
+from clsunbias.experiments.report.subgroup_part import ArmGroups, arm_groups, subgroup_sections
+from clsunbias.experiments.search import choose
 from clsunbias.experiments.study import Study, shown
 
 
@@ -22,6 +23,7 @@ class StudyPart(NamedTuple):
     cells: Cells
     comparisons: Comparisons
     parts: Sequence[Section | str]
+    groups: Sequence[ArmGroups]
 
     @property
     def labels(self) -> list[str]:
@@ -55,10 +57,7 @@ def study_parts(study: Study) -> list[StudyPart]:
         comparisons = {key: one for key, one in all_comparisons.items() if key[0] in part.finished}
         ours = [one for one in scored if one.arm in part.finished]
         split = [line for (arm, _), line in all_gains.items() if arm in part.finished]
-        made.append(StudyPart(part, simulated, cells, comparisons, sections(part, ours, cells, comparisons, split)))
+        groups = [found for one in ours for found in arm_groups(part, one)]
+        tables = [*sections(part, ours, cells, comparisons, split), *subgroup_sections(groups)]
+        made.append(StudyPart(part, simulated, cells, comparisons, tables, groups))
     return made
-
-
-def report_parts(study: Study) -> list[Sequence[Section | str]]:
-    """What the terminal shows of a study."""
-    return [part.parts for part in study_parts(study)]

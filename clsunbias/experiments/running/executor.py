@@ -100,7 +100,9 @@ def check(runs: Sequence[Run]) -> None:
             with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
                 run_command(["fit", *run.options, "--print_config"])
         except InputError as error:
-            raise InputError(f"{run.out} cannot be run: {error}") from error
+            folded = "plan" in str(error) and (run.config["data"].get("init_args") or {}).get("plan")
+            about = "; folds are of data sets that take a plan, those that draw their splits" if folded else ""
+            raise InputError(f"{run.out} cannot be run: {error}{about}") from error
         # A name that is cut short is taken for the whole one: the record would not be what was asked for.
         differing = difference(run.config, parse_yaml(printed.getvalue()))
         if differing:

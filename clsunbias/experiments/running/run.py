@@ -32,6 +32,7 @@ class Run:
         overrides: dotted parameters and their values, which win over the files.
         source: file that says what the data are, where the config cannot.
         after: the run whose selected weights this one starts from, by the option ``init_from``.
+        parts: the runs of the folds that this one is made of; itself it is none that is done.
     """
 
     out: Path
@@ -39,6 +40,7 @@ class Run:
     overrides: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
     source: Path | None = field(default=None, compare=False)
     after: "Run | None" = field(default=None, compare=False)
+    parts: "tuple[Run, ...]" = field(default=(), compare=False)
 
     @property
     def options(self) -> list[str]:
@@ -230,4 +232,4 @@ def read_table(content: bytes) -> pd.DataFrame | None:
 
 def is_score(column: str) -> bool:
     """Whether a column of predictions says what was scored and how, rather than what the classes are called."""
-    return column in {"split", "unit", "label"} or column.startswith("prob_")
+    return column in {"split", "unit", "label", "fold"} or column.startswith("prob_")

@@ -1,8 +1,6 @@
 /* The controls: what is chosen, and what follows from it. */
 
-const PAGE = JSON.parse(document.getElementById("records").textContent);
 const ALL = "all";
-const $ = (id) => document.getElementById(id);
 
 function fill(select, options) {
   const before = select.value;
@@ -14,18 +12,6 @@ const distinct = (values) => [...new Set(values)];
 
 function armsOf(dataset, protocol) {
   return PAGE.arms.filter((arm) => arm.dataset === dataset && (protocol === undefined || arm.protocol === protocol));
-}
-
-/** A method's colour: its own, darker on white and lighter on black, so that a thin line is seen on either. */
-function methodColour(at) {
-  if (at % PAGE.colours.length === 0) return "currentColor"; // black is white in the dark
-  const [dark, light] = ["black 25%", "white 20%"].map((mixed) => `color-mix(in srgb, ${PAGE.colours[at % PAGE.colours.length]}, ${mixed})`);
-  return `light-dark(${dark}, ${light})`;
-}
-
-function lookOf(method) {
-  const at = PAGE.methods.indexOf(method);
-  return { colour: methodColour(at), dash: DASHES[at % DASHES.length] };
 }
 
 /** A cost as it was entered; what is no number from 0 up is refused at its field, and there is no cost. */

@@ -66,6 +66,8 @@ function drawRanking(now, scored) {
     chart({ title: `ROC: ${name}`, across: "share of the others called so", up: `share of ${name} called so`, ...unit, lines: [...linesOf("roc"), chance], dots: dots.map(({ roc }) => roc) }),
     chart({ title: `Precision and recall: ${name}`, across: `share of ${name} called so`, up: "share of those called so that are", ...unit, lines: linesOf("precision"), dots: dots.map(({ pr }) => pr).filter(({ y }) => Number.isFinite(y)) }),
     chart({ title: `Reliability: ${name}`, across: `predicted probability of ${name}`, up: `share that is ${name}`, ...unit, lines: [...calibrated, diagonal] }),
+    benefitChart(name, there, now.of),
+    riskChart(there),
   ] : []));
   const panels = scored.map(({ arm, scores, runs }) => {
     const lines = now.classes.map((label, own) => ({ label, ...classLook(own), points: stairs(histogram(scores, runs, now.of, own, BINS.histogram)) }));

@@ -1,25 +1,21 @@
 """The page: template, style and script in one file that asks the network for nothing."""
 
-import itertools
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markdown_it import MarkdownIt
-from markupsafe import Markup, escape
-
-from clsunbias import __version__
 from clsunbias.experiments.analysis.intervals import FEWEST
+from clsunbias.experiments.analysis.use import THRESHOLDS
 from clsunbias.experiments.report.build import PUBLISHED
 from clsunbias.experiments.report.html.findings import findings
 from clsunbias.experiments.report.html.pack import pack
+from clsunbias.experiments.report.html.rendering import render
 from clsunbias.experiments.report.html.summary import summaries
-from clsunbias.experiments.report.labels import COLOURS
-from clsunbias.experiments.report.sections import SIGNS, Entry, Label, Measured, Section
 from clsunbias.experiments.report.study_parts import StudyPart, study_parts
 from clsunbias.experiments.study import Study
 
-SCRIPTS = ("theme", "scores", "ranking", "views", "charts", "training", "figures", "gallery", "explorer")
+SCRIPTS = (
+    *("theme", "looks", "scores", "ranking", "use", "views", "charts"),
+    *("training", "figures", "gallery", "explorer"),
+)
 
 
 def page(studies: Sequence[Study], name: str) -> str:
@@ -29,17 +25,10 @@ def page(studies: Sequence[Study], name: str) -> str:
     said = summaries(shown)
     methods = list(dict.fromkeys(arm["method"] for arm in data["arms"]))
     kinds = {part.simulated for part in parts}
-    assets = files(__package__)
-    environment = Environment(
-        loader=PackageLoader("clsunbias.experiments.report.html", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.filters |= {"prose": prose, "cell": cell, "methods": methods_of, "data_first": data_first}
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "report.html.j2",
+        SCRIPTS,
+        {**data, "methods": methods, "thresholds": THRESHOLDS},
         title=" · ".join(dict.fromkeys(study.grid.title for study in studies)),
         parts=[(part, findings(part)) for part in parts],
         published=PUBLISHED,
@@ -57,10 +46,6 @@ def page(studies: Sequence[Study], name: str) -> str:
         summaries=said,
         named=[one["label"] for one in data["datasets"] if any(split["names"] for split in one["splits"].values())],
         warnings=[text for one in said for text in one.warnings],
-        version=__version__,
-        style=Markup((assets / "report.css").read_text()),
-        script=Markup("\n".join((assets / f"{script}.js").read_text() for script in SCRIPTS)),
-        records={**data, "methods": methods, "colours": COLOURS},
     )
 
 
@@ -80,43 +65,3 @@ def ties(parts: Sequence[StudyPart]) -> str:
     if not several:
         return ""
     return f"{len(several)} of {len(tied)} runs selected among up to {max(several)} validations of one score, by loss"
-
-
-def prose(text: str) -> Markup:
-    """A paragraph of a report, Markdown, as HTML; HTML in it is shown, not used."""
-    return Markup(MarkdownIt("commonmark", {"html": False}).render(text))
-
-
-def cell(entry: Entry, baseline: str) -> Markup:
-    """An entry of a table, its mark in words too, for those who do not see it."""
-    if not isinstance(entry, Measured):
-        return escape(entry)
-    shown = escape(entry.mean)
-    if entry.difference is not None:
-        shown += Markup('<span class="difference"> ({:+.3f})</span>').format(entry.difference)
-    if entry.mark:
-        said = "chosen" if entry.mark == "chosen" else f"{entry.mark} than {baseline}"
-        inner = Markup('<span aria-hidden="true">{}</span><span class="hidden"> {}</span>')
-        shown += Markup(' <span class="mark {}">{}</span>').format(entry.mark, inner.format(SIGNS[entry.mark], said))
-    if entry.dagger:
-        shown += Markup(
-            ' <span aria-hidden="true">†</span><span class="hidden"> some run never predicts a class</span>'
-        )
-    return shown + (", simulated" if entry.simulated else "")
-
-
-def data_first(section: Section) -> Section:
-    """A section with the columns of data sets that are not there at its end."""
-    absent = [any(row[at] == "no data" for row in section.rows) for at in range(len(section.header))]
-    order = sorted(range(len(absent)), key=absent.__getitem__)
-    rows = [[row[at] for at in order] for row in section.rows]
-    return Section(section.title, [section.header[at] for at in order], rows)
-
-
-def methods_of(section: Section) -> list[tuple[str, list[tuple[str, Sequence[Entry]]]]]:
-    """Rows of a section by method: of each its rows, a protocol (nothing where a label has none) and the entries."""
-    rows = [(row[0] if isinstance(row[0], Label) else Label(str(row[0]), ""), row[1:]) for row in section.rows]
-    return [
-        (method, [(label.protocol, entries) for label, entries in group])
-        for method, group in itertools.groupby(rows, key=lambda row: row[0].method)
-    ]
