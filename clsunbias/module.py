@@ -17,7 +17,7 @@ from clsunbias.metrics import RowScores, class_loss_names, classification_metric
 from clsunbias.networks.arguments import INPUTS, OUTPUTS, submodule, to_set
 from clsunbias.objectives import Objective, widen
 from clsunbias.objectives.sample_losses import cross_entropy
-from clsunbias.optimizers import ImbSAM
+from clsunbias.optimizers import Passes
 from clsunbias.refits.base import Refit
 from clsunbias.schedules import Schedule, progress
 
@@ -62,8 +62,7 @@ class Classifier(LightningModule):
         self._train: list[tuple[Tensor, Tensor, Tensor]] = []  # a step since validation: class sums, counts, objective
         self._first_pass = True  # of the optimiser over the batch
         self._frozen: list[nn.Module] = []
-        self._parted: list[ImbSAM] = []  # optimisers that ask for passes over some classes
-        self._logits = torch.empty(0)  # of the first pass
+        self._passes = Passes()
         self.reads_features = False  # rows are what the frozen backbone makes of them
 
     @property
@@ -145,12 +144,7 @@ class Classifier(LightningModule):
     def on_train_start(self) -> None:
         self._total_steps = int(self.trainer.estimated_stepping_batches)
         self._groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
-        self._parted = [one for one in self.trainer.optimizers if isinstance(one, ImbSAM)]
-        for optimizer in self._parted:
-            if optimizer.tail is None:
-                if self.data is None:
-                    raise InputError("ImbSAM needs class counts, which plain loaders do not give: call its setup")
-                optimizer.setup(torch.bincount(self.data.splits["train"].target))
+        self._passes.start(self.trainer.optimizers, self.data.splits["train"].target if self.data else None)
 
     def training_progress(self) -> float:
         """Progress in [0, 1] of the step about to be taken, which every schedule is a function of."""
@@ -179,23 +173,12 @@ class Classifier(LightningModule):
         except KeyError as error:
             has = ", ".join(batch)
             raise InputError(f"{self.objective.name} needs {error} in each batch, which has {has}") from None
-        result = self.objective(self.training_logits(batch), batch["target"], **more)
+        result = self.objective(self._passes.logits(self.outputs, batch), batch["target"], **more)
         if self._first_pass:
             # Kept on the device and read once per validation: no step waits for the accelerator.
             self._train.append((result["class_loss_sums"], result["class_counts"], result["loss"].detach()))
             self._first_pass = False
         return result["loss"]
-
-    def training_logits(self, batch: "Batch") -> Tensor:
-        """Logits of a pass over a batch: with gradients through all rows, or those of the classes of the pass."""
-        classes = next((one.classes for one in self._parted if one.classes is not None), None)
-        if classes is None:
-            logits = self.outputs(batch["x"])
-            if self._parted:
-                self._logits = logits.detach()
-            return logits
-        rows = classes.to(batch["target"].device)[batch["target"]].nonzero().flatten()
-        return self._logits.index_copy(0, rows, self.outputs(batch["x"][rows]).to(self._logits.dtype))
 
     def training_metrics(self) -> dict[str, float]:
         """Means over the steps since the last call: objective, class losses, their gap; annealed numbers and lr now."""

@@ -176,6 +176,39 @@ class ImbSAM(SAM):
             one.grad = of_all - of_tail + (0 if one.grad is None else one.grad)
 
 
+class Passes:
+    """The passes over a training batch: the first of all rows, others of what :class:`ImbSAM` asks for."""
+
+    def __init__(self) -> None:
+        self.optimizers: list[ImbSAM] = []
+        self.first = torch.empty(0)  # logits of the first pass
+
+    def start(self, optimizers: Iterable[Optimizer], target: Tensor | None) -> None:
+        """Tells those that ask for passes the classes of the training rows, int64 ``(N,)``, if they are known.
+
+        Raises:
+            InputError: they are not, or ImbSAM is not for such.
+        """
+        self.optimizers = [one for one in optimizers if isinstance(one, ImbSAM)]
+        for one in self.optimizers:
+            if one.tail is None and target is None:
+                raise InputError("ImbSAM needs class counts, which plain loaders do not give: call its setup")
+            if one.tail is None and target is not None:
+                one.setup(torch.bincount(target))
+
+    def logits(self, outputs: Callable[[Tensor], Tensor], batch: dict[str, Tensor]) -> Tensor:
+        """Logits of a batch, with gradients through all rows, or through those of the classes of the pass alone."""
+        if not self.optimizers:
+            return outputs(batch["x"])
+        classes = next((one.classes for one in self.optimizers if one.classes is not None), None)
+        if classes is None:
+            logits = outputs(batch["x"])
+            self.first = logits.detach()
+            return logits
+        rows = classes.to(batch["target"].device)[batch["target"]].nonzero().flatten()
+        return self.first.index_copy(0, rows, outputs(batch["x"][rows]).to(self.first.dtype))
+
+
 class SignDescent(Optimizer):
     """Sign descent: w ← w − lr·sign(m), m ← β·m + g; with β = 0 only the gradient's sign counts.
 
