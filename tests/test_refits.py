@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
@@ -47,6 +48,13 @@ def network(outputs: int = 2) -> nn.Sequential:
     return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, outputs)).eval()
 
 
+def last(made: nn.Sequential) -> nn.Linear:
+    """The last layer."""
+    layer = made[-1]
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
 def tried(refit: Refit, made: nn.Module, split: Split) -> list[Tensor]:
     """Logits of the training rows with each candidate's weights."""
     refit.find(made, split)
@@ -58,7 +66,7 @@ def tried(refit: Refit, made: nn.Module, split: Split) -> list[Tensor]:
     return logits
 
 
-def features(made: nn.Sequential, split: Split) -> np.ndarray:  # type: ignore[type-arg]
+def features(made: nn.Sequential, split: Split) -> npt.NDArray[np.float64]:
     """What comes into the last layer."""
     with torch.no_grad():
         return np.asarray(made[:-1](split.x[:]).double().numpy())
@@ -69,7 +77,7 @@ def test_tau_norm(outputs: int) -> None:
     """By hand: z_c / ‖w_c‖^τ; τ = 0 is the run itself to the bit."""
     made, split = network(outputs), train(outputs)
     before = made(split.x[:]).detach()
-    norms = made[-1].weight.detach().norm(dim=1)
+    norms = last(made).weight.detach().norm(dim=1)
     whole, half, one = tried(TauNorm([0.0, 0.5, 1.0]), made, split)
     assert torch.equal(whole, before)
     torch.testing.assert_close(half, before / norms.sqrt())
@@ -80,9 +88,9 @@ def test_tau_norm(outputs: int) -> None:
 def test_weights_are_aligned_by_the_class_counts(minority: int) -> None:
     """The smaller class's weights get the larger's norm, whichever number it has; nothing else changes."""
     made = network()
-    weight = made[-1].weight.detach().clone()
+    weight = last(made).weight.detach().clone()
     tried(WeightAligned(), made, train(2, minority))
-    aligned = made[-1].weight.detach()
+    aligned = last(made).weight.detach()
     torch.testing.assert_close(aligned[minority].norm(), weight[1 - minority].norm())
     assert torch.equal(aligned[1 - minority], weight[1 - minority])
 

@@ -1,6 +1,7 @@
 """Samplers that draw speakers, classes or attributes by stated chances."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -167,4 +168,5 @@ def attribute_of(split: Split, name: str) -> Tensor:
             f"training rows have no attribute {name!r} (they have {', '.join(split.more) or 'none'}); choose a "
             "data set, or a data.resample, that gives it"
         )
-    return torch.unique(split.more[name], return_inverse=True)[1]
+    _, value = torch.unique(split.more[name], return_inverse=True)
+    return cast(Tensor, value)
