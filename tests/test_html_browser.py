@@ -208,7 +208,7 @@ def test_three_classes(browser: Any, tmp_path: Path) -> None:
     recall = [figures[f"recall/class {label}"] for label in range(3)]
     assert [float(found[at]) for at in (1, 5, 9)] == pytest.approx(recall, abs=1e-3)
     assert np.mean([float(found[at]) for at in (3, 7, 11)]) == pytest.approx(figures["auprc"], abs=1e-3)
-    assert page.locator("#ranking figure").count() == 3
+    assert page.locator("#ranking figure").count() == 5
     assert page.locator("#histograms polyline").count() == 3
     assert page.locator("#gallery > li strong").first.inner_text().startswith("S")
     assert page.locator("#gallery > li").count() > 0

@@ -15,8 +15,9 @@ from scipy.ndimage import gaussian_filter
 
 from clsunbias.__main__ import main
 from clsunbias.data import BreastMNIST, RetinaMNIST, Split, Tabular, Units
-from clsunbias.data.certificate import check_leaks, in_words
+from clsunbias.data.certificate import check_leaks
 from clsunbias.data.twins import Twin, image_twins, name_twins, row_twins
+from clsunbias.leak_words import in_words
 from clsunbias.speech.landmarks import LEAST, frames_alike, peaks_apart, runs_of
 from tests.fakes import table_of
 from tests.speech_trees import fails, write_lines

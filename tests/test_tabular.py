@@ -21,7 +21,7 @@ from tests.fakes import table_of
 from tests.test_cli import CONFIGS
 from tests.test_errors import fails
 
-README = CONFIGS.parent / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "own-data.md"
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -234,9 +234,9 @@ def test_a_table_that_has_changed(
     assert (run / "result.json").read_bytes() == before
 
 
-def test_the_readmes_command(tmp_path: Path) -> None:
+def test_the_command_of_the_docs(tmp_path: Path) -> None:
     """It runs as it stands there, on a table of that many features; the negative class is the one named first."""
-    found = re.search(r"clsunbias (fit --config configs/tabular\.yaml .*?)```", README.read_text(), re.DOTALL)
+    found = re.search(r"clsunbias (fit --config configs/tabular\.yaml .*?)```", PAGE.read_text(), re.DOTALL)
     assert found
     table = load_breast_cancer(as_frame=True).frame.rename(columns={"target": "diagnosis"})
     table["diagnosis"] = table["diagnosis"].map({0: "malignant", 1: "benign"})

@@ -3,14 +3,12 @@
 import shlex
 from pathlib import Path
 
-from joblib import cpu_count
-
 from clsunbias.commands.report import report
 from clsunbias.commands.reproduce import reproduce
 from clsunbias.errors import InputError
 from clsunbias.files import check_out, write_text
 from clsunbias.parser import Parser
-from clsunbias.terminal import say
+from clsunbias.terminal import note, say
 
 GRID = "study.yaml"
 
@@ -26,6 +24,7 @@ def main(options: list[str]) -> int:
     parser.add_argument("--attributes", type=str | None, help="columns of subgroups, separated by commas")
     parser.add_argument("--classes", type=str | None, help="labels in order, by commas, the negative one first")
     parser.add_argument("--ignore", type=str | None, help="columns to leave out, separated by commas")
+    parser.add_argument("--allow-leaks", action="store_true", help="train although folds share copies, and say so")
     parser.add_argument("--out", type=Path | None, help="where all goes; default studies/NAME of the data")
     parser.add_argument("--minutes", type=float, default=10.0, help="that it may take: says how much is run")
     parser.add_argument("--jobs", type=int | None, help="worker processes, one thread each; default: one for each core")
@@ -43,6 +42,8 @@ def main(options: list[str]) -> int:
     if path.is_file():
         say(f"{path} is there and is used as it stands; to have it made anew, delete it")
     else:
+        from joblib import cpu_count
+
         from clsunbias.experiments.own_data.design import HEAD, as_yaml, choose, grid
         from clsunbias.experiments.own_data.looking import look
         from clsunbias.experiments.own_data.trial import try_out
@@ -50,8 +51,9 @@ def main(options: list[str]) -> int:
         from clsunbias.experiments.own_data.words import say_design, say_understood
 
         lists = {name: tuple((chosen[name] or "").split(",")) if chosen[name] else () for name in LISTS}
-        understood = look(Asked(data, chosen.label, chosen.patient, **lists), out)
+        understood = look(Asked(data, chosen.label, chosen.patient, **lists, allow_leaks=chosen.allow_leaks), out)
         say_understood(understood)
+        note("trying it out: short runs of every fold ...")
         jobs = chosen.jobs or cpu_count()
         design = choose(understood, try_out(understood), chosen.minutes, jobs)
         say_design(understood, design, jobs)
@@ -63,7 +65,8 @@ def main(options: list[str]) -> int:
     jobs_and_dask = [part for name in ("jobs", "dask") if chosen[name] for part in (f"--{name}", str(chosen[name]))]
     status = reproduce([str(path), "--out", str(out), *jobs_and_dask])
     page = out / "study.html"
-    report([str(out / "runs" / path.stem), "--grid", str(path), "--html", str(page)])
+    by = ["--by", chosen.attributes] if chosen.attributes else []
+    report([str(out / "runs" / path.stem), "--grid", str(path), "--html", str(page), *by])
     return status
 
 

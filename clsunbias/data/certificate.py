@@ -7,14 +7,7 @@ from typing import Any
 from clsunbias.data.split import Split
 from clsunbias.data.twins import Twin, name_twins, patients, plain_name
 from clsunbias.errors import InputError, listed
-
-KINDS = {"name": "of one name, but for blanks and case", "equal": "of equal {}", "near": "of nearly equal {}"}
-
-STATUS = {
-    "official": "The splits are the official ones, left as they are so that results compare with those of others",
-    "allowed": "The run was asked for all the same (allow_leaks)",
-}
-"""Why a run with leaks was not stopped."""
+from clsunbias.leak_words import KINDS
 
 
 def check_leaks(
@@ -27,7 +20,7 @@ def check_leaks(
         splits: its splits, as they were loaded.
         compared: as what their rows were compared; nothing if they were not.
         twins: of their contents; those of names are found here.
-        status: ``refused`` if a run with any is stopped, else a key of :data:`STATUS`.
+        status: ``refused`` if a run with any is stopped, else a key of :data:`~clsunbias.leak_words.STATUS`.
 
     Returns:
         ``unit``, and of its ``names`` by split the number and the sha256 (sorted, without blanks and case), nothing
@@ -60,16 +53,3 @@ def check_leaks(
         "found": {kind: sum(twin.kind == kind for twin in every) for kind in KINDS},
         "status": status if every else "none found",
     }
-
-
-def in_words(certificate: Mapping[str, Any]) -> str:
-    """A certificate as a card says it."""
-    unit, compared, found = certificate["unit"], certificate["compared"], certificate["found"]
-    checked = [*([f"the names of each {unit}"] if unit else []), *([compared] if compared else [])]
-    if any(found.values()):
-        kinds = [f"{count} pairs {KINDS[kind].format(compared)}" for kind, count in found.items() if count]
-        why = STATUS[certificate["status"]]
-        return f"Different splits share units: {', '.join(kinds)}, so that metrics flatter. {why}"
-    if not checked:
-        return "Leaks between splits were not looked for: units have no names, and rows are none that can be compared"
-    return f"No leak between splits was found; compared were {' and '.join(checked)}"

@@ -1,11 +1,11 @@
 """What every data set has of leaks: whether they are allowed, how rows are compared, and the certificate."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from clsunbias.data.split import Split
-    from clsunbias.data.twins import Twin
+from clsunbias.data.certificate import check_leaks
+from clsunbias.data.split import Split
+from clsunbias.data.twins import Twin, content_twins
 
 
 class LeakChecked:
@@ -22,15 +22,11 @@ class LeakChecked:
     allow_leaks: bool
     leaks: dict[str, Any]
 
-    def find_twins(self, splits: "Mapping[str, Split]") -> "tuple[str, list[Twin]]":
+    def find_twins(self, splits: Mapping[str, Split]) -> tuple[str, list[Twin]]:
         """As what the rows of different splits were compared, nothing if they were not, and those that are copies."""
-        from clsunbias.data.twins import content_twins  # here, since it is about splits, as is the next
-
         return content_twins(splits)
 
-    def certify(self, splits: "Mapping[str, Split]") -> None:
+    def certify(self, splits: Mapping[str, Split]) -> None:
         """Compares the splits; raises InputError if they share what they must not, unless that is allowed."""
-        from clsunbias.data.certificate import check_leaks
-
         status = "official" if self.official_splits else "allowed" if self.allow_leaks else "refused"
         self.leaks = check_leaks(self.name, splits, *self.find_twins(splits), status)

@@ -111,10 +111,15 @@ def choose(understood: Understood, trial: Trial, minutes: float, jobs: int) -> D
     return next((one for one in made if one.minutes(jobs) <= minutes), made[-1])
 
 
+def settings_of(understood: Understood) -> dict[str, Any]:
+    """Dotted parameters of every run, those that say something."""
+    leaks = {"data.init_args.allow_leaks": True} if understood.asked.allow_leaks else {}
+    return {name: value for name, value in understood.settings.items() if value not in (None, [])} | leaks
+
+
 def grid(understood: Understood, design: Design) -> dict[str, Any]:
     """The grid as ``reproduce`` reads it."""
-    settings = {name: value for name, value in understood.settings.items() if value not in (None, [])}
-    settings["trainer.max_epochs"] = design.epochs
+    settings = {**settings_of(understood), "trainer.max_epochs": design.epochs}
     settings["trainer.check_val_every_n_epoch"] = max(1, design.epochs // 40)
     if design.batch:
         settings["data.init_args.batch_size"] = design.batch

@@ -40,7 +40,8 @@ def understand_recordings(asked: Asked, column: str, out: Path) -> Understood:
             "end": float("nan"),
         }
     )
-    prepare(Corpus(rows, tuple(classes), simulated=False), out)
+    others = frame[[*asked.attributes]].assign(unit=speakers).drop_duplicates("unit") if asked.attributes else None
+    prepare(Corpus(rows, tuple(classes), simulated=False, attributes=others), out)
     return understood(asked, Manifest.read(out / "manifest.csv", "clsunbias study"), out, labels, speakers)
 
 
@@ -65,6 +66,7 @@ def understood(asked: Asked, manifest: Manifest, folder: Path, labels: pd.Series
         "voiced.yaml",
         {
             "data.init_args.corpus": str(folder.resolve()),
+            "data.init_args.attributes": [*asked.attributes],
             "data.init_args.seconds": round(length, 2),
             "data.init_args.front_end.init_args.sample_rate": rate,
             "data.init_args.front_end.init_args.bands": bands,

@@ -24,7 +24,7 @@ def understand_table(asked: Asked) -> Understood:
     """A CSV file whose columns are features, but for those that say nothing, or are names; see :class:`Understood`."""
     frame, _ = read_asked(asked)
     labels, patients, classes = roles(asked, frame)
-    features = frame.drop(columns=[*asked.named, *asked.ignore])
+    features = frame.drop(columns=[*asked.named, *asked.attributes, *asked.ignore])
     left_out = useless(features)
     kept = features.drop(columns=list(left_out))
     if kept.empty or not len(kept.columns):
@@ -58,6 +58,7 @@ def understand_table(asked: Asked) -> Understood:
             "data.init_args.path": str(asked.path.resolve()),
             "data.init_args.label": asked.label,
             "data.init_args.group": asked.patient,
+            "data.init_args.attributes": [*asked.attributes],
             "data.init_args.classes": list(classes),
             "data.init_args.ignore": [*asked.ignore, *left_out],
             "data.init_args.missing": "median" if missing.any() else "refuse",

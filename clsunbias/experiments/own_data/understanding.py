@@ -30,6 +30,7 @@ class Asked(NamedTuple):
         attributes: columns of subgroups.
         classes: labels in order, the negative one first.
         ignore: columns to leave out.
+        allow_leaks: whether runs go on although splits share something.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class Asked(NamedTuple):
     attributes: Sequence[str] = ()
     classes: Sequence[str] = ()
     ignore: Sequence[str] = ()
+    allow_leaks: bool = False
 
     @property
     def named(self) -> list[str]:

@@ -11,7 +11,7 @@ def say_understood(understood: Understood) -> None:
     """Prints the kind of the data, its classes with their counts, and what else is known or to be looked at."""
     asked, patients = understood.asked, understood.patients
     screen = console()
-    screen.print(f"{asked.path}: {understood.kind}, {len(understood.labels)} rows", style="bold")
+    screen.print(f"{asked.path}: {understood.kind}, {len(understood.labels)} rows", soft_wrap=True, style="bold")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     counts = {"rows": understood.counts()} | ({} if patients is None else {"patients": understood.counts(patients)})
     table.add_column(asked.label or "folder")
@@ -22,11 +22,13 @@ def say_understood(understood: Understood) -> None:
         table.add_row(f"{name}{positive}", *(str(one[name]) for one in counts.values()))
     screen.print(table)
     if patients is None:
-        screen.print("patients: each row stands alone (name their column with --patient if some are the same)")
+        screen.print(
+            "patients: each row stands alone (name their column with --patient if some are the same)", soft_wrap=True
+        )
     for heading, text in understood.about.items():
-        screen.print(f"{heading}: {text}")
+        screen.print(f"{heading}: {text}", soft_wrap=True)
     for remark in understood.remarks:
-        screen.print(f"note: {remark}", style="yellow")
+        screen.print(f"note: {remark}", soft_wrap=True, style="yellow")
 
 
 def say_design(understood: Understood, design: Design, jobs: int) -> None:
@@ -41,7 +43,7 @@ def say_design(understood: Understood, design: Design, jobs: int) -> None:
         f"{design.runs} runs of about {design.seconds:.1f} s: {in_words(design.minutes(jobs))} with {jobs} at once",
     ]
     for line in lines:
-        console().print(line)
+        console().print(line, soft_wrap=True)
 
 
 def in_words(minutes: float) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from clsunbias.data.certificate import in_words
 from clsunbias.experiments.report.card_metrics import DRAWS, section
 from clsunbias.experiments.report.markdown import code, code_block, escaped
 from clsunbias.experiments.report.sections import markdown_table
+from clsunbias.leak_words import in_words
 from clsunbias.privacy import without_places
 from clsunbias.remarks import FEW, remarks
 

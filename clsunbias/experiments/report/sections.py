@@ -119,6 +119,7 @@ def terminal(section: Section, width: int, whole: str) -> list[Table | str]:
         if kept and label + sum(lengths[other] for other in (*kept, index)) >= width:
             break
         kept.append(index)
+    label = max(label, width - gap - sum(lengths[index] for index in kept))  # what is left of the line is the labels'
     table = Table(title=section.title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
     table.add_column(section.header[0], max_width=label - gap)
     for index in sorted(kept):

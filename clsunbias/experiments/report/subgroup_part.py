@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -14,8 +14,10 @@ from clsunbias.experiments.attributes import Grouping
 from clsunbias.experiments.report.decision_part import HEADING as DECISIONS
 from clsunbias.experiments.report.labels import class_names, metric_name
 from clsunbias.experiments.report.sections import Entry, Section, markdown_table
-from clsunbias.experiments.study import Study
 from clsunbias.files import write_csv, write_text
+
+if TYPE_CHECKING:
+    from clsunbias.experiments.study import Study
 
 HEADING = "\n## Groups within the classes\n"
 """The heading of a card's part on them, which ends with the card or where its decisions begin."""
@@ -39,7 +41,7 @@ class ArmGroups(NamedTuple):
     lines: Sequence[SubgroupLine]
 
 
-def arm_groups(study: Study, scored: Scored) -> list[ArmGroups]:
+def arm_groups(study: "Study", scored: Scored) -> list[ArmGroups]:
     """The groups of a method on each split of the headline; none of a study that asks for none."""
     grid, arm = study.grid, scored.arm
     if study.grouping is None:
