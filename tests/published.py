@@ -85,7 +85,8 @@ def classes(finished: Mapping[Arm, Mapping[int, Record]]) -> Classes:
     names, unpredicted = {}, {}
     for arm, records in finished.items():
         results = [record.result for record in records.values()]
-        names[arm.column] = class_names(results[0])
+        if "class_names" in results[0] or arm.column not in names:  # older records have none
+            names[arm.column] = class_names(results[0])
         recalls = np.array([[result["test"][f"{side}_recall"] for side in ("neg", "pos")] for result in results])
         alone = (recalls == 0) & (recalls[:, ::-1] == 1)
         unpredicted[arm, "test"] = [int(count) for count in alone.sum(0)]
