@@ -8,9 +8,10 @@ import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from clsunbias.data.split import by_key
 from clsunbias.files import atomic
 from clsunbias.metrics import RowScores
-from clsunbias.module import Classifier, by_key
+from clsunbias.module import Classifier
 from clsunbias.networks.parts import head_of
 
 

@@ -1,6 +1,6 @@
 """The one LightningModule: any network, any objective, any data set."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from clsunbias.data.base import DataModule
+from clsunbias.data.split import by_key
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.metrics import RowScores, class_loss_names, classification_metrics, default_class_names
@@ -17,6 +18,8 @@ from clsunbias.networks.arguments import INPUTS, OUTPUTS, to_set
 from clsunbias.networks.parts import SEEN, see, submodule
 from clsunbias.objectives import Objective, widen
 from clsunbias.objectives.sample_losses import cross_entropy
+from clsunbias.optimizers import Passes
+from clsunbias.refits.base import Refit
 from clsunbias.schedules import Schedule, progress
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Classifier(LightningModule):
         optimizer: makes the optimiser from the parameters; one that calls its closure more than once is recorded by
             the first call of each step.
         lr_schedule: factor on the learning rate as a function of progress, per step; None keeps it constant.
+        refit: tries other weights, one set an epoch, instead of training; None trains.
     """
 
     def __init__(
@@ -47,16 +51,19 @@ class Classifier(LightningModule):
         objective: Objective,
         optimizer: OptimizerCallable = torch.optim.Adam,
         lr_schedule: Schedule | None = None,
+        refit: Refit | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.objective = objective
         self.optimizer = optimizer
         self.lr_schedule = lr_schedule
+        self.refit = refit
         self.scores: dict[str, RowScores] = {}  # by split, filled by validation and test
         self._train: list[tuple[Tensor, Tensor, Tensor]] = []  # a step since validation: class sums, counts, objective
         self._first_pass = True  # of the optimiser over the batch
         self._frozen: list[nn.Module] = []
+        self._passes = Passes()
         self.reads_features = False  # rows are what the frozen backbone makes of them
 
     @property
@@ -73,10 +80,14 @@ class Classifier(LightningModule):
         """What the network makes of rows, or its head of their features."""
         return cast(Tensor, self.network.get_submodule("head")(x) if self.reads_features else self.network(x))
 
-    def run_network(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The network's logits, and what else the objective needs of the same pass."""
-        names = [name for name in self.objective.needs if name in SEEN]
-        return see(self.network, self.outputs, x, names, self.objective.name)
+    def run_network(self, x: Tensor, run: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Logits, by :meth:`outputs` or as run makes them, and what else the objective needs of the same pass."""
+        return see(self.network, run or self.outputs, x, self.seen, self.objective.name)
+
+    @property
+    def seen(self) -> list[str]:
+        """What the objective needs of what the network computes on the way to logits."""
+        return [name for name in self.objective.needs if name in SEEN]
 
     def check(self, data: DataModule, rows: "Rows") -> None:
         """Runs the network on two rows, so that a model that does not fit the data fails before training.
@@ -143,10 +154,19 @@ class Classifier(LightningModule):
     def on_train_start(self) -> None:
         self._total_steps = int(self.trainer.estimated_stepping_batches)
         self._groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
+        self._passes.start(self.trainer.optimizers, self.data.splits["train"].target if self.data else None)
+        if self._passes.optimizers and self.seen:
+            raise InputError(
+                f"ImbSAM passes over some rows alone, {self.objective.name} needs {self.seen[0]} of all: take SAM"
+            )
 
     def training_progress(self) -> float:
         """Progress in [0, 1] of the step about to be taken, which every schedule is a function of."""
         return progress(self.global_step, self._total_steps)
+
+    def on_train_epoch_start(self) -> None:
+        if self.refit is not None:
+            self.refit.apply(self.network, self.current_epoch)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self._first_pass = True
@@ -155,14 +175,19 @@ class Classifier(LightningModule):
             for group in self._groups:
                 group["lr"] = factor * group["initial_lr"]
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        batch = by_key(batch)
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        with torch.set_grad_enabled(self.refit is None):
+            loss = self.training_loss(by_key(batch))
+        return loss if self.refit is None else None  # without a loss nothing is trained
+
+    def training_loss(self, batch: "Batch") -> Tensor:
+        """The objective of a batch, recorded if this is the first pass over it."""
         try:
             more = {name: batch[name] for name in self.objective.needs if name not in SEEN}
         except KeyError as error:
             has = ", ".join(batch)
             raise InputError(f"{self.objective.name} needs {error} in each batch, which has {has}") from None
-        logits, seen = self.run_network(batch["x"])
+        logits, seen = self.run_network(batch["x"], lambda _: self._passes.logits(self.outputs, batch))
         result = self.objective(logits, batch["target"], **more, **seen)
         if self._first_pass:
             # Kept on the device and read once per validation: no step waits for the accelerator.
@@ -244,16 +269,3 @@ class Classifier(LightningModule):
         logits = self(batch["x"]).float()
         loss = cross_entropy(logits, batch["target"])
         self.scores[split].update(logits.softmax(1), loss, batch["target"], batch.get("row"))
-
-
-def by_key(batch: Any) -> "Batch":
-    """A batch as our data sets give it, of a plain loader's x or (x, target)."""
-    if isinstance(batch, Tensor):
-        return {"x": batch}
-    if isinstance(batch, list | tuple):
-        batch = dict(zip(("x", "target"), batch, strict=False))
-        target = batch.get("target", torch.zeros(0, dtype=torch.int64))
-        if target.ndim != 1 or target.dtype != torch.int64:
-            found = f"{target.dtype} {tuple(target.shape)}"
-            raise InputError(f"targets must be int64 of shape (B,), the class of each row; got {found}")
-    return cast("Batch", batch)

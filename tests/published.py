@@ -90,7 +90,7 @@ def classes(finished: Mapping[Arm, Mapping[int, Record]]) -> Classes:
         recalls = np.array([[result["test"][f"{side}_recall"] for side in ("neg", "pos")] for result in results])
         alone = (recalls == 0) & (recalls[:, ::-1] == 1)
         unpredicted[arm, "test"] = [int(count) for count in alone.sum(0)]
-    return Classes(names, unpredicted)
+    return Classes(names, unpredicted, {})
 
 
 def derive(table: str, out: Path) -> None:

@@ -80,10 +80,11 @@ def test_a_class_that_is_never_predicted(tmp_path: Path) -> None:
     assert one.unpredicted == [3, 0]
     assert "†" not in page(path, finished)
     arm = scored[0].arm
-    text = page(path, finished, Classes({"a": BREAST}, {(arm, "test"): [3, 0]}))
+    text = page(path, finished, Classes({"a": BREAST}, {(arm, "test"): [3, 0]}, {arm: 7}))
     assert "Breast, ERM, paper's settings never predicts malignant in 3 of 4 runs." in text.replace(
         "short", "paper's settings"
     )
+    assert re.search("SYNTHETIC, made up rather than measured: Breast, ERM, .* \\(7\\)", text)
     assert len(re.findall(r"^\| ERM, .*†", text, re.MULTILINE)) == 3, "in the headline and in both tables below"
     assert not re.search(r"^\| Cls-unbias, .*†", text, re.MULTILINE)
     assert r"\dag" in latex(Section("", ["", ""], [["ERM", "1 †"]]))

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from joblib import cpu_count
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging
-from torch import nn
+from torch import Tensor, nn
 
 from clsunbias.errors import InputError, listed
 from clsunbias.objectives import ERM, ClassWeightedERM
+from clsunbias.optimizers import SAM, ImbSAM
 from clsunbias.remarks import FEW
 from clsunbias.terminal import note
 
 if TYPE_CHECKING:
-    from clsunbias.data import DataModule
+    from clsunbias.data import DataModule, Split
     from clsunbias.module import Classifier
 
 UNSCORED = {
@@ -171,15 +173,60 @@ def check_validations(trainer: Any, data: "DataModule") -> None:
         )
 
 
-def check_optimizer(model: "Classifier") -> None:
-    """Raises InputError for an optimiser that cannot be made, or a learning rate that teaches nothing."""
+def check_optimizer(model: "Classifier", class_counts: Tensor, trainer: Any) -> None:
+    """Raises InputError for an optimiser that cannot be made or used so, or a learning rate that teaches nothing.
+
+    Args:
+        model: what it trains.
+        class_counts: ``(C,)``, training rows of each class.
+        trainer: options of the trainer.
+    """
     try:
         optimizer = model.configure_optimizers()
+        if isinstance(optimizer, ImbSAM):
+            optimizer.setup(class_counts)
         rates = [float(group["lr"]) for group in getattr(optimizer, "param_groups", [])]
+    except InputError:
+        raise
     except (TypeError, ValueError) as error:
         raise InputError(f"model.optimizer cannot be made so: {error}") from error
+    if isinstance(optimizer, SAM):
+        name = type(optimizer).__name__
+        if trainer.get("accumulate_grad_batches") not in {None, 1}:
+            raise InputError(
+                f"{name} takes each batch for itself: instead of accumulate_grad_batches raise data.batch_size"
+            )
+        if str(trainer.get("precision")) in {"16", "16-mixed"}:
+            raise InputError(f"{name} looks at a batch twice, which 16-mixed does not let it: take bf16-mixed")
     if wrong := [rate for rate in rates if not 0 < rate < math.inf]:
         raise InputError(f"the learning rate must be a number above 0, got {wrong[0]:g}")
+
+
+def check_refit(model: "Classifier", train: "Split", trainer: Trainer, has_start: bool) -> None:
+    """Works out what a refit tries; raises InputError if that cannot be done, or not all of it would be tried.
+
+    Args:
+        model: with the weights that it starts from.
+        train: the training split.
+        trainer: of the run.
+        has_start: whether those weights are another run's.
+    """
+    if model.refit is None:
+        return
+    name = type(model.refit).__name__
+    if model.refit.needs_start and not has_start:
+        raise InputError(f"{name} changes the weights of a finished run: name it with --init_from")
+    if trainer.world_size > 1:
+        raise InputError(f"{name} trains nothing that processes could share: take trainer.devices 1")
+    model.refit.find(model.network, train)
+    tried = model.refit.found
+    if not all(bool(value.isfinite().all()) for weights in tried for value in weights.values()):
+        raise InputError(f"{name} leads to weights that are no finite numbers; choose other settings of it")
+    if 0 < (trainer.max_epochs or 0) < len(tried):
+        raise InputError(
+            f"{name} tries {len(tried)} sets of weights, an epoch each: with trainer.max_epochs "
+            f"{trainer.max_epochs} not all would be tried"
+        )
 
 
 def warn_of_few_to_select_by(data: "DataModule") -> None:

@@ -40,6 +40,7 @@ QUIET = (
     ".*logs directory .* exists",  # a resumed run writes its folder again
     "LightningCLI's args parameter",  # args always come from main
     r".*module\(s\) in eval mode",  # frozen parts are meant to be
+    "`training_step` returned `None`",  # a refit trains nothing
 )
 
 

@@ -14,6 +14,7 @@ from clsunbias.checkpoints import ReadBefore, check_resumable, load_weights, rea
 from clsunbias.commands.checks import (
     check_batches,
     check_optimizer,
+    check_refit,
     check_trainer,
     check_validations,
     warn_of_few_to_select_by,
@@ -127,6 +128,7 @@ def write_results(
         "selection": repr(cli.checkpoints.rule),
         "step": cli.checkpoints.selection.step,
         "tied_validations": cli.checkpoints.selection.tied,
+        **({"synthetic_training_rows": data.synthetic_rows} if data.synthetic_rows else {}),
         "leaks": data.leaks,
         **units_and_metrics(levels, data.class_names, data.ordered),
         **({"left_out": data.left_out} if data.left_out else {}),
@@ -185,6 +187,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
         load_weights(cli.model, init, [f"network.{part}" for part in fresh])
     elif fresh:
         raise InputError("--fresh names parts that --init_from leaves alone; there is no --init_from")
+    check_refit(cli.model, train, cli.trainer, bool(init))
     if asked := cli.option("ckpt_path"):
         resumed = load_weights(cli.model, Path(asked))
         check_resumable(Path(asked), resumed)
@@ -192,7 +195,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
         cli.model.freeze_parts(cli.parts("freeze"))
         if "backbone" in cli.parts("freeze"):
             use_features(cli.model, data, cli.trainer.strategy.root_device)
-    check_optimizer(cli.model)
+    check_optimizer(cli.model, torch.bincount(train.target), cli.option("trainer"))
     if cli.trainer.is_global_zero:
         warn_of_few_to_select_by(data)
     return resumed

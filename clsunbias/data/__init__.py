@@ -1,13 +1,16 @@
 """Data sets: one LightningDataModule each, fetched a batch at a time."""
 
-from clsunbias.data.augmentation import Jitter
-from clsunbias.data.balanced import ClassBalanced, SpeakerBalanced
+from clsunbias.data.augmentation import Jitter, Mixup
+from clsunbias.data.balanced import AttributeBalanced, ClassBalanced, MinorityShare, SpeakerBalanced
 from clsunbias.data.base import DataModule
 from clsunbias.data.describing import Appearance, Attribute, Subclasses
 from clsunbias.data.image_folder import ImageFolder
 from clsunbias.data.medmnist import BreastMNIST, MedMNIST, RetinaMNIST
+from clsunbias.data.neighbours import ADASYN, SMOTE, ClusterCentroids, NearMiss, TomekLinks
+from clsunbias.data.phases import Expanding, Phases
+from clsunbias.data.repeated import Oversampled, Undersampled
 from clsunbias.data.resampler import Resampler
-from clsunbias.data.resampling import Subsample
+from clsunbias.data.resampling import LabelNoise, Subsample
 from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
 from clsunbias.data.split import Batch, Split
@@ -16,15 +19,26 @@ from clsunbias.data.toy import Toy
 from clsunbias.data.units import Units
 
 __all__ = [
+    "ADASYN",
+    "SMOTE",
     "Appearance",
     "Attribute",
+    "AttributeBalanced",
     "Batch",
     "BreastMNIST",
     "ClassBalanced",
+    "ClusterCentroids",
     "DataModule",
+    "Expanding",
     "ImageFolder",
     "Jitter",
+    "LabelNoise",
     "MedMNIST",
+    "MinorityShare",
+    "Mixup",
+    "NearMiss",
+    "Oversampled",
+    "Phases",
     "Resampler",
     "RetinaMNIST",
     "ShuffledBatches",
@@ -34,6 +48,8 @@ __all__ = [
     "Subclasses",
     "Subsample",
     "Tabular",
+    "TomekLinks",
     "Toy",
+    "Undersampled",
     "Units",
 ]

@@ -1,6 +1,7 @@
-"""Balanced batch samplers: each speaker (or patient) once an epoch, or each class as often as the others."""
+"""Samplers that draw speakers, classes or attributes by stated chances."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -49,17 +50,28 @@ class SpeakerBalanced(BatchSampler):
 
 
 class ClassBalanced(BatchSampler):
-    """Rows drawn with replacement so that all classes are alike likely; as many an epoch as the split has.
+    """Rows drawn with replacement, a class with chance n_c^power / Σ n^power; as many an epoch as the split has.
+
+    All classes alike likely by default. A power of 1 draws them as often as they are, ½ is square-root sampling; above
+    1 the large classes count even more, below 0 the small ones lead.
+    Source: arXiv 1910.09217, eq. 1, for 0 to 1.
 
     Args:
         split: the training split.
         batch_size: rows in a batch, over all processes together; None for as many as the split has.
+        power: of the class counts.
+
+    Raises:
+        InputError: a power that is no number of moderate size.
     """
 
-    def __init__(self, split: Split, batch_size: int | None = 64) -> None:
+    def __init__(self, split: Split, batch_size: int | None = 64, power: float = 0.0) -> None:
         super().__init__(split, batch_size)
-        counts = torch.bincount(split.target)
-        self.chance = 1 / (counts.double() * len(counts))[split.target]
+        if not -10 <= power <= 10:
+            raise InputError(f"ClassBalanced: power must lie between -10 and 10, got {power}")
+        counts = present_counts(split.target)
+        weights = counts**power
+        self.chance = (weights / weights.sum() / counts)[split.target]
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
@@ -67,3 +79,94 @@ class ClassBalanced(BatchSampler):
 
     def expected_rows(self) -> Tensor:
         return self.chance * self.size
+
+
+class MinorityShare(ClassBalanced):
+    """Rows drawn with replacement so that the smallest class has a stated share; the others keep their proportions.
+
+    The best share for training need be neither the natural one nor that of balance (arXiv 2501.11638): a grid can take
+    it for an axis.
+
+    Args:
+        split: the training split.
+        batch_size: rows in a batch, over all processes together; None for as many as the split has.
+        share: of the class with the fewest rows (the first of several), in (0, 1).
+
+    Raises:
+        InputError: a share outside (0, 1).
+    """
+
+    def __init__(self, split: Split, batch_size: int | None = 64, share: float = 0.5) -> None:
+        super().__init__(split, batch_size)
+        if not 0 < share < 1:
+            raise InputError(f"MinorityShare: share must lie between 0 and 1, got {share}")
+        counts = present_counts(split.target)
+        smallest = counts.argmin()
+        others = counts.sum() - counts[smallest]
+        chance = (1 - share) / others * torch.ones_like(counts)
+        chance[smallest] = share / counts[smallest]
+        self.chance = chance[split.target]
+
+
+class AttributeBalanced(ClassBalanced):
+    """Rows drawn with replacement so that class and attribute are independent, or correlate as stated.
+
+    Each class comes with each value of the attribute alike often, so that the attribute tells nothing of the class.
+    With two classes and two values, cells may instead have (1 ± ρ)/4 each, for patients among whom they correlate
+    so. Only training needs the attribute.
+    Source: arXiv 2302.02323 (a stated correlation); balance is its case ρ = 0.
+
+    Args:
+        split: the training split.
+        batch_size: rows in a batch, over all processes together; None for as many as the split has.
+        attribute: what the split calls it.
+        correlation: ρ in [−1, 1]: of class 1 with the second value of the attribute.
+
+    Raises:
+        InputError: no such attribute, no row of a class with one of its values, or a correlation that cannot be.
+    """
+
+    def __init__(
+        self, split: Split, batch_size: int | None = 64, attribute: str = "group", correlation: float = 0.0
+    ) -> None:
+        super().__init__(split, batch_size)
+        value = attribute_of(split, attribute)
+        cells = torch.zeros(int(split.target.max()) + 1, int(value.max()) + 1, dtype=torch.float64)
+        cells.index_put_((split.target, value), torch.ones(len(value), dtype=torch.float64), accumulate=True)
+        if not -1 <= correlation <= 1 or (correlation and cells.shape != (2, 2)):
+            raise InputError(
+                f"AttributeBalanced: correlation {correlation} must lie between -1 and 1, and be 0 unless there are "
+                f"two classes and two values; here are {cells.shape[0]} and {cells.shape[1]}"
+            )
+        wanted = torch.full_like(cells, 1 / cells.numel())
+        if correlation:
+            wanted += correlation / 4 * torch.tensor([[1, -1], [-1, 1]])
+        for label, cell in ((cells == 0) & (wanted > 0)).nonzero().tolist():
+            raise InputError(
+                f"AttributeBalanced: no training row of class {label} has value {cell} of {attribute}, so that they "
+                "cannot be balanced; take ClassBalanced"
+            )
+        self.chance = (wanted / cells)[split.target, value]
+
+
+def present_counts(target: Tensor) -> Tensor:
+    """Rows of each class, float64 ``(C,)``; raises InputError for a class without any."""
+    counts = torch.bincount(target).double()
+    if not counts.all():
+        raise InputError(f"the training split has no sample of class {int(counts.argmin())}: it cannot be drawn")
+    return counts
+
+
+def attribute_of(split: Split, name: str) -> Tensor:
+    """An attribute of each row, int64 ``(N,)`` from 0 on.
+
+    Raises:
+        InputError: the split has no such attribute.
+    """
+    if name not in split.more or split.more[name].is_floating_point() or split.more[name].ndim != 1:
+        raise InputError(
+            f"training rows have no attribute {name!r} (they have {', '.join(split.more) or 'none'}); choose a "
+            "data set, or a data.resample, that gives it"
+        )
+    _, value = torch.unique(split.more[name], return_inverse=True)
+    return cast(Tensor, value)

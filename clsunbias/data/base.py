@@ -1,7 +1,7 @@
 """What every data set shares: splits held in memory, checked once, fetched a batch at a time by index."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,11 +14,13 @@ from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from clsunbias.data.augmentation import Mixup
 from clsunbias.data.leak_checked import LeakChecked
 from clsunbias.data.pixels import Pixels
 from clsunbias.data.resampler import Resampler
 from clsunbias.data.samplers import BatchSampler, SequentialBatches, ShuffledBatches
 from clsunbias.data.split import Batch, Split
+from clsunbias.data.training_rows import epochs_of, step_seed, training_rows
 from clsunbias.errors import InputError
 
 
@@ -30,7 +32,10 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
     Args:
         batch_size: rows in a training batch, over all processes together, at least 2; None for all in one batch.
         sampler: order of the training rows, made from the training split and batch_size; None for the data set's own.
-        resample: makes another training split; None keeps it as it is.
+        resample: makes another training split, or several in turn do; None keeps it as it is.
+        mixup: mixes the rows of training batches; None leaves them.
+        generated: folder of made-up training rows, which join the measured ones before they are resampled: for a class
+            a folder or a file that :meth:`read` takes, called by the class's name or number (``1/``, ``1.csv``).
         allow_leaks: trains although a patient, an image, a recording or a row stands in two splits.
 
     Raises:
@@ -65,7 +70,9 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
         self,
         batch_size: int | None = 64,
         sampler: Callable[[Split, int | None], BatchSampler] | None = None,
-        resample: Resampler | None = None,
+        resample: Resampler | Sequence[Resampler] | None = None,
+        mixup: Mixup | None = None,
+        generated: Path | None = None,
         allow_leaks: bool = False,
     ) -> None:
         super().__init__()
@@ -75,6 +82,8 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
         self.batch_size = batch_size
         self.sampler = sampler
         self.resample = resample
+        self.mixup = mixup
+        self.generated = generated
         self.allow_leaks, self.leaks = allow_leaks, {}
         self.splits: dict[str, Split] = {}
 
@@ -102,13 +111,19 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
         A data set that learns more of its training rows than this adds it, and takes it over in :meth:`restore`.
         """
         x = self.splits["train"][torch.arange(1)]["x"]
-        return {
+        account = {
             "kind": type(self).__name__,
             "class_names": list(self.class_names),
             "input_shape": list(x.shape[1:]),
             "input_type": str(x.dtype).removeprefix("torch."),
             "scaling": self.scaling,
         }
+        return account | ({"synthetic_training_rows": made} if (made := self.synthetic_rows) else {})
+
+    @property
+    def synthetic_rows(self) -> int:
+        """How many of the training rows were made up rather than measured."""
+        return int(self.splits["train"].synthetic.sum())
 
     def restore(self, account: Mapping[str, Any]) -> None:
         """Takes over the account of the data that a model was trained on, so that :meth:`read` needs them no longer.
@@ -150,13 +165,7 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
             raise InputError(f"{self.name} names no classes: give it class_names, one for each class in order")
         if stage == "fit":
             self.certify(splits)
-        if self.resample:
-            if self.resample.in_memory and not isinstance(splits["train"].x, Tensor | Pixels):
-                raise InputError(
-                    f"{type(self.resample).__name__} is for rows in memory, {self.name} reads its own from a file; "
-                    "take data.resample out, and choose how often rows are drawn with data.sampler"
-                )
-            splits["train"] = self.resample(splits["train"])
+        splits["train"] = training_rows(self, splits["train"])
         for split, rows in splits.items():
             counts = torch.bincount(rows.units[0].target, minlength=len(self.class_names))
             for name, count in zip(self.class_names, counts.tolist(), strict=True):
@@ -183,7 +192,16 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         train = self.splits["train"]
-        return loader(self.as_sent(train), self.train_sampler(train))
+        sampler = self.train_sampler(train)
+        if self.trainer is not None:
+            sampler.epochs = epochs_of(self.trainer, sampler)
+        return loader(self.as_sent(train), sampler)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        if self.mixup and self.trainer is not None and self.trainer.training:
+            seed = step_seed(self.trainer) + self.trainer.global_rank  # pairs are of one process's rows
+            batch["x"], batch["target"] = self.mixup(batch["x"], batch["target"], self.class_counts, seed)
+        return batch
 
     def val_dataloader(self) -> DataLoader[Batch]:
         return self.evaluation_loader(self.splits["val"])

@@ -1,6 +1,5 @@
 """What data sets of images share: pixels are scaled, and batches augmented, where they arrive."""
 
-import os
 from typing import Any, ClassVar
 
 import torch
@@ -9,6 +8,7 @@ from clsunbias.data.augmentation import Jitter
 from clsunbias.data.base import DataModule
 from clsunbias.data.pixels import scaled
 from clsunbias.data.split import Batch
+from clsunbias.data.training_rows import step_seed
 
 
 class ImageData(DataModule):
@@ -32,6 +32,6 @@ class ImageData(DataModule):
             batch["x"] = scaled(batch["x"])
         if self.augment and self.trainer is not None and self.trainer.training:
             # By step and place in the global batch: a resumed run draws what it would have drawn, and so do processes.
-            seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) * 1_000_003 + self.trainer.global_step
+            seed = step_seed(self.trainer)
             batch["x"] = self.augment(batch["x"], seed, self.trainer.global_rank, self.trainer.world_size)
-        return batch
+        return super().on_after_batch_transfer(batch, dataloader_idx)

@@ -1,6 +1,7 @@
 """Resamplers: what another training split is made of the one that was loaded."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -59,3 +60,44 @@ class Subsample(Resampler):
                 )
             chosen.append(rows[torch.randperm(len(rows), generator=generator)[:wanted]])
         return train.take(torch.cat(chosen).sort().values)
+
+
+@dataclass(frozen=True)
+class LabelNoise(Resampler):
+    """Gives a share of each class's training units the label of another class: a stress test, not a remedy.
+
+    The other class is drawn, all alike likely. A patient's rows change together. Training figures count the labels as
+    they then are; validation and test keep theirs. After the robustness study of arXiv 1705.10694.
+
+    Args:
+        share: of each class, in [0, 1), rounded to whole units; one number, or one for each class.
+        seed: of the draw, apart from the run's seed.
+
+    Raises:
+        InputError: a share outside [0, 1).
+    """
+
+    share: float | Sequence[float]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        shares = self.share if isinstance(self.share, Sequence) else [self.share]
+        if not all(0 <= share < 1 for share in shares):
+            raise InputError(f"LabelNoise: share must be at least 0 and below 1, got {self.share}")
+
+    def __call__(self, train: Split) -> Split:
+        """Changes labels; raises InputError if shares are given for another number of classes."""
+        grouped = next((units for units in train.units if units.of_row is not None), train.units[0])
+        target, classes = grouped.target.clone(), int(train.target.max()) + 1
+        shares = self.share if isinstance(self.share, Sequence) else [self.share] * classes
+        if len(shares) != classes:
+            raise InputError(f"LabelNoise has {len(shares)} shares, the training split has {classes} classes")
+        generator = torch.Generator().manual_seed(self.seed)
+        for label, share in enumerate(shares):
+            members = (grouped.target == label).nonzero().flatten()
+            flipped = members[torch.randperm(len(members), generator=generator)[: round(share * len(members))]]
+            step = torch.randint(1, classes, (len(flipped),), generator=generator)
+            target[flipped] = (label + step) % classes
+        row_target = target if grouped.of_row is None else target[grouped.of_row]
+        units = [replace(units, target=row_target if units.of_row is None else target) for units in train.units]
+        return Split(train.x, row_target, units, train.more, train.synthetic)

@@ -31,10 +31,15 @@ class BatchSampler(DistributedSampler[Tensor]):
             seed=int(os.environ.get("PL_GLOBAL_SEED", "0")),
         )
         self.size = len(rows)
+        self.epochs = 1  # of the run, as the data set learns it from the trainer
         self.batch_size = self.size if batch_size is None else batch_size
 
     def __len__(self) -> int:
         return -(-self.size // self.batch_size)
+
+    def progress(self) -> float:
+        """Share of the run's epochs that are over when this one starts, in [0, 1)."""
+        return min(self.epoch / self.epochs, 1.0)
 
     def expected_rows(self) -> Tensor:
         """How often each row is expected in an epoch, float ``(N,)``."""

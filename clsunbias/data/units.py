@@ -35,6 +35,19 @@ class Units:
         names = None if self.names is None else [self.names[unit] for unit in kept.tolist()]
         return Units(self.target[kept], of_row, self.name, names, self.vote)
 
+    def with_made_up(self, target: Tensor, before: int) -> "Units":
+        """These units, and made-up rows as units of their own, called synthetic and numbered.
+
+        Args:
+            target: int64 ``(M,)``, the class of each.
+            before: made-up rows that are among these already.
+        """
+        count = len(self.target)
+        names = list(map(str, range(count)) if self.names is None else self.names)
+        names += [f"synthetic {before + number}" for number in range(1, len(target) + 1)]
+        of_row = None if self.of_row is None else torch.cat([self.of_row, count + torch.arange(len(target))])
+        return Units(torch.cat([self.target, target]), of_row, self.name, names, self.vote)
+
     def merge(self, prob: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities ``(U, C)`` and losses ``(U,)`` of the units, from those of the rows ``(N, C)``, ``(N,)``.
 

@@ -121,6 +121,11 @@ def warnings(result: Mapping[str, Any], frame: pd.DataFrame, making: Making) -> 
     """What is to be known before a metric is read."""
     names, leaks = result["class_names"], result.get("leaks")
     said = [escaped(f"{remark[0].upper()}{remark[1:]}.") for remark in remarks(frame, names)]
+    if made := result.get("synthetic_training_rows"):
+        said.append(
+            f"{made} of {sum(making.rows['train'])} training rows are SYNTHETIC: made up, not measured. Training "
+            "metrics count them."
+        )
     if leaks and any(leaks["found"].values()):
         said.append(escaped(f"{in_words(leaks)}."))
     label = frame["label"][frame["split"] == "val"]

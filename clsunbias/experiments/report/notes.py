@@ -19,11 +19,13 @@ Comparisons = Mapping[tuple[Arm, Arm, str], Comparison]
 class Classes(NamedTuple):
     """What is known of the classes behind some cells.
 
-    Their names by column, where records have them; by arm and split, of each class how many runs never predict it.
+    Their names by column, where records have them; by arm and split, of each class how many runs never predict it;
+    by arm, how many of a run's training rows are made up, where any are.
     """
 
     names: Mapping[str, Sequence[str]]
     unpredicted: Mapping[tuple[Arm, str], Sequence[int]]
+    synthetic: Mapping[Arm, int]
 
     def shared(self, columns: Sequence[str]) -> Sequence[str]:
         """The names, if all of some columns have the same."""
@@ -36,7 +38,13 @@ def classes_of(scored: Sequence[Scored]) -> Classes:
     return Classes(
         {one.arm.column: class_names(next(iter(one.records.values())).result) for one in scored},
         {(one.arm, split): part.unpredicted for one in scored for split, part in one.splits.items()},
+        {one.arm: made for one in scored if (made := synthetic_rows(one))},
     )
+
+
+def synthetic_rows(scored: Scored) -> int:
+    """How many of a run's training rows are made up, at most, over the seeds."""
+    return max(int(record.result.get("synthetic_training_rows", 0)) for record in scored.records.values())
 
 
 def counted(counts: Iterable[int]) -> str:
@@ -68,6 +76,13 @@ def legend(grid: Grid, cells: Cells, classes: Classes) -> str:
     of_columns = dict.fromkeys(tuple(classes.names.get(arm.column, ())) for arm, _ in cells)
     for sentence in dict.fromkeys(one for names in of_columns for one in definitions(shown, names)):
         said += f" {sentence}"
+    made_up = {
+        f"{cell.column}, {cell.row}, {cell.protocol} ({classes.synthetic[arm]})": None
+        for (arm, _), cell in cells.items()
+        if arm in classes.synthetic
+    }
+    if made_up:
+        said += f"\n\n‡ Training rows that are SYNTHETIC, made up rather than measured: {'; '.join(made_up)}."
     never = unpredicted(grid, cells, classes)
     return f"{said}\n\n† A class is never predicted in some runs: {'; '.join(never)}." if never else said
 

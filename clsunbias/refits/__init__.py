@@ -1,0 +1,22 @@
+"""New weights for a finished run without a step of training: candidates, one an epoch, of which validation selects."""
+
+from clsunbias.refits.base import HeadRefit, Refit, last_linear, train_features
+from clsunbias.refits.blend import Blend
+from clsunbias.refits.fitted import LDA, NearestMean, OneClass, SelfPacedEnsemble, VirtualFeatures
+from clsunbias.refits.scaled import LearnedScale, TauNorm, WeightAligned
+
+__all__ = [
+    "LDA",
+    "Blend",
+    "HeadRefit",
+    "LearnedScale",
+    "NearestMean",
+    "OneClass",
+    "Refit",
+    "SelfPacedEnsemble",
+    "TauNorm",
+    "VirtualFeatures",
+    "WeightAligned",
+    "last_linear",
+    "train_features",
+]
