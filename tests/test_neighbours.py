@@ -97,7 +97,11 @@ def test_centres_take_the_place_of_the_larger_class() -> None:
     assert made.synthetic.tolist() == [False] * 3 + [True] * 3
 
 
-@pytest.mark.parametrize("change", [SMOTE(k=2), NearMiss(k=2), ClusterCentroids(), TomekLinks()], ids=repr)
+@pytest.mark.parametrize(
+    "change",
+    [SMOTE(k=2), NearMiss(k=2), ClusterCentroids(), TomekLinks()],
+    ids=["smote", "near_miss", "centroids", "tomek"],
+)
 def test_patients_of_several_rows(change: Resampler) -> None:
     """Every row has its patient, every patient a row, and their classes agree."""
     train = line(*[0.1 * index * index for index in range(12)], minority=4)

@@ -127,7 +127,11 @@ def test_nearest_mean_and_lda_are_scikit_learns(classes: int, outputs: int) -> N
 
 
 @pytest.mark.parametrize("minority", [0, 1])
-@pytest.mark.parametrize("refit", [VirtualFeatures(), SelfPacedEnsemble(), SelfPacedEnsemble(members=1)], ids=repr)
+@pytest.mark.parametrize(
+    "refit",
+    [VirtualFeatures(), SelfPacedEnsemble(), SelfPacedEnsemble(members=1)],
+    ids=["virtual", "self_paced", "one_member"],
+)
 def test_fitted_heads_favour_no_class(refit: HeadRefit, minority: int) -> None:
     """Of rows that overlap little, nine in ten of each class are right, the smaller one's too; the same each time."""
     split = train(2, minority)
