@@ -42,6 +42,7 @@ def test_every_overlay_runs(name: str, start: tuple[list[str], Path], tmp_path: 
 def test_an_average_over_the_end_of_a_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Until then the curves are those of the run without it; then validation scores another network."""
     options = ["--trainer.max_steps", "41", "--model.lr_schedule", "null", "--model.optimizer.init_args.lr", "0.3"]
+    options += ["--selection", "clsunbias.selection.Best"]
     late = "clsunbias.averaging.LateAverage"
     assert fit("toy_imbalanced", tmp_path / "plain", *options, objective="erm") == 0
     assert fit("toy_imbalanced", tmp_path / "late", *options, "--trainer.callbacks+", late, objective="erm") == 0

@@ -166,7 +166,7 @@ HARMFUL: dict[str, Callable[[Sheet], None]] = {
     "a truth value": cell("x0", "True"),
     "a date": cell("x0", "2024-01-31"),
     "a feature missing everywhere": cell("x0", "", slice(None)),
-    "a column twice": with_column("x0", "1"),
+    "a column twice": lambda sheet: with_column(sheet.header[0], "1")(sheet),
     "the label twice": with_column("diagnosis", "1"),
     "a column without a name": with_column("", "1"),
     "no header": lambda sheet: sheet.header.__setitem__(slice(None), sheet.rows.pop(0)),
