@@ -251,3 +251,13 @@ def test_metrics_of_single_classes(tmp_path: Path) -> None:
     """The split ends at the first slash: names of classes may hold another."""
     metrics = ["test/f1/benign", "test/recall/in/situ", "val/loss/malignant"]
     assert toy_grid(tmp_path, metrics=metrics).metrics == metrics
+
+
+def test_a_column_without_a_config(tmp_path: Path) -> None:
+    """Nothing of it would be run."""
+    path = write_grid(tmp_path / "toy.yaml")
+    content = yaml.safe_load(path.read_text())
+    content["columns"]["balanced"]["configs"] = {}
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match="column 'balanced' has no config for any protocol"):
+        load_grid(path)

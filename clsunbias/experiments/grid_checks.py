@@ -112,6 +112,8 @@ def check(grid: "Grid") -> None:
         check_names(kind, names)
         if commas := [name for name in names if "," in name and kind != "row"]:
             raise InputError(f"the name of {kind} {commas[0]!r} has a comma, which --{kind}s splits at; give another")
+    if bare := [name for name, column in grid.columns.items() if not column.configs]:
+        raise InputError(f"column {bare[0]!r} has no config for any protocol; give one in configs: PROTOCOL: FILE")
     check_names("figure", grid.curves)
     if not grid.metrics:
         raise InputError("it has no metric; give at least one in metrics, such as test/macro_f1")
