@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid, Protocol, Search, load_grid, narrow
@@ -232,7 +233,11 @@ def test_the_command_line_takes_shipped_grids(path: Path) -> None:
 
 def test_narrow(tmp_path: Path) -> None:
     """Columns, protocols and seeds can be chosen; what is not there, or a single seed, is refused."""
-    grid = toy_grid(tmp_path, protocols={"tuned": SEARCH}, columns={"other": {"label": "Other", "configs": {}}})
+    grid = toy_grid(
+        tmp_path,
+        protocols={"tuned": SEARCH},
+        columns={"other": {"label": "Other", "configs": {"paper": "toy_balanced.yaml"}}},
+    )
     part = narrow(grid, ["other"], ["tuned"], 3)
     assert (list(part.columns), list(part.protocols), part.protocols["tuned"].seeds) == (["other"], ["tuned"], 3)
     assert part.protocols["tuned"].search == Search(2, 0), "the search keeps its own number of seeds"

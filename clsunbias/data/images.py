@@ -119,7 +119,7 @@ def read_npz(path: Path, size: int, channels: int, resize: bool) -> Pixels:
     except InputError:
         raise
     except Exception as error:  # a file of another kind makes the reader fail in any way at all
-        raise InputError(f"{path} is not an .npz file that can be read: {error}") from error
+        raise InputError(f"{path} is not an .npz file that can be read: {str(error)[:200]}") from error
     return images.reshape(*images.shape[:3], channels)
 
 

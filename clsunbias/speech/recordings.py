@@ -80,7 +80,7 @@ def open_features(path: Path) -> npt.NDArray[np.floating]:
     try:
         frames = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # a damaged header makes the reader fail in any way at all
-        raise InputError(f"{path} is not an .npy file that can be read: {error}") from error
+        raise InputError(f"{path} is not an .npy file that can be read: {str(error)[:200]}") from error
     if frames.ndim != 2 or not np.issubdtype(frames.dtype, np.floating) or not frames.size:
         raise InputError(
             f"{path} is {frames.dtype} of shape {frames.shape}; features are floating, (frames, dimensions)"
