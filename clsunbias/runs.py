@@ -11,7 +11,7 @@ import pandas as pd
 from clsunbias.checkpoints import load_weights, selected_weights
 from clsunbias.data.base import DataModule
 from clsunbias.errors import InputError
-from clsunbias.experiments.running.run import read_record
+from clsunbias.experiments.running.run import read_predictions, read_record
 from clsunbias.module import Classifier
 from clsunbias.results import check_source
 
@@ -57,6 +57,7 @@ def load_run(folder: str | Path) -> LoadedRun:
         raise InputError(f"{folder} holds no finished run (there is no result.json); give the folder of one")
     record, config = read_record(folder)
     record.check_files()
+    read_predictions([record])  # which says what is wrong with them
     predictions = pd.read_csv(io.BytesIO(record.file("predictions")))
     made = run(["--config", str(folder / "config.yaml"), *ONE_CPU.split()], execute=False)
     check_source(record.result, made.datamodule.source)

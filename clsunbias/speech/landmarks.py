@@ -76,8 +76,8 @@ def landmarks(manifest: Manifest, key: str) -> pd.DataFrame:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return pd.DataFrame({"hash": arrays["hash"], "speaker": np.array(names)[arrays["speaker"]]})
-        except (OSError, ValueError, KeyError, IndexError) as error:
-            raise InputError(f"{path} is not as it was written ({error}); delete it") from error
+        except Exception as error:  # a damaged file makes the reader fail in any way at all
+            raise InputError(f"{path} is not as it was written ({error or type(error).__name__}); delete it") from error
     speakers = [rows for _, rows in manifest.rows.groupby("speaker", sort=False)]
     found = Parallel(-1, prefer="threads")(delayed(of_speaker)(rows) for rows in speakers)
     codes, hashes = np.repeat(np.arange(len(found)), [len(one) for one in found]), np.concatenate(found)

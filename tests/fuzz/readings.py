@@ -17,7 +17,7 @@ def read_rows(path: Path, separator: str = ",", quoted: bool = True) -> list[dic
             file, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, skipinitialspace=True
         )
         lines = [line for line in reader if line]
-    header, *rows = lines
+    header, *rows = lines or [[]]
     return [dict(zip(header, [*row, *[""] * len(header)], strict=False)) for row in rows]
 
 
