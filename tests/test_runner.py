@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 
 from clsunbias.__main__ import main
+from clsunbias.errors import InputError
 from clsunbias.experiments.grid import load_grid
 from clsunbias.experiments.plan import arms
+from clsunbias.experiments.running import workers
 from clsunbias.experiments.running.run import Run
 from tests.fakes import write_grid
 
@@ -196,3 +198,14 @@ def test_stopped_by_a_signal(number: signal.Signals, undisturbed: tuple[Path, Pa
     assert "Traceback" not in said
     assert start(grid, "--jobs", "2").wait(timeout=600) == 0
     assert_as_undisturbed(grid, whole)
+
+
+def test_no_worker_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where shared memory is full: one message, though the operating system says neither where nor why."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(0, "Error")
+
+    monkeypatch.setattr(workers, "get_reusable_executor", refuse)
+    with pytest.raises(InputError, match="no worker process can be started"), workers.pool(1, None) as made:
+        made.submit(print)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,16 @@ def pool(jobs: int, dask: str | None) -> Iterator[Workers]:
         return
     environment = {"OMP_NUM_THREADS": "1", "CLSUNBIAS_DATA": str(data_root(None))}
     alike = {"timeout": 300, "env": environment, "initializer": end_with, "initargs": (os.getpid(),)}
-    processes = partial(get_reusable_executor, jobs, **alike)  # those of before, if they are alike
+
+    def processes() -> Any:
+        """Those of before, if they are alike."""
+        try:
+            return get_reusable_executor(jobs, **alike)
+        except OSError as error:  # of a semaphore, which says neither where nor why
+            raise InputError(
+                f"no worker process can be started ({error}): their locks are small files in shared memory; make room "
+                "in /dev/shm, or let files grow larger (ulimit -f)"
+            ) from error
 
     def submit(function: Callable[..., Any], *args: Any) -> Future[Any]:
         while True:
@@ -64,7 +72,8 @@ def pool(jobs: int, dask: str | None) -> Iterator[Workers]:
     try:
         yield Workers(submit, jobs, LOST_WORKERS)
     except BaseException:  # interrupted: what is under way goes on from its checkpoint another time
-        processes().shutdown(kill_workers=True)
+        with contextlib.suppress(InputError):
+            processes().shutdown(kill_workers=True)
         raise
 
 
