@@ -1,12 +1,12 @@
 """Calibration, net benefit and risk over coverage of several runs, as they are and on resampled units."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from clsunbias.experiments.analysis.calibration import brier_metrics, brier_sums, recalibration_step
-from clsunbias.experiments.analysis.draws import drawn_metrics
+from clsunbias.experiments.analysis.draws import metrics_and_draws
 from clsunbias.experiments.analysis.intervals import LOSS, PLAIN, SHARE, Sample, Scale
 from clsunbias.experiments.analysis.statistics import Floats, Labels, Metrics, Sums
 from clsunbias.experiments.analysis.use import kept, unit_benefit
@@ -23,10 +23,12 @@ CALIBRATION_SCALES: dict[str, Scale] = {
 Positive = npt.NDArray[np.bool_]
 
 
-def samples(sums: Sums, of: Metrics, units: int) -> dict[str, Sample]:
-    """Metrics of sums over units that so many units carry."""
-    drawn = drawn_metrics(sums, of)
-    return {name: Sample(values, drawn[name], units) for name, values in of(sums.sum(0, dtype=float)).items()}
+def samples(parts: Iterable[Sums], of: Metrics, units: Iterable[int]) -> list[dict[str, Sample]]:
+    """Metrics of each of several sums over units, and how many units carry them."""
+    return [
+        {name: Sample(values, drawn[name], carrying) for name, values in found.items()}
+        for (found, drawn), carrying in zip(metrics_and_draws(parts, of), units, strict=True)
+    ]
 
 
 def calibration_samples(score: Floats, positive: Positive) -> dict[str, Sample]:
@@ -37,19 +39,21 @@ def calibration_samples(score: Floats, positive: Positive) -> dict[str, Sample]:
         positive: which units are of the class, ``(N,)``.
     """
     units = len(positive)
-    found = samples(brier_sums(score, positive), brier_metrics, units)
-    return found | samples(*recalibration_step(score, positive), units)
+    (found,) = samples([brier_sums(score, positive)], brier_metrics, [units])
+    sums, of = recalibration_step(score, positive)
+    return found | samples([sums], of, [units])[0]
 
 
 def benefit_samples(score: Floats, positive: Positive, thresholds: Sequence[float]) -> list[Sample]:
     """The net benefit at each threshold; arguments as for :func:`calibration_samples`."""
     rarest = int(min(positive.sum(), (~positive).sum()))
-    made = []
-    for threshold in thresholds:  # one by one: of many units all at once take gigabytes
-        added = unit_benefit(score, positive.astype(int), [threshold])[:, :, 0].T
-        sums = np.stack([np.ones_like(added), added], axis=2).astype(np.float32)
-        made.append(samples(sums, mean, rarest)["mean"])
-    return made
+
+    def parts() -> Iterator[Sums]:  # one by one: of many units all at once take gigabytes
+        for threshold in thresholds:
+            added = unit_benefit(score, positive.astype(int), [threshold])[:, :, 0].T
+            yield np.stack([np.ones_like(added), added], axis=2).astype(np.float32)
+
+    return [found["mean"] for found in samples(parts(), mean, [rarest] * len(thresholds))]
 
 
 def mean(sums: Sums) -> dict[str, Floats]:
@@ -68,13 +72,14 @@ def risk_samples(prob: Floats, target: Labels, coverages: Sequence[float] = COVE
         coverages: shares of the units.
     """
     sure, wrong = prob.max(2), (prob.argmax(2) != target).astype(float)
-    made = []
-    for coverage in coverages:
-        among = np.stack([kept(run, coverage) for run in sure])
-        sums = np.stack([among, among * wrong], axis=2).swapaxes(0, 1).astype(np.float32)
-        found = samples(sums, share, max(2, round(coverage * len(target))))["share"]
-        made.append(found)
-    return made
+
+    def parts() -> Iterator[Sums]:
+        for coverage in coverages:
+            among = np.stack([kept(run, coverage) for run in sure])
+            yield np.stack([among, among * wrong], axis=2).swapaxes(0, 1).astype(np.float32)
+
+    units = [max(2, round(coverage * len(target))) for coverage in coverages]
+    return [found["share"] for found in samples(parts(), share, units)]
 
 
 def share(sums: Sums) -> dict[str, Floats]:

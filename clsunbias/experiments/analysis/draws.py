@@ -1,5 +1,6 @@
 """Draws of metrics of test units: resamples of few units, normal sums of many; and the interval of what is drawn."""
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -36,12 +37,18 @@ def grouping(units: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], np
     return order, there, begins
 
 
-def normal_sums(values: Floats) -> Floats:
-    """Draws ``(DRAWS, …)`` of how far the sum over many units of ``(N, …)`` may be from what it is."""
-    order, there, begins = grouping(len(values))
-    groups = np.add.reduceat((values - values.mean(0))[order], begins, axis=0)
-    drawn = normal_draws()[:, there] @ groups.reshape(len(groups), -1).astype(np.float32)
-    return np.asarray(drawn.reshape(len(drawn), *values.shape[1:]))
+def group_sums(values: Floats) -> Floats:
+    """Sums ``(G, …)`` over random groups of how far values of many units, ``(N, …)``, are from their mean."""
+    order, _, begins = grouping(len(values))
+    return np.asarray(np.add.reduceat((values - values.mean(0))[order], begins, axis=0), np.float32)
+
+
+def normal_sums(groups: Floats, units: int) -> Floats:
+    """Draws ``(DRAWS, …)`` of how far the sum over so many units may be from what it is, of :func:`group_sums`."""
+    _, there, _ = grouping(units)
+    weights = normal_draws() if len(there) == GROUPS else normal_draws()[:, there]  # a copy, which takes long
+    drawn = weights @ groups.reshape(len(groups), -1)
+    return np.asarray(drawn.reshape(len(drawn), *groups.shape[1:]))
 
 
 def drawn_metrics(sums: Sums, of: Metrics) -> dict[str, Floats]:
@@ -51,10 +58,27 @@ def drawn_metrics(sums: Sums, of: Metrics) -> dict[str, Floats]:
         sums: of each unit, ``(N, S, …)``.
         of: metrics of their sums over units.
     """
-    units, runs = sums.shape[:2]
-    if units <= MANY:
-        return resampling_of(units, runs).bootstrap(sums, of)
-    return of(sums.sum(0, dtype=float) + normal_sums(sums))
+    ((_, drawn),) = metrics_and_draws([sums], of)
+    return drawn
+
+
+def metrics_and_draws(parts: Iterable[Sums], of: Metrics) -> list[tuple[dict[str, Floats], dict[str, Floats]]]:
+    """Metrics of several sums over the same units as they are, ``(S,)``, and drawn; see :func:`drawn_metrics`.
+
+    Of many units one part is held at a time, and all are drawn at once: the draws are what takes long.
+    """
+    few, totals, groups, units = [], list[Floats](), list[Floats](), 0
+    for sums in parts:
+        units, runs = sums.shape[:2]
+        if units <= MANY:
+            few.append((of(sums.sum(0, dtype=float)), resampling_of(units, runs).bootstrap(sums, of)))
+        else:
+            totals.append(sums.sum(0, dtype=float))
+            groups.append(group_sums(sums))
+    if not groups:
+        return few
+    drawn = normal_sums(np.stack(groups, axis=1), units)
+    return [(of(total), of(total + drawn[:, at])) for at, total in enumerate(totals)]
 
 
 def described(sample: Sample, scale: Scale) -> tuple[float, float, str]:

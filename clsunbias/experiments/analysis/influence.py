@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from clsunbias.experiments.analysis.draws import MANY, normal_sums
+from clsunbias.experiments.analysis.draws import MANY, group_sums, normal_sums
 from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.analysis.statistics import CALIBRATION, USE, Floats, Labels, calibration_sums, unit_sums
 from clsunbias.experiments.analysis.use import use_sums
@@ -23,7 +23,10 @@ class ManyUnits(SplitScores):
     """The scores of some runs on many units; of ``macro_f1``, ``auroc``, ``auprc``, ``brier``, ``net_benefit``."""
 
     def draws(self) -> dict[str, Floats]:
-        moved = {name: normal_sums(influence.T) / len(self.target) for name, influence in self.influences().items()}
+        influences = self.influences()
+        groups = np.stack([group_sums(influence.T) for influence in influences.values()], axis=1)
+        drawn = normal_sums(groups, len(self.target)) / len(self.target)
+        moved = dict(zip(influences, np.moveaxis(drawn, 1, 0), strict=True))
         return {name: self.values[name] + drawn for name, drawn in moved.items()}
 
     def permutation_p(self, other: SplitScores) -> dict[str, float]:
