@@ -74,6 +74,10 @@ def fails(args: list[str], capfd: pytest.CaptureFixture[str], *parts: str) -> No
         (["--trainer.min_steps", "9", "--trainer.max_steps", "2"], ["min_steps 9 is more than trainer.max_steps 2"]),
         (["--trainer.accelerator", "cpu", "--trainer.devices", "999"], ["devices 999: this machine has", "cores"]),
         (["--trainer.accelerator", "cpu", "--trainer.devices", "abc"], ["the trainer cannot be made so"]),
+        (
+            ["--model.network.init_args.in_features", str(2**63)],
+            ["model.network.init_args.in_features is 9223372036854775808", "64 bits"],
+        ),
         (["--model.optimizer.init_args.lr", "-1"], ["model.optimizer cannot be made so", "learning rate", "-1"]),
         (["--model.optimizer.init_args.lr", "0"], ["learning rate must be a number above 0", "got 0"]),
         (["--model.optimizer.init_args.lr", "1e400"], ["learning rate must be a number above 0", "got inf"]),

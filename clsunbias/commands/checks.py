@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 from torch import Tensor, nn
 
-from clsunbias.errors import InputError, listed
+from clsunbias.errors import InputError, listed, shortened
 from clsunbias.objectives import ERM, ClassWeightedERM
 from clsunbias.optimizers import SAM, ImbSAM
 from clsunbias.remarks import FEW
@@ -63,6 +63,17 @@ SECTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "save_every": (lambda value: value is not None and 0 <= value < math.inf, "seconds, at least 0"),
 }
 """Options of a run that the parser lets through as null or as something else: what they must be, and in words."""
+
+
+def check_whole_numbers(config: Mapping[str, Any]) -> None:
+    """Raises InputError for a whole number that does not fit into 64 bits, which no size or count can be.
+
+    Args:
+        config: values by their dotted names.
+    """
+    for name, value in config.items():
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise InputError(f"{name} is {shortened(value)}, more than 64 bits hold; give a smaller number")
 
 
 def check_sections(option: Callable[[str], Any]) -> None:

@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from clsunbias.callbacks import Checkpoints
 from clsunbias.commands import evaluate, train
-from clsunbias.commands.checks import check_processes, check_sections, check_trainer_options
+from clsunbias.commands.checks import check_processes, check_sections, check_trainer_options, check_whole_numbers
 from clsunbias.commands.experiment_options import add_options, check_meaning, refusal, with_found_configs
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError
@@ -58,6 +58,7 @@ class ExperimentCLI(LightningCLI):
         for name in ("input", "resize", "threshold", "rule"):  # in a config
             if self.subcommand != "predict" and self._get(self.config, name):
                 raise refusal(name, str(self.subcommand or "fit"))
+        check_whole_numbers(dict((self.config[self.subcommand] if self.subcommand else self.config).items()))
         check_sections(lambda name: self._get(self.config, name))
         check_trainer_options(self._get(self.config, "trainer"))
         super()._set_seed()
