@@ -65,7 +65,7 @@ def test_shares_of_the_classes(make: Callable[[Split], BatchSampler], expected: 
     train = split()
     sampler = make(train)
     assert by_class(sampler, train.target) == pytest.approx(expected)
-    drawn = torch.stack([torch.bincount(train.target[epoch(sampler, number)]) for number in range(60)])
+    drawn = torch.stack([torch.bincount(train.target[epoch(sampler, number)]) for number in range(150)])
     assert (drawn.double().mean(0) - torch.tensor(expected)).abs().max() < 3
     assert int(drawn[0].sum()) == sampler.size == round(sum(expected))
     assert not torch.equal(epoch(sampler, 0), epoch(sampler, 1))

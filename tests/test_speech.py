@@ -47,17 +47,20 @@ def predictions_of(run: Path) -> pd.DataFrame:
 def check_figures(predictions: pd.DataFrame, figures: dict[str, dict[str, float]]) -> None:
     """Compares the figures of each split with those that scikit-learn computes from the predictions."""
     for split, rows in predictions.groupby("split"):
-        label, prob = rows["label"], rows["prob_1"]
-        said, chosen = figures[str(split)], (prob > 0.5).astype(int)
+        label, prob, said = rows["label"], rows.filter(regex=r"^prob_\d+$").to_numpy(), figures[str(split)]
+        chosen, classes = prob.argmax(1), range(prob.shape[1])
         scores = {
             "macro_f1": metrics.f1_score(label, chosen, average="macro"),
-            "pos_f1": metrics.f1_score(label, chosen, zero_division=0),
             "balanced_accuracy": metrics.balanced_accuracy_score(label, chosen),
-            "auroc": metrics.roc_auc_score(label, prob),
-            "auprc": metrics.average_precision_score(label, prob),
-            "brier": metrics.brier_score_loss(label, prob),
-            "loss": metrics.log_loss(label, prob),
+            "loss": metrics.log_loss(label, prob / prob.sum(1, keepdims=True), labels=classes),
         }
+        if len(classes) == 2:
+            scores |= {
+                "pos_f1": metrics.f1_score(label, chosen, zero_division=0),
+                "auroc": metrics.roc_auc_score(label, prob[:, 1]),
+                "auprc": metrics.average_precision_score(label, prob[:, 1]),
+                "brier": metrics.brier_score_loss(label, prob[:, 1]),
+            }
         assert {name: said[name] for name in scores} == pytest.approx(scores, abs=1e-5)
 
 
