@@ -119,6 +119,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()
     ):
         raise InputError(f"{path} is not a checkpoint that can be read: it has no weights under 'state_dict'")
+    if odd := [name for name, value in weights.items() if value.layout is not torch.strided or value.is_quantized]:
+        raise InputError(f"{path} is not a checkpoint that can be read: {odd[0]} is no plain tensor, as weights are")
     return checkpoint
 
 

@@ -71,6 +71,10 @@ def no_numbers(weights: dict[str, Any]) -> dict[str, Any]:
     [
         (numbered, "no weights under 'state_dict'"),
         (lambda _: {1: torch.zeros(1), "a": torch.zeros(1)}, "no weights under 'state_dict'"),
+        (
+            lambda weights: {**weights, "network.bias": weights["network.bias"].to_sparse()},
+            r"network\.bias is no plain",
+        ),
         (infinite, r"no finite numbers \(network\.bias\)"),
         (no_numbers, r"no finite numbers \(network\.weight, network\.bias\)"),
     ],
