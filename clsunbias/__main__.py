@@ -4,6 +4,7 @@ import locale
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pkgutil import resolve_name
 from types import FrameType
@@ -115,6 +116,7 @@ def set_up_process() -> None:
         os.execv(sys.executable, [sys.executable, "-m", "clsunbias", *sys.argv[1:]])
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    sys.unraisablehook = stop_again
 
 
 def stop(number: int, frame: FrameType | None) -> None:
@@ -122,6 +124,14 @@ def stop(number: int, frame: FrameType | None) -> None:
     name, command = signal.Signals(number).name, next(iter(sys.argv[1:]), "")
     print(f"\nclsunbias: stopped by {name}; {AFTERWARDS.get(command, START_AGAIN)}", file=sys.stderr)
     sys.exit(128 + number)
+
+
+def stop_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Sends a signal once more whose end of the process was lost, since Python was in an object's ``__del__``."""
+    if isinstance(lost.exc_value, SystemExit) and isinstance(code := lost.exc_value.code, int) and code > 128:
+        threading.Timer(0.1, os.kill, (os.getpid(), code - 128)).start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def load(function: str) -> Callable[[list[str]], Any]:

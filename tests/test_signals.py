@@ -70,3 +70,22 @@ def test_a_grid_is_stopped(number: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = ["reproduce", str(write_grid(tmp_path / "toys.yaml")), "--out", str(out), "--jobs", "2"]
     assert "the same command goes on" in stopped(number, command, lambda: list(out.rglob("config.yaml")))
+
+
+def test_a_signal_that_comes_while_an_object_is_deleted() -> None:
+    """What it raises is lost there: it is sent again, and the process ends as it asks."""
+    code = """
+import os, signal, time
+from clsunbias.__main__ import set_up_process
+set_up_process()
+class Late:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+Late()
+time.sleep(20)
+"""
+    done = subprocess.run([sys.executable, "-X", "utf8", "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 143
+    assert "stopped by SIGTERM" in done.stderr
+    assert "Exception ignored" not in done.stderr
