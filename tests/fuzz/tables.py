@@ -37,7 +37,8 @@ def cases(draw: st.DrawFn) -> Case:
         changes.append(name)
         expected = "either"
     expected = "either" if sheet.few and expected == "right" else expected
-    classes = len({row[sheet.header.index("diagnosis")] for row in sheet.rows} if "diagnosis" in sheet.header else "ab")
+    at = sheet.header.index("diagnosis") if "diagnosis" in sheet.header else math.inf
+    classes = len({row[int(at)] for row in sheet.rows if len(row) > at} or "ab")
     names = [NAME, "patients", *sheet.options.get("classes", [])]
     door = draw(st.integers(0, 24)) == 0
     more = {
