@@ -32,6 +32,7 @@ from clsunbias.objectives import (
     SampleLoss,
     widen,
 )
+from clsunbias.objectives.added import AddedObjective
 
 
 def shipped(kind: type[Any]) -> list[type[Any]]:
@@ -40,7 +41,7 @@ def shipped(kind: type[Any]) -> list[type[Any]]:
     return [one for one in public if inspect.isclass(one) and issubclass(one, kind) and not inspect.isabstract(one)]
 
 
-ABSTRACT = {ClassRiskObjective, RepresentationObjective, CountedLoss}
+ABSTRACT = {AddedObjective, ClassRiskObjective, RepresentationObjective, CountedLoss}
 COMBINATIONS: list[type[ClassRiskObjective]] = shipped(ClassRiskObjective)
 
 

@@ -6,7 +6,7 @@ from clsunbias.data.base import DataModule
 from clsunbias.data.describing import Appearance, Attribute, Subclasses
 from clsunbias.data.image_folder import ImageFolder
 from clsunbias.data.medmnist import BreastMNIST, MedMNIST, RetinaMNIST
-from clsunbias.data.neighbours import ADASYN, SMOTE, ClusterCentroids, NearMiss, TomekLinks
+from clsunbias.data.neighbours import ADASYN, SMOTE
 from clsunbias.data.phases import Expanding, Phases
 from clsunbias.data.repeated import Oversampled, Undersampled
 from clsunbias.data.resampler import Resampler
@@ -15,6 +15,7 @@ from clsunbias.data.samplers import ShuffledBatches
 from clsunbias.data.speech import Speech
 from clsunbias.data.split import Batch, Split
 from clsunbias.data.tabular import Tabular
+from clsunbias.data.thinning import ClusterCentroids, NearMiss, TomekLinks
 from clsunbias.data.toy import Toy
 from clsunbias.data.units import Units
 

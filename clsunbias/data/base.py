@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -179,7 +180,7 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
         seen = {"train", "val"} if self.withhold_test else self.splits.keys()
         return {name: split for name, split in self.splits.items() if name in seen}
 
-    @property
+    @cached_property
     def class_counts(self) -> Tensor:
         """Training rows of each class that an epoch is expected to hold, float32 ``(C,)``."""
         train = self.splits["train"]

@@ -13,6 +13,7 @@ from clsunbias.data.resampler import Resampler
 from clsunbias.data.split import Split
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError, listed
+from clsunbias.experiments.attributes import read_attributes
 
 
 def described(split: Split, **more: Tensor) -> Split:
@@ -139,21 +140,9 @@ class Attribute(Resampler):
 
     def values(self) -> dict[str, str]:
         """The attribute of each unit that training may have."""
-        import pandas as pd
-
-        try:
-            table = pd.read_csv(Path(self.path).expanduser(), dtype=str, keep_default_na=False)
-        except (OSError, ValueError) as error:
-            raise InputError(f"data.resample: {self.path} cannot be read: {error}") from error
-        for name in ("unit", self.column):
-            if name not in table:
-                raise InputError(f"{self.path} has no column {name!r}; it has {', '.join(map(str, table.columns))}")
+        table = read_attributes(Path(self.path).expanduser(), [self.column])
         if "split" in table:
             table = table[table["split"] == "train"]
-        if twice := sorted(set(table["unit"][table["unit"].duplicated()])):
-            raise InputError(
-                f"{self.path} names units twice: {listed(twice, 3)}; where splits share names, add a column split"
-            )
         return dict(zip(table["unit"], table[self.column], strict=True))
 
 

@@ -39,7 +39,8 @@ def read_attributes(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     keys = ["split", "unit"] if "split" in table else ["unit"]
     table = pd.DataFrame({name: table[name].str.strip() for name in (*keys, *columns)})
     if twice := sorted(set(table["unit"][table.duplicated(keys)])):
-        raise InputError(f"{path} names units twice: {listed(twice, 3)}")
+        split = "" if "split" in table else "; where splits share names, add a column split"
+        raise InputError(f"{path} names units twice: {listed(twice, 3)}{split}")
     return table
 
 

@@ -6,15 +6,14 @@ import torch
 from torch import Tensor
 
 from clsunbias.distributed import gather_rows
-from clsunbias.errors import InputError
-from clsunbias.objectives.base import ClassRiskObjective, Objective
+from clsunbias.objectives.added import AddedObjective
+from clsunbias.objectives.base import ClassRiskObjective
 from clsunbias.objectives.cls_unbias import mean_pairwise
-from clsunbias.objectives.erm import ERM
 from clsunbias.objectives.numbers import NonNegative
 from clsunbias.objectives.sample_losses import log_odds
 
 
-class GroupParity(Objective):
+class GroupParity(AddedObjective):
     """A penalty on error rates that differ between groups: L = L_base + c·Σ_y gap_y.
 
     gap_y stands for the difference in the rate of errors among rows of class y (false negatives, false positives): the
@@ -36,21 +35,8 @@ class GroupParity(Objective):
     penalty = NonNegative()
 
     def __init__(self, penalty: float = 1.0, base: ClassRiskObjective | None = None) -> None:
-        super().__init__()
+        super().__init__(base)
         self.penalty = penalty
-        self.base = base or ERM()
-        if self.base.needs:
-            raise InputError(
-                f"GroupParity cannot be added to {self.base.name}, which needs {self.base.needs[0]} itself"
-            )
-
-    @property
-    def name(self) -> str:
-        return super().name if self.base.name == "erm" else f"{super().name}_{self.base.name}"
-
-    def setup(self, class_counts: Tensor) -> None:
-        super().setup(class_counts)
-        self.base.setup(class_counts)
 
     def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
         base = self.base.loss(logits, target)

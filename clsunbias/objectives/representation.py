@@ -8,13 +8,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clsunbias.distributed import gather_rows
-from clsunbias.errors import InputError
-from clsunbias.objectives.base import ClassRiskObjective, Objective
-from clsunbias.objectives.erm import ERM
+from clsunbias.objectives.added import AddedObjective
+from clsunbias.objectives.base import ClassRiskObjective
 from clsunbias.objectives.numbers import NonNegative
 
 
-class RepresentationObjective(Objective):
+class RepresentationObjective(AddedObjective):
     """L = v·L_base(logits) + w·L_term(features), both weights free to move.
 
     v = 1 is a regulariser beside a classifier; v = 0 a first stage that trains the backbone alone, for a second with a
@@ -37,21 +36,8 @@ class RepresentationObjective(Objective):
     base_weight = NonNegative()
 
     def __init__(self, weight: float, base_weight: float, base: ClassRiskObjective | None) -> None:
-        super().__init__()
+        super().__init__(base)
         self.weight, self.base_weight = weight, base_weight
-        self.base = base or ERM()
-        if self.base.needs:
-            raise InputError(
-                f"{type(self).__name__} cannot be added to {self.base.name}, which needs {self.base.needs[0]} itself"
-            )
-
-    @property
-    def name(self) -> str:
-        return super().name if self.base.name == "erm" else f"{super().name}_{self.base.name}"
-
-    def setup(self, class_counts: Tensor) -> None:
-        super().setup(class_counts)
-        self.base.setup(class_counts)
 
     @abstractmethod
     def term(self, features: Tensor, target: Tensor, **more: Tensor) -> Tensor:

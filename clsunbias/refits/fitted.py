@@ -1,6 +1,7 @@
 """Refits that fit the last linear layer to the features of the training rows."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, cast
 
@@ -38,9 +39,9 @@ class FittedHead(HeadRefit):
         features, target = train_features(network, train)
         yield self.fit(features.numpy(), target.numpy())
 
+    @abstractmethod
     def fit(self, x: Numbers, target: Classes) -> Linear:
         """The layer for features ``(N, D)`` and classes ``(N,)``."""
-        raise NotImplementedError
 
 
 class NearestMean(FittedHead):

@@ -46,14 +46,12 @@ class Design:
         folds: parts of the patients, each the test once.
         size: how much is run.
         epochs: of a run.
-        batch: rows of one.
         seconds: of a run, as far as a trial told.
     """
 
     folds: int
     size: Size
     epochs: int
-    batch: int | None
     seconds: float
 
     @property
@@ -103,26 +101,25 @@ def sizes(kind: str) -> list[Size]:
 
 def choose(understood: Understood, trial: Trial, minutes: float, jobs: int) -> Design:
     """The largest design that is done in so many minutes, or the smallest there is."""
-    folds, batch = folds_of(understood), batch_of(understood)
+    folds = folds_of(understood)
     made = []
     for size in sizes(understood.kind):
         epochs = max(5, round(size.steps / trial.steps))
-        made.append(Design(folds, size, epochs, batch, trial.fixed + epochs * trial.epoch))
+        made.append(Design(folds, size, epochs, trial.fixed + epochs * trial.epoch))
     return next((one for one in made if one.minutes(jobs) <= minutes), made[-1])
 
 
 def settings_of(understood: Understood) -> dict[str, Any]:
     """Dotted parameters of every run, those that say something."""
-    leaks = {"data.init_args.allow_leaks": True} if understood.asked.allow_leaks else {}
-    return {name: value for name, value in understood.settings.items() if value not in (None, [])} | leaks
+    leaks = True if understood.asked.allow_leaks else None
+    more = {"data.init_args.batch_size": batch_of(understood), "data.init_args.allow_leaks": leaks}
+    return {name: value for name, value in {**understood.settings, **more}.items() if value not in (None, [])}
 
 
 def grid(understood: Understood, design: Design) -> dict[str, Any]:
     """The grid as ``reproduce`` reads it."""
     settings = {**settings_of(understood), "trainer.max_epochs": design.epochs}
     settings["trainer.check_val_every_n_epoch"] = max(1, design.epochs // 40)
-    if design.batch:
-        settings["data.init_args.batch_size"] = design.batch
     name = understood.asked.path.stem
     rate = "model.optimizer.init_args.lr"
     protocol: dict[str, Any] = {

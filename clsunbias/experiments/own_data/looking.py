@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from clsunbias.data.image_list import image_suffixes
 from clsunbias.errors import InputError, listed
 from clsunbias.experiments.own_data.images import understand_folder, understand_images
 from clsunbias.experiments.own_data.recordings import understand_prepared, understand_recordings
 from clsunbias.experiments.own_data.tables import understand_table
-from clsunbias.experiments.own_data.understanding import PICTURES, SOUNDS, Asked, Understood, read_asked
+from clsunbias.experiments.own_data.understanding import Asked, Understood, read_asked
+from clsunbias.speech.recordings import SUFFIXES
 
 LOOKED_AT = 50
 """Cells of a column by which it is told whether it names files."""
@@ -40,7 +42,7 @@ def look(asked: Asked, out: Path) -> Understood:
             f"{asked.path} has several columns of files ({listed(named)}): leave out all but one (--ignore)"
         )
     for column, suffixes in named.items():
-        if suffixes <= SOUNDS:
+        if suffixes <= SUFFIXES:
             return understand_recordings(asked, column, out / "data")
         return understand_images(asked, column, out / "data")
     return understand_table(asked)
@@ -51,6 +53,6 @@ def path_columns(frame: pd.DataFrame) -> dict[str, set[str]]:
     found = {}
     for name, column in frame.items():
         ends = {Path(cell).suffix.lower() for cell in column.dropna().head(LOOKED_AT)}
-        if ends and (ends <= SOUNDS or ends <= PICTURES):
+        if ends and (ends <= SUFFIXES or ends <= image_suffixes()):
             found[str(name)] = ends
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.own_data.design import Trial, batch_of, folds_of, settings_of
+from clsunbias.experiments.own_data.design import Trial, folds_of, settings_of
 from clsunbias.experiments.own_data.understanding import Understood
 from clsunbias.experiments.plan import Fold
 from clsunbias.experiments.running.executor import fit
@@ -46,7 +46,4 @@ def try_out(understood: Understood) -> Trial:
 
 def overrides(understood: Understood, epochs: int) -> dict[str, Any]:
     """Dotted parameters of a short run."""
-    made = {**settings_of(understood), "trainer.max_epochs": epochs, "trainer.check_val_every_n_epoch": 1}
-    if batch := batch_of(understood):
-        made["data.init_args.batch_size"] = batch
-    return made
+    return {**settings_of(understood), "trainer.max_epochs": epochs, "trainer.check_val_every_n_epoch": 1}

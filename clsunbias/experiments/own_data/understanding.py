@@ -16,9 +16,6 @@ WELL = {"0", "no", "n", "false", "f", "-", "none", "negative", "absent"}
 WELL |= {"benign", "control", "healthy", "normal", "well"}
 """What the negative of two classes is often called."""
 
-SOUNDS = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".au", ".sph", ".npy"}
-PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
-
 
 class Asked(NamedTuple):
     """What was said of a data set.

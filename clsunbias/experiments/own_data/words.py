@@ -2,7 +2,7 @@
 
 from rich.table import Table
 
-from clsunbias.experiments.own_data.design import METHODS, RATES, Design
+from clsunbias.experiments.own_data.design import METHODS, RATES, Design, batch_of
 from clsunbias.experiments.own_data.understanding import Understood
 from clsunbias.terminal import console
 
@@ -33,13 +33,14 @@ def say_understood(understood: Understood) -> None:
 
 def say_design(understood: Understood, design: Design, jobs: int) -> None:
     """Prints what will be run, and how long it takes."""
+    batch = batch_of(understood)
     whose = "patients" if understood.patients is not None else "rows"
     search = f"learning rate chosen of {', '.join(f'{rate:g}' for rate in RATES[understood.kind])} on validation, "
     lines = [
         f"methods: {', '.join(METHODS.values())}",
         f"{design.folds} folds of {whose}, parted {design.size.repeats} times: each is tested once in each",
         f"{search if design.size.rates > 1 else ''}{design.epochs} epochs a run"
-        + (f", {design.batch} rows a batch" if design.batch else ""),
+        + (f", {batch} rows a batch" if batch else ""),
         f"{design.runs} runs of about {design.seconds:.1f} s: {in_words(design.minutes(jobs))} with {jobs} at once",
     ]
     for line in lines:
