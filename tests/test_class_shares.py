@@ -65,7 +65,7 @@ def test_shares_of_the_classes(make: Callable[[Split], BatchSampler], expected: 
     train = split()
     sampler = make(train)
     assert by_class(sampler, train.target) == pytest.approx(expected)
-    drawn = torch.stack([torch.bincount(train.target[epoch(sampler, number)]) for number in range(150)])
+    drawn = torch.stack([torch.bincount(train.target[epoch(sampler, number)]) for number in range(60)])
     assert (drawn.double().mean(0) - torch.tensor(expected)).abs().max() < 3
     assert int(drawn[0].sum()) == sampler.size == round(sum(expected))
     assert not torch.equal(epoch(sampler, 0), epoch(sampler, 1))
@@ -79,7 +79,7 @@ def test_oversampling_misses_no_row_and_undersampling_repeats_none() -> None:
     assert set(found[8:72].tolist()) == {1}
     assert set(found[72:].tolist()) == {2, 3}
     sampler = Undersampled(train)
-    seen = [epoch(sampler, number) for number in range(60)]
+    seen = [epoch(sampler, number) for number in range(150)]
     assert all(len(set(rows.tolist())) == 24 for rows in seen)
     assert len(set(torch.cat(seen).tolist())) == 99
 
