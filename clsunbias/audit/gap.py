@@ -11,13 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from clsunbias.audit.balance import fit_balanced, log_prob, own
-from clsunbias.audit.estimates import ByClass, Estimate, of_means
+from clsunbias.audit.estimates import DEALINGS, MOST_DEALT, ByClass, Estimate, of_means
 from clsunbias.experiments.analysis.statistics import Floats, Labels
-
-DEALINGS = 1999
-
-CELLS = 4_000_000
-"""Losses dealt out at a time."""
 
 
 class Gap(NamedTuple):
@@ -51,16 +46,14 @@ def gap_of(losses: Floats, target: Labels, classes: int) -> Gap:
 
 
 def by_chance(losses: Floats, target: Labels, classes: int) -> Floats:
-    """Sizes of gaps after losses were dealt out anew."""
-    hits = np.eye(classes)[target]
-    means = hits / hits.sum(0)
-    random, sizes = np.random.default_rng(0), []
-    at_once = max(1, CELLS // len(losses))
-    draws = DEALINGS if len(losses) <= CELLS // 10 else DEALINGS // 10
-    for start in range(0, draws, at_once):
-        dealt = random.permuted(np.tile(losses, (min(at_once, draws - start), 1)), axis=1)
-        sizes.append(np.ptp(dealt @ means, axis=1))
-    return np.concatenate(sizes)
+    """Sizes of gaps after losses were dealt out anew; of many units as the classes' means come out then, normal."""
+    hits, random = np.eye(classes)[target], np.random.default_rng(0)
+    counts = hits.sum(0)
+    if len(losses) > MOST_DEALT:
+        means = random.normal(size=(DEALINGS, classes)) * losses.std() / np.sqrt(counts)
+    else:
+        means = random.permuted(np.tile(losses, (DEALINGS, 1)), axis=1) @ (hits / counts)
+    return np.asarray(np.ptp(means, axis=1))
 
 
 def gaps(prob: Floats, target: Labels) -> dict[str, Gap]:

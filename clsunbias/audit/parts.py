@@ -29,7 +29,7 @@ class Part(NamedTuple):
     Attributes:
         name: as tables call it.
         kind: such as ``column`` or ``place``.
-        swap: rows ``(B, …)`` with the part of other rows ``(B, …)``.
+        swap: rows ``(B, …)`` with the part of other rows ``(B, …)``; it may write into the former.
         summary: a number of each row that says what is in the part, ``(B,)``; None of a group.
         place: row, column and size of the grid, of a place in an image.
     """
@@ -84,9 +84,8 @@ def swapped_at(*at: int) -> Callable[[Tensor, Tensor], Tensor]:
     """Takes columns from other rows."""
 
     def swap(x: Tensor, other: Tensor) -> Tensor:
-        made = x.clone()
-        made[:, list(at)] = other[:, list(at)]
-        return made
+        x[:, list(at)] = other[:, list(at)]
+        return x
 
     return swap
 
@@ -103,7 +102,7 @@ def places(height: int, width: int) -> list[Part]:
     for row in range(GRID):
         for column in range(GRID):
             inside = (..., slice(rows[row], rows[row + 1]), slice(across[column], across[column + 1]))
-            name = f"row {row + 1}, column {column + 1}"
+            name = f"row {row + 1} column {column + 1}"
             made.append(Part(name, "place", patched(inside), brightness(inside), (row, column, GRID)))
     return made
 
@@ -112,9 +111,8 @@ def patched(inside: tuple[object, ...]) -> Callable[[Tensor, Tensor], Tensor]:
     """Takes what is inside a place from other images."""
 
     def swap(x: Tensor, other: Tensor) -> Tensor:
-        made = x.clone()
-        made[inside] = other[inside]  # type: ignore[index]
-        return made
+        x[inside] = other[inside]  # type: ignore[index]
+        return x
 
     return swap
 
@@ -131,7 +129,7 @@ def bands(height: int, width: int) -> list[Part]:
     made = []
     for number, (low, high) in enumerate(zip(RINGS, (*RINGS[1:-1], 2.0), strict=False), 1):
         inside = (radius > low) & (radius <= high)
-        coarse = "" if number > 1 else ", coarsest"
+        coarse = "" if number > 1 else " (coarsest)"
         made.append(Part(f"frequency band {number}{coarse}", "band", filtered(inside), power(inside)))
     return made
 
@@ -142,7 +140,7 @@ def filtered(inside: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     def swap(x: Tensor, other: Tensor) -> Tensor:
         spectrum = torch.where(inside, torch.fft.rfft2(other), torch.fft.rfft2(x))
         made: Tensor = torch.fft.irfft2(spectrum, s=x.shape[-2:])
-        return made.clamp(x.min(), x.max())
+        return made
 
     return swap
 
@@ -203,12 +201,11 @@ def is_silent(x: Tensor) -> Tensor:
 
 def swap_silence(x: Tensor, other: Tensor) -> Tensor:
     """Segments with the quietest frames of others in place of theirs, in order, again from the first where too few."""
-    made = x.clone()
     for row, (ours, theirs) in enumerate(zip(is_silent(x), is_silent(other), strict=True)):
         to, source = ours.nonzero()[:, 0], theirs.nonzero()[:, 0]
         if len(source):
-            made[row, to] = other[row, source[torch.arange(len(to)) % len(source)]]
-    return made
+            x[row, to] = other[row, source[torch.arange(len(to)) % len(source)]]
+    return x
 
 
 def quiet_level(x: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from clsunbias.terminal import console
 SCORED = 320_000
 """Rows that are scored for a part, about."""
 
-DRAWS = {2: (8, 32), 3: (8, 8), 4: (8, 16)}
+DRAWS = {2: (4, 32), 3: (8, 8), 4: (8, 16)}
 """Draws of a part at least and at most, by the dimensions of an input."""
 
 
