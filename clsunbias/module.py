@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from clsunbias.data.base import DataModule
 from clsunbias.data.split import by_key
+from clsunbias.data.training_rows import step_seed
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.metrics import RowScores, class_loss_names, classification_metrics, default_class_names
@@ -182,6 +183,7 @@ class Classifier(LightningModule):
 
     def training_loss(self, batch: "Batch") -> Tensor:
         """The objective of a batch, recorded if this is the first pass over it."""
+        batch = self.objective.training_batch(batch, step_seed(self.trainer) + self.trainer.global_rank)
         try:
             more = {name: batch[name] for name in self.objective.needs if name not in SEEN}
         except KeyError as error:
@@ -203,8 +205,9 @@ class Classifier(LightningModule):
         self._train.clear()
         loss = sums.sum(0) / counts.sum(0)  # NaN for a class never met
         names = class_loss_names(self.class_names(len(loss)))
-        means = {"train/objective": objective.mean(), "train/loss_gap": loss.max() - loss.min()}
+        means: dict[str, Any] = {"train/objective": objective.mean(), "train/loss_gap": loss.max() - loss.min()}
         means |= {f"train/{name}": value for name, value in zip(names, loss, strict=True)}
+        means |= {f"train/{name}": value for name, value in self.objective.watched().items()}
         last_used = {**self.objective.annealed(), "lr": self._groups[0]["lr"]}
         return {name: float(value) for name, value in means.items()} | last_used
 

@@ -27,6 +27,7 @@ from clsunbias.objectives.sample_losses import (
     SelfAdjustingDice,
     VectorScaling,
 )
+from clsunbias.objectives.self_supervised import SelfSupervised
 from clsunbias.objectives.set_terms import FacilityLocation, GraphCut, NeuralCollapse
 from clsunbias.objectives.soft_f1 import SoftF1
 from clsunbias.objectives.weighted import AppearanceWeightedERM, EffectiveNumberERM, PowerWeightedERM
@@ -67,6 +68,7 @@ __all__ = [
     "RepresentationObjective",
     "SampleLoss",
     "SelfAdjustingDice",
+    "SelfSupervised",
     "SoftF1",
     "SubclassContrastive",
     "SupervisedContrastive",
