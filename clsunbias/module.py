@@ -108,7 +108,7 @@ class Classifier(LightningModule):
             with torch.no_grad():
                 logits, _ = self.run_network(two)
         except RuntimeError as error:
-            size = to_set(self.network, INPUTS, shape[0] if len(shape) == 3 else shape[-1])
+            size = to_set(self.network, INPUTS, shape[0] if len(shape) == 3 and len(data.free) == 1 else shape[-1])
             raise InputError(
                 f"{network} cannot take {data.name}'s rows of shape {shape}: {error}; if it is made for others, {size}"
             ) from error

@@ -51,7 +51,7 @@ def test_views_take_parts_of_other_rows(kind: str) -> None:
     made = view(x, 0.3, 6, seed=1).round()  # images are moved between pixels
     own = torch.arange(40.0).view(-1, *[1] * (x.ndim - 1))
     assert float((made != own).float().mean()) == pytest.approx(0.3, abs=0.06)
-    assert (made.unique() == torch.arange(40.0)).all(), "values come from rows of the batch alone"
+    assert set(made.flatten().tolist()) == set(range(40)), "values come from rows of the batch alone"
     if x.ndim > 2:
         across = made if kind == "images" else made.transpose(1, 2)
         assert (across == across[:, :1]).all(), "a frame or a pixel is taken whole"
@@ -99,15 +99,15 @@ def test_labels_are_not_read_and_a_second_stage_follows(tmp_path: Path) -> None:
         one.to_csv(tmp_path / f"{name}.csv", index=False)
         options = ["--data.path", str(tmp_path / f"{name}.csv"), *network, "--trainer.max_epochs", "2"]
         assert fit("tabular", tmp_path / name, *options, objective="self_supervised") == 0
-    one, other = backbone(tmp_path / "a"), backbone(tmp_path / "b")
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    first, again = backbone(tmp_path / "a"), backbone(tmp_path / "b")
+    assert all(torch.equal(first[name], again[name]) for name in first)
     curves = pd.read_csv(tmp_path / "a" / "metrics.csv")
     assert curves["train/spread"].between(0.05, 1).all()
     options = ["--data.path", str(tmp_path / "a.csv"), *network, "--trainer.max_epochs", "1"]
     start = ["--init_from", str(tmp_path / "a"), "--fresh", "3", "--freeze", "0"]
     assert fit("tabular", tmp_path / "second", *options, *start, objective="group_dro") == 0
     second = backbone(tmp_path / "second")
-    assert all(torch.equal(one[name], second[name]) for name in one)
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_what_cannot_be_trained_so_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
