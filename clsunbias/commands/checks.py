@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from clsunbias.data.bags import Bags
 from clsunbias.errors import InputError, listed, shortened
-from clsunbias.objectives import ERM, ClassWeightedERM, Objective
+from clsunbias.objectives import ERM, ClassWeightedERM, SelfSupervised
 from clsunbias.optimizers import SAM, ImbSAM
 from clsunbias.remarks import FEW
 from clsunbias.terminal import note
@@ -141,10 +141,7 @@ def check_batches(data: "DataModule", model: "Classifier") -> None:
 
     Batch normalisation cannot take a batch of a single row, an objective of pairs needs some, views are of rows.
     """
-    if (
-        isinstance(data.splits["train"].x, Bags)
-        and type(model.objective).training_batch is not Objective.training_batch
-    ):
+    if isinstance(model.objective, SelfSupervised) and isinstance(data.splits["train"].x, Bags):
         started = "a network with attention can start from its run (--fresh '[head, attention]')"
         raise InputError(f"{model.objective.name} makes views of single segments: leave data.bag out; {started}")
     sampler = data.train_sampler(data.splits["train"])

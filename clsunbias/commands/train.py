@@ -20,6 +20,7 @@ from clsunbias.commands.checks import (
     warn_of_few_to_select_by,
 )
 from clsunbias.commands.making import grouping_of, making, write_groups
+from clsunbias.commands.model_check import check_model
 from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError
@@ -168,7 +169,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     data.setup("fit")
     grouping_of(data)
     train = data.splits["train"]
-    cli.model.check(data, train.x)
+    check_model(cli.model, data, train.x)
     objective.training_batch(train[torch.arange(2)], 0)  # fails here for rows that it can make nothing of
     check_batches(data, cli.model)
     check_validations(cli.option("trainer"), data)

@@ -27,6 +27,7 @@ from clsunbias.objectives.sample_losses import (
     SelfAdjustingDice,
     VectorScaling,
 )
+from clsunbias.objectives.selective_mixup import SelectiveMixup, macro_f1, macro_recall, worst_recall
 from clsunbias.objectives.self_supervised import SelfSupervised
 from clsunbias.objectives.set_terms import FacilityLocation, GraphCut, NeuralCollapse
 from clsunbias.objectives.soft_f1 import SoftF1
@@ -67,6 +68,7 @@ __all__ = [
     "Regrouped",
     "RepresentationObjective",
     "SampleLoss",
+    "SelectiveMixup",
     "SelfAdjustingDice",
     "SelfSupervised",
     "SoftF1",
@@ -75,8 +77,11 @@ __all__ = [
     "VRex",
     "VectorScaling",
     "class_risks",
+    "macro_f1",
+    "macro_recall",
     "max_min",
     "mean_pairwise",
     "variance",
     "widen",
+    "worst_recall",
 ]
