@@ -17,6 +17,7 @@ from clsunbias.data.bags import Bags, as_bags
 from clsunbias.data.balanced import SpeakerBalanced
 from clsunbias.data.base import DataModule
 from clsunbias.data.leaks import warn_of_spellings
+from clsunbias.data.recording_twins import recording_twins
 from clsunbias.data.samplers import BatchSampler
 from clsunbias.data.split import Split
 from clsunbias.data.twins import Twin
@@ -26,9 +27,8 @@ from clsunbias.errors import InputError, listed
 from clsunbias.experiments.attributes import read_attributes
 from clsunbias.files import files_to_score
 from clsunbias.speech import own_recordings
-from clsunbias.speech.features import Features, features, pad, recordings_hash
+from clsunbias.speech.features import Features, features, pad
 from clsunbias.speech.frontends import FrontEnd, LogMel, Wav2Vec
-from clsunbias.speech.landmarks import landmarks, shared_speech
 from clsunbias.speech.lines import to_rows
 from clsunbias.speech.manifest import Manifest
 from clsunbias.speech.preparation import check_recordings, refuse
@@ -180,10 +180,8 @@ class Speech(DataModule):
         return Split(split.x.drawing(self.bag, sampler), split.target, split.units, split.more)
 
     def find_twins(self, splits: Mapping[str, Split]) -> tuple[str, list[Twin]]:
-        manifest = self.manifest()
         split_of = {str(name): split for split, rows in splits.items() for name in speakers_of(rows)}
-        pairs = shared_speech(landmarks(manifest, recordings_hash(manifest)), split_of)
-        return "recordings", [Twin("equal", split_of[one], one, split_of[other], other) for one, other in pairs]
+        return "recordings", recording_twins(self.manifest(), split_of)
 
     def split(self, segments: Features, labels: pd.Series) -> Split:
         """The segments of the speakers that labels name, scored both ways, the headline first."""
