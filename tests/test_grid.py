@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Protocol, Search, load_grid, narrow
+from clsunbias.experiments.grid import Grid, Search, load_grid, narrow
 from clsunbias.experiments.plan import Arm, applies, arms, settings
 from clsunbias.experiments.running.executor import check
 from clsunbias.files import CONFIGS
@@ -114,9 +114,9 @@ def test_names_that_share_a_folder(tmp_path: Path) -> None:
     ]
     for axes in crossed:
         with pytest.raises(InputError, match="would share its folder"):
-            settings(Protocol("", 2, axes=axes))
+            settings("mine", axes)
     with pytest.raises(InputError, match="more than 10000 settings"):
-        settings(Protocol("", 2, axes={name: [*range(30)] for name in "abc"}))
+        settings("mine", {name: [*range(30)] for name in "abc"})
     with pytest.raises(InputError, match="the name of table"):
         load_grid(write_grid(tmp_path / ".yaml"))
 
@@ -136,11 +136,11 @@ def test_no_grid_at_all(tmp_path: Path) -> None:
 def test_settings_cross_the_axes() -> None:
     """Lists and named steps are crossed, the last axis fastest; names tell them apart and can be folders."""
     axes: dict[str, Any] = {LR: [0.1, 0.2], "rest": {"low": {"a.b": 1, "c": 2}, "high": {"a.b": 3}}}
-    crossed = settings(Protocol("", 2, axes=axes))
+    crossed = settings("mine", axes)
     assert list(crossed) == ["lr=0.1,low", "lr=0.1,high", "lr=0.2,low", "lr=0.2,high"]
     assert crossed["lr=0.2,low"] == {LR: 0.2, "a.b": 1, "c": 2}
-    assert settings(Protocol("", 2)) == {"": {}}
-    assert list(settings(Protocol("", 2, axes={"data.file": ["a/b"]}))) == ["file=a-b"]
+    assert settings("mine", {}) == {"": {}}
+    assert list(settings("mine", {"data.file": ["a/b"]})) == ["file=a-b"]
 
 
 def test_classes_in_parameters_are_left_to_the_command_line(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_classes_in_parameters_are_left_to_the_command_line(tmp_path: Path) -> N
     axes: dict[str, Any] = {"rule": {"best": {"selection": rule}}}
     grid = toy_grid(tmp_path, rows={"erm": {"set": {"selection": rule}}}, protocols={"paper": {"axes": axes}})
     assert grid.rows["erm"].set["selection"] == rule
-    assert settings(grid.protocols["paper"]) == {"best": {"selection": rule}}
+    assert settings("paper", grid.protocols["paper"].axes) == {"best": {"selection": rule}}
     check([arm.seed(0) for arm in planned(grid)])
     with pytest.raises(InputError, match="'selection' lists a class"):
         toy_grid(tmp_path, protocols={"paper": {"axes": {"selection": [rule]}}})
@@ -221,7 +221,14 @@ def test_shipped_grids(path: Path) -> None:
     assert len({arm.run.out for arm in made}) == len(made), "no two arms share a folder"
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+LARGE = {"methods"}
+"""Grids whose check takes a minute or two."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.slow] if path.stem in LARGE else [], id=path.stem) for path in SHIPPED],
+)
 def test_the_command_line_takes_shipped_grids(path: Path) -> None:
     """The first and the last setting of every method under every protocol, on one data set: parsed, every objective."""
     grid = load_grid(path)
