@@ -273,3 +273,43 @@ def test_a_column_without_a_config(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(InputError, match="column 'balanced' has no config for any protocol"):
         load_grid(path)
+
+
+def test_rows_with_axes_of_their_own(tmp_path: Path) -> None:
+    """A search crosses the axes of protocol, column and row; each method must come to as many settings."""
+    decay, rate = "model.optimizer.init_args.weight_decay", {LR: [0.1, 0.2]}
+    own = {"erm": {"axes": {decay: [0.0, 0.1]}}, "cls_unbias": {"axes": {"ends": {"a": {}, "b": {decay: 0.5}}}}}
+    column = {"balanced": {"axes": rate, "configs": {"tuned": "toy_balanced.yaml"}}}
+    grid = toy_grid(tmp_path, rows=own, columns=column, protocols={"tuned": SEARCH})
+    found = {(arm.protocol, arm.row, arm.setting): arm for arm in planned(grid)}
+    assert {key[2] for key in found if key[0] == "paper"} == {""}, "without a search they are not used"
+    assert [key[2] for key in found if key[:2] == ("tuned", "erm")] == [
+        *("lr=0.1,weight_decay=0.0", "lr=0.1,weight_decay=0.1"),
+        *("lr=0.2,weight_decay=0.0", "lr=0.2,weight_decay=0.1"),
+    ]
+    assert dict(found["tuned", "cls_unbias", "lr=0.2,b"].run.overrides)[decay] == 0.5
+    uneven = toy_grid(tmp_path, rows={**own, "erm": {}}, columns=column, protocols={"tuned": SEARCH})
+    with pytest.raises(InputError, match=r"unequal \(ERM 2, Cls-unbias 4 settings on balanced\)"):
+        planned(uneven)
+    with pytest.raises(InputError, match="axis 'lr' of row 'erm' has no step"):
+        toy_grid(tmp_path, rows={"erm": {"axes": {"lr": []}}})
+
+
+def test_several_overlays_and_rows_for_some_data(tmp_path: Path) -> None:
+    """Overlays in turn, lists that go on; a row that is for some data sets is not run on others."""
+    row = {"label": "EMA", "config": ["objectives/erm.yaml", "remedies/ema.yaml", "remedies/swa.yaml"]}
+    other = {"label": "Other", "configs": {"paper": "toy_imbalanced.yaml"}}
+    grid = toy_grid(tmp_path, rows={"ema": {**row, "columns": ["other"]}}, columns={"other": other})
+    found = {(arm.column, arm.row): arm for arm in planned(grid)}
+    assert ("balanced", "ema") not in found
+    callbacks = found["other", "ema"].run.config["trainer"]["callbacks"]
+    assert [one["class_path"].rpartition(".")[2] for one in callbacks] == ["EMAWeightAveraging", "LateAverage"]
+    check([found["other", "ema"].seed(0)])
+    with pytest.raises(InputError, match="column 'none'"):
+        toy_grid(tmp_path, rows={"ema": {**row, "columns": ["none"]}})
+    with pytest.raises(InputError, match="there is no 'ema' for it to come after"):
+        planned(
+            toy_grid(
+                tmp_path, rows={"ema": {**row, "columns": ["other"]}, "erm": {"after": "ema"}}, columns={"other": other}
+            )
+        )

@@ -178,6 +178,7 @@ class Grid:
         baselines: rows that each row is compared with.
         curves: figures of training curves, by file name, drawn from the first protocol.
         contrasts: claims about several cells, by name: ``column/row`` → its weight in a sum.
+        ranked: whether methods are ranked over all data sets, too, in a table and a figure of their own.
         stages: what rows start from that is no method of its own, by name: a first stage, which no table shows.
         decisions: rules, each chosen anew on validation by every run, that all metrics are shown under, too.
     """
@@ -194,6 +195,7 @@ class Grid:
     note: str = ""
     decisions: list[str] = field(default_factory=list)
     stages: dict[str, Row] = field(default_factory=dict)
+    ranked: bool = False
 
 
 def under_rules(names: Sequence[str], rules: Sequence[str]) -> list[str]:
