@@ -30,7 +30,8 @@ def write_study(study: Study, out: Path) -> None:
     split_by_arm = split_gains(grid, scored)
     split = list(gains(name, grid, split_by_arm).values())
     lines = overview(name, grid, scored, split_by_arm) if grid.ranked else []
-    over_all = overview_sections(grid, lines, ranked(grid, scored)) if lines else []
+    first = {one.arm: float(one.values[grid.metrics[0]].mean()) for one in scored}
+    over_all = overview_sections(grid, lines, ranked(grid, first)) if lines else []
     report = [*over_all, *sections(study, scored, cells, comparisons, split)]
     write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
     if split:
@@ -40,7 +41,7 @@ def write_study(study: Study, out: Path) -> None:
     figures = draw_figures(study, out)
     if lines:
         write_csv(out / f"{name}_overview.csv", pd.DataFrame(lines, columns=OverviewLine._fields))
-        draw_overview(out / f"{name}_overview", grid, lines, split_by_arm)
+        draw_overview(out / f"{name}_overview", grid, lines, split)
         figures.append(f"{name}_overview")
     if split:
         draw_gains(out / f"{name}_gains", grid, split, any(cell.simulated for cell in cells.values()))

@@ -109,14 +109,20 @@ def mean_gain(parts: Sequence["SplitGain"], part: str) -> tuple[float | None, fl
     return mean, mean - half, mean + half
 
 
-def ranked(grid: Grid, scored: Sequence[Scored]) -> Ranked | None:
-    """Friedman's test over the data sets that have every method which is for all of them; None of fewer than three."""
-    ahead = {(arm.protocol, arm.column, arm.row): share[0] for arm, share in shares_ahead(grid, scored).items()}
-    places = list(dict.fromkeys(key[:2] for key in ahead))
-    rows = [row for row in grid.rows if all((*place, row) in ahead for place in places)]
-    if len(places) < 3 or len(rows) < 3:
+def ranked(grid: Grid, values: Mapping[Arm, float]) -> Ranked | None:
+    """Friedman's test over the data sets that have every method which is for all of them; None of fewer than three.
+
+    Args:
+        grid: the grid.
+        values: the first metric of each arm.
+    """
+    by_place: dict[tuple[str, str], dict[str, float]] = {}
+    for arm, one in values.items():
+        by_place.setdefault((arm.protocol, arm.column), {})[arm.row] = one
+    rows = [row for row in grid.rows if all(row in found for found in by_place.values())]
+    if len(by_place) < 3 or len(rows) < 3:
         return None
-    table = np.array([[ahead[*place, row] for place in places] for row in rows])
-    count, sets = len(rows), len(places)
+    count, sets = len(rows), len(by_place)
+    p = friedmanchisquare(*([found[row] for found in by_place.values()] for row in rows)).pvalue
     critical = float(ndtri(1 - 0.025 / (count - 1)) * np.sqrt(count * (count + 1) / (6 * sets))) / (count - 1)
-    return Ranked(sets, count, float(friedmanchisquare(*table).pvalue), critical)
+    return Ranked(sets, count, float(p), critical)

@@ -9,10 +9,9 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from clsunbias.experiments.analysis.gains import SplitGain
+from clsunbias.experiments.analysis.gains import GainLine
 from clsunbias.experiments.analysis.overview import OverviewLine, Ranked
 from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.gains import shown
 from clsunbias.experiments.report.labels import metric_name
 from clsunbias.experiments.report.plots import PART_LOOKS, save
@@ -69,13 +68,13 @@ def parts(line: OverviewLine, part: str) -> str:
     return "–" if value is None else shown(value, low, high)
 
 
-def draw_overview(path: Path, grid: Grid, lines: Sequence[OverviewLine], split: Mapping[Arm, SplitGain]) -> None:
+def draw_overview(path: Path, grid: Grid, lines: Sequence[OverviewLine], split: Sequence[GainLine]) -> None:
     """All at a glance: ranks, mean gains by their parts, and the ranking part on each data set.
 
     A line for each method, the best mean rank on top. The path has no suffix; PNG and SVG are written.
     """
     rows = [line.row for line in lines]
-    columns = list(dict.fromkeys(arm.column for arm in split))
+    columns = list(dict.fromkeys(line.column for line in split))
     figure = Figure(figsize=(10.5 + 0.42 * len(columns), 1.8 + 0.2 * len(rows)), layout="constrained")
     ranks, gains, sets = figure.subplots(1, 3, sharey=True, width_ratios=(2.2, 3, 0.42 * len(columns) + 0.6))
     at = {row: place for place, row in enumerate(rows)}
@@ -95,7 +94,7 @@ def draw_overview(path: Path, grid: Grid, lines: Sequence[OverviewLine], split: 
     if ours is not None:
         ranks.axvline(ours, color="grey", linewidth=0.8, zorder=0)
         ranks.axhspan(at[baseline(grid)] - 0.5, at[baseline(grid)] + 0.5, color="#dddddd", zorder=0)
-    draw_sets(sets, grid, at, columns, split)
+    draw_sets(sets, at, columns, split)
     gains.axvline(0, color="grey", linewidth=0.8, zorder=0)
     ranks.set_yticks(range(len(rows)), rows, fontsize=8)
     ranks.set_ylim(len(rows) - 0.4, -0.6)
@@ -113,19 +112,18 @@ def draw_overview(path: Path, grid: Grid, lines: Sequence[OverviewLine], split: 
     save(figure, path)
 
 
-def draw_sets(
-    axes: Axes, grid: Grid, at: Mapping[str, int], columns: Sequence[str], split: Mapping[Arm, SplitGain]
-) -> None:
+def draw_sets(axes: Axes, at: Mapping[str, int], columns: Sequence[str], split: Sequence[GainLine]) -> None:
     """The ranking part of each method on each data set as a colour, with a sign where its interval leaves out 0."""
     values = np.full((len(at), len(columns)), np.nan)
-    for arm, one in split.items():
-        place = at[grid.rows[arm.row].label], columns.index(arm.column)
-        values[place] = one.samples["ranking"].values.mean()
-        low, high = one.ends("ranking") or (0.0, 0.0)
-        if low > 0 or high < 0:
-            axes.text(place[1], place[0], "▲" if low > 0 else "▼", ha="center", va="center", fontsize=6)
+    for line in split:
+        if line.part != "ranking":
+            continue
+        place = at[line.row], columns.index(line.column)
+        values[place] = line.value
+        if line.low is not None and line.high is not None and (line.low > 0 or line.high < 0):
+            axes.text(place[1], place[0], "▲" if line.low > 0 else "▼", ha="center", va="center", fontsize=6)
     limit = max(0.05, float(np.nanquantile(np.abs(values), 0.95)))
     image = axes.imshow(values, cmap="RdBu", norm=TwoSlopeNorm(0, -limit, limit), aspect="auto")
-    axes.set_xticks(range(len(columns)), [grid.columns[name].label for name in columns], rotation=90, fontsize=8)
+    axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=8)
     axes.set_title("ranking part by data set\n(▲ ▼ interval without 0)", fontsize=9)
     axes.figure.colorbar(image, ax=axes, fraction=0.08, extend="both")
