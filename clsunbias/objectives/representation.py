@@ -76,7 +76,7 @@ def check_backbone(objective: Objective, network: nn.Module, moved: Container[st
         raise InputError(
             f"{objective.name} with a base_weight of 0 trains what comes before a network's head, and in "
             f"{type(network).__name__} nothing there is left to train: take a network with a backbone (for a table, "
-            "torchvision.ops.MLP), do not freeze it, or raise model.objective.base_weight"
+            "clsunbias.networks.Perceptron), do not freeze it, or raise model.objective.base_weight"
         )
 
 
