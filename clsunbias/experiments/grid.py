@@ -52,7 +52,7 @@ class Column:
         get: the command that brings it.
         set: dotted parameters on top of the config.
         per_seed: dotted parameters that take the value of the run's seed.
-        published: row → metric → the paper's (mean, standard deviation).
+        published: row → metric → the printed (mean, standard deviation); null where no deviation is printed.
         simulated: what takes its place in a table of simulated results.
     """
 
@@ -62,7 +62,7 @@ class Column:
     get: str = ""
     set: Parameters = field(default_factory=Parameters)
     per_seed: list[str] = field(default_factory=list)
-    published: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    published: dict[str, dict[str, tuple[float, float | None]]] = field(default_factory=dict)
     simulated: Simulated | None = None
 
     @property
