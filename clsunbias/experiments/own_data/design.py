@@ -1,8 +1,8 @@
 """A fair comparison that suits a data set and the time there is: a grid, written as a file to edit."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -77,10 +77,9 @@ def folds_of(understood: Understood) -> int:
     """As many as the smallest class has patients for, at most five; InputError if there are too few for any."""
     name, count = understood.smallest
     if count < FEWEST_FOLDS:
-        of = "patients" if understood.patients is not None else "rows"
         raise InputError(
-            f"{understood.asked.path}: class {name!r} has {count} {of}, and {FEWEST_FOLDS} are needed to part them "
-            "into training, validation and test; collect more, join classes, or leave that one out"
+            f"{understood.asked.path}: class {name!r} has {count} {understood.whose}, and {FEWEST_FOLDS} are needed to "
+            "part them into training, validation and test; collect more, join classes, or leave that one out"
         )
     return min(MOST_FOLDS, count)
 
@@ -158,6 +157,8 @@ HEAD = """\
 """
 
 
-def as_yaml(content: Mapping[str, Any], head: str) -> str:
-    """The grid as a file."""
-    return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+def as_yaml(understood: Understood, design: Design, file: Path, out: Path) -> str:
+    """The grid as a file, with what a reader should look at above it."""
+    head = HEAD.format(path=understood.asked.path, file=file, out=out)
+    head += "".join(f"# Note: {' '.join(remark.split())}\n" for remark in understood.remarks)
+    return head + yaml.safe_dump(grid(understood, design), sort_keys=False, allow_unicode=True, width=110)
