@@ -31,11 +31,12 @@ PER_CLASS = 4
 
 
 class Size(NamedTuple):
-    """How much is run: partings of the patients, learning rates to search, and training steps of a run."""
+    """How much is run: partings of the patients, learning rates to search, training steps of a run, folds at most."""
 
     repeats: int
     rates: int
     steps: int
+    folds: int = MOST_FOLDS
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def batch_of(understood: Understood) -> int | None:
 def sizes(kind: str) -> list[Size]:
     """What may be run, from the most that makes sense to the least that gives intervals."""
     full = STEPS[kind]
-    return [Size(4, 2, full), Size(4, 2, full // 2), *(Size(4, 1, full // part) for part in (1, 2, 4, 8))]
+    searched = [Size(4, 2, full), Size(4, 2, full // 2)]
+    return [*searched, *(Size(4, 1, full // part) for part in (1, 2, 4, 8)), Size(4, 1, full // 8, FEWEST_FOLDS)]
 
 
 def choose(understood: Understood, trial: Trial, minutes: float, jobs: int) -> Design:
@@ -104,7 +106,7 @@ def choose(understood: Understood, trial: Trial, minutes: float, jobs: int) -> D
     made = []
     for size in sizes(understood.kind):
         epochs = max(5, round(size.steps / trial.steps))
-        made.append(Design(folds, size, epochs, trial.fixed + epochs * trial.epoch))
+        made.append(Design(min(folds, size.folds), size, epochs, trial.fixed + epochs * trial.epoch))
     return next((one for one in made if one.minutes(jobs) <= minutes), made[-1])
 
 
