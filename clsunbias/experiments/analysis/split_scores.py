@@ -114,9 +114,8 @@ class SplitScores:
         """Each metric of each run as it is and on resampled units."""
         counts = np.bincount(self.target, minlength=self.prob.shape[2])
         shared = 0.0 if self.folds is None else shared_training(int(self.folds.max()) + 1)
-        return {
-            name: Sample(self.values[name], drawn, carrying(name, counts), shared) for name, drawn in self.draws().items()
-        }
+        own = self.values
+        return {name: Sample(own[name], drawn, carrying(name, counts), shared) for name, drawn in self.draws().items()}
 
     def draws(self) -> dict[str, Floats]:
         """The bootstrap of each metric, ``(draws, S)``."""
