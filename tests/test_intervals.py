@@ -85,7 +85,7 @@ def test_runs_that_share_training_units_differ_too_little(folds: int) -> None:
     alone = Sample(runs, np.tile(runs, (50, 1)), 80)
     shared = alone._replace(shared=shared_training(folds))
     wider = (shared.shared / (1 - shared.shared) + 1 / 4) / (1 / 4)
-    assert shared.shared == pytest.approx((folds - 2) / folds)
+    assert shared.shared / (1 - shared.shared) == pytest.approx(1 / (folds - 2))
     assert errors(shared)[1] == pytest.approx(errors(alone)[1] * wider**0.5)
     assert ends(shared, SHARE)[0] < ends(alone, SHARE)[0] == ends(alone._replace(shared=0.0), SHARE)[0]
     assert alone.less(shared).shared == shared.shared
@@ -96,7 +96,7 @@ def test_scores_know_whether_they_are_of_folds() -> None:
     random = np.random.default_rng(0)
     prob = random.dirichlet([1, 1], (4, 40))
     target, of = np.arange(40) % 2, np.tile(np.arange(40) % 5, (4, 1))
-    assert SplitScores(prob, target, ["macro_f1"], folds=of).samples["macro_f1"].shared == pytest.approx(0.6)
+    assert SplitScores(prob, target, ["macro_f1"], folds=of).samples["macro_f1"].shared == pytest.approx(0.25)
     assert SplitScores(prob, target, ["macro_f1"]).samples["macro_f1"].shared == 0
 
 

@@ -28,9 +28,9 @@ class Scale(NamedTuple):
 class Sample(NamedTuple):
     """A metric of each run, ``(S,)``, and on resampled units, ``(B, S)``; or a weighted sum of some.
 
-    Units: how many carry it, those of the smallest class if each class has a say of its own. Shared: the share of their
-    training units that the models of two runs have in common though others might have been drawn; 0 where the training
-    split is one and the same, and results speak of it.
+    Units: how many carry it, those of the smallest class if each class has a say of its own. Shared: how much the runs
+    correlate since their models have seen much the same training units though others might have been drawn; 0 where the
+    training split is one and the same, and results speak of it.
     """
 
     values: Floats
@@ -87,8 +87,8 @@ def carrying(name: str, counts: npt.NDArray[Any]) -> int:
 
 
 def shared_training(folds: int) -> float:
-    """The share of training units that two partings into folds have in common: all but the test and validation fold."""
-    return 1 - 2 / folds
+    """What two partings into folds correlate by: the test units over these and the training ones, less validation."""
+    return 1 / (folds - 1)
 
 
 def student(count: int) -> float:
@@ -107,9 +107,9 @@ def interval(sample: Sample, shares: Floats, scale: Scale) -> tuple[float, float
     normal quantile, is taken off. How often such intervals hold the truth: ``python -m benchmarks coverage``.
 
     Of folds the truth is what models that are trained on other such patients score, on average, on patients yet to
-    come. Models of several partings have seen much the same patients, so they differ less than such models would:
-    with a share ρ of these in common, the variance of the mean of S runs is s²·(1/S + ρ/(1 − ρ)) rather than s²/S
-    (after Nadeau and Bengio, Machine Learning 52, 2003): ``python -m benchmarks fold_coverage``.
+    come. Models of several partings have seen much the same patients, so they differ less than such models would: the
+    variance of the mean of S runs by runs is s²·(1/S + ρ/(1 − ρ)) rather than s²/S, with ρ/(1 − ρ) the test units over
+    the training ones (Nadeau and Bengio, Machine Learning 52, 2003): ``python -m benchmarks fold_coverage``.
 
     Args:
         sample: the metric, of S runs.
