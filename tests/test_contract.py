@@ -91,6 +91,7 @@ def batch(objective: Objective, classes: int, absent: bool, seed: int = 0) -> tu
     target[target == 1] = 0 if absent else 1
     target = target[torch.randperm(24, generator=generator)]
     more = {"likelihood": torch.rand(24, generator=generator), "group": torch.arange(24) % 3}
+    more["row"] = torch.arange(24) % 12
     more = {name: values for name, values in more.items() if name in objective.needs}
     if "subclass" in objective.needs:
         first = torch.tensor([0, *SUBCLASSES[classes]]).cumsum(0)
