@@ -131,3 +131,11 @@ def test_files_need_no_torch(tmp_path: Path) -> None:
     code += "main(['audit', '--predictions', 'p.csv', '--features', 'f.csv', '--out', 'out']); "
     code += "sys.exit(bool({'torch', 'lightning', 'sklearn'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True).returncode == 0
+
+
+def test_scores_that_rank_nothing(audit: Callable[..., tuple[int, str]]) -> None:
+    """Are said to, by a gap of nothing, rather than given an absurd one."""
+    predictions, features = tables()
+    status, said = audit(predictions.assign(prob=1 - predictions["prob"]), features)
+    assert status == 0
+    assert "Without what imbalance does to scores it is +0.000 (+0.000 to +0.000)" in " ".join(said.split())

@@ -33,6 +33,11 @@ def sentences(one: Audit) -> list[str]:
 
 def leaning(one: Audit) -> list[str]:
     """Which parts a model leans on, and what happens without them."""
+    if ranks_nothing(one):
+        return [
+            f"The scores of {one.name} rank these {one.unit}s no better than chance: there is nothing that it could be "
+            "said to lean on."
+        ]
     of_family = f"p is corrected for {len(one.parts)} parts" if len(one.parts) > 1 else "p is of one part"
     if one.specific:
         said = [
@@ -52,6 +57,11 @@ def leaning(one: Audit) -> list[str]:
     if unused:
         said.append(f"Of {unused} part{'s' if unused > 1 else ''} no use is shown.")
     return said
+
+
+def ranks_nothing(one: Audit) -> bool:
+    """Whether scores tell so little that without imbalance nothing is left of them."""
+    return one.gaps[one.split]["without imbalance"].by_chance < 1e-9
 
 
 def told(one: Audit, part: PartFound) -> str:
