@@ -184,7 +184,8 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     for part in fresh:
         submodule(cli.model.network, part)
     if init:
-        load_weights(cli.model, init, [f"network.{part}" for part in fresh])
+        made = cli.model.refit.fresh if cli.model.refit else ()
+        load_weights(cli.model, init, [".".join(filter(None, ("network", part))) for part in (*fresh, *made)])
     elif fresh:
         raise InputError("--fresh names parts that --init_from leaves alone; there is no --init_from")
     check_refit(cli.model, train, cli.trainer, bool(init))

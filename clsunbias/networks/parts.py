@@ -7,6 +7,19 @@ from torch import Tensor, nn
 from clsunbias.errors import InputError
 
 
+class LastLayer(nn.Module):
+    """What may stand in the place of a network's last linear layer: it makes as many logits of the same features.
+
+    Args:
+        in_features: numbers that come in.
+        out_features: logits.
+    """
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+
+
 def submodule(network: nn.Module, name: str) -> nn.Module:
     """A part of a network by its dotted name.
 
@@ -30,8 +43,9 @@ def head_of(network: nn.Module, asking: str) -> nn.Module:
     Raises:
         InputError: it has no such part.
     """
-    layers = [network, *network.children()] if isinstance(network, nn.Linear | nn.Sequential) else []
-    head = getattr(network, "head", next((one for one in reversed(layers) if isinstance(one, nn.Linear)), None))
+    last = nn.Linear | LastLayer
+    layers = [network, *network.children()] if isinstance(network, last | nn.Sequential) else []
+    head = getattr(network, "head", next((one for one in reversed(layers) if isinstance(one, last)), None))
     if not isinstance(head, nn.Module):
         raise InputError(
             f"{asking} takes what comes into a network's part head; {type(network).__name__} has none: take {asking} "
@@ -42,7 +56,7 @@ def head_of(network: nn.Module, asking: str) -> nn.Module:
 
 def last_layer_of(network: nn.Module, asking: str) -> nn.Module:
     """A network's last linear layer, or what :func:`head_of` says of one without any."""
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear | LastLayer)]
     return layers[-1] if layers else head_of(network, asking)
 
 

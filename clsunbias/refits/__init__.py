@@ -3,6 +3,7 @@
 from clsunbias.refits.base import HeadRefit, Refit, last_linear, train_features
 from clsunbias.refits.blend import Blend
 from clsunbias.refits.fitted import LDA, NearestMean, OneClass, SelfPacedEnsemble, VirtualFeatures
+from clsunbias.refits.prediction_error import PredictionError
 from clsunbias.refits.scaled import LearnedScale, TauNorm, WeightAligned
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "LearnedScale",
     "NearestMean",
     "OneClass",
+    "PredictionError",
     "Refit",
     "SelfPacedEnsemble",
     "TauNorm",

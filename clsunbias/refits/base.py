@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from clsunbias.data.samplers import SequentialBatches
 from clsunbias.data.split import Split
 from clsunbias.errors import InputError
+from clsunbias.networks.parts import LastLayer
 
 Weights = dict[str, Tensor]
 """Some of a network's weights by their names in it."""
@@ -24,10 +25,16 @@ class Refit(ABC):
 
     Attributes:
         needs_start: whether it changes the weights of a finished run, so that ``--init_from`` must name one.
+        fresh: parts of the network that it has made, of which no other run has weights.
     """
 
     needs_start: ClassVar[bool] = True
+    fresh: Sequence[str] = ()
     found: Sequence[Weights] = ()
+
+    def shaped(self, network: nn.Module) -> nn.Module:
+        """The network with the parts that the weights to try are of, which may be changed; most refits make none."""
+        return network
 
     def find(self, network: nn.Module, train: Split) -> None:
         """Works out the weights to try, from those that the network has; errors as of :meth:`candidates`."""
@@ -71,6 +78,8 @@ class HeadRefit(Refit):
     def candidates(self, network: nn.Module, train: Split) -> Iterator[Weights]:
         name, layer = last_linear(network)
         prefix = f"{name}." if name else ""
+        if not isinstance(layer, nn.Linear):
+            raise InputError(f"{type(self).__name__} sets a linear layer's weights, {name} is a {type(layer).__name__}")
         if layer.bias is None:
             raise InputError(f"{type(self).__name__} sets weight and bias of {name}, which has no bias")
         own = Linear(layer.weight.detach().double(), layer.bias.detach().double())
@@ -90,9 +99,9 @@ def as_outputs(layer: Linear, outputs: int) -> Linear:
     return layer
 
 
-def last_linear(network: nn.Module) -> tuple[str, nn.Linear]:
-    """Name and module of the last linear layer of a network; raises InputError if it has none."""
-    linear = [(name, part) for name, part in network.named_modules() if isinstance(part, nn.Linear)]
+def last_linear(network: nn.Module) -> tuple[str, nn.Linear | LastLayer]:
+    """Name and module of the last linear layer of a network, or of what is in its place; InputError if it has none."""
+    linear = [(name, part) for name, part in network.named_modules() if isinstance(part, nn.Linear | LastLayer)]
     if not linear:
         raise InputError(f"{type(network).__name__} has no linear layer (torch.nn.Linear), which a refit replaces")
     return linear[-1]
