@@ -72,6 +72,7 @@ from .objectives import Objective as Objective
 from .objectives import OrdinalContrastive as OrdinalContrastive
 from .objectives import PerClassERM as PerClassERM
 from .objectives import PowerWeightedERM as PowerWeightedERM
+from .objectives import ProportionalOdds as ProportionalOdds
 from .objectives import Regrouped as Regrouped
 from .objectives import SampleLoss as SampleLoss
 from .objectives import SelfAdjustingDice as SelfAdjustingDice

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import clsunbias.objectives
-from clsunbias.networks.parts import SEEN
+from clsunbias.networks.parts import LAST_WEIGHT, SEEN
 from clsunbias.objectives import (
     ERM,
     APLoss,
@@ -101,9 +101,11 @@ def batch(objective: Objective, classes: int, absent: bool, seed: int = 0) -> tu
 
 
 def seen(objective: Objective, logits: Tensor) -> dict[str, Tensor]:
-    """What an objective needs of a network's features."""
+    """What an objective needs of a network: features that follow from the logits, weights that are always the same."""
     scores = widen(logits).float()
-    return {name: torch.cat([scores, scores.cos()], 1) for name in objective.needs if name in SEEN}
+    features = torch.cat([scores, scores.cos()], 1)
+    weight = torch.linspace(-1, 1, features.shape[1] * scores.shape[1]).view(scores.shape[1], -1)
+    return {name: weight if name == LAST_WEIGHT else features for name in objective.needs if name in SEEN}
 
 
 def evaluate(objective: Objective, logits: Tensor, target: Tensor, **more: Tensor) -> tuple[Tensor, Tensor]:

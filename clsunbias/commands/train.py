@@ -22,7 +22,7 @@ from clsunbias.commands.checks import (
 from clsunbias.commands.making import grouping_of, making, write_groups
 from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards.logger import WandbLogger, attach
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed
 from clsunbias.experiments.report.model_card import model_card
 from clsunbias.experiments.report.subgroup_part import card_with_groups
 from clsunbias.experiments.running.config import load_saved
@@ -175,6 +175,11 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
         raise InputError(
             f"{objective.name} needs {', '.join(missing)} of each training row, which {data.name} does not give; "
             "choose a data set, or a data.resample, that does"
+        )
+    if objective.in_order and len(data.class_names) > 2 and not data.ordered:
+        raise InputError(
+            f"{objective.name} is for grades, each more than the one before; if {data.name}'s classes are "
+            f"({listed(data.class_names)}), say so: data.ordered true"
         )
     objective.setup(data.class_counts)
     cli.option("anneal").check(objective)

@@ -8,6 +8,7 @@ from clsunbias.objectives.erm import ERM, ClassWeightedERM, PerClassERM
 from clsunbias.objectives.gradients import NormalisedGradients
 from clsunbias.objectives.group_dro import AccumulatedGroupDRO, GroupDRO
 from clsunbias.objectives.invariance import IRM, VRex
+from clsunbias.objectives.ordinal import ProportionalOdds
 from clsunbias.objectives.parity import GroupParity
 from clsunbias.objectives.ranking import APLoss, AUCMargin
 from clsunbias.objectives.regrouped import Regrouped
@@ -63,6 +64,7 @@ __all__ = [
     "OrdinalContrastive",
     "PerClassERM",
     "PowerWeightedERM",
+    "ProportionalOdds",
     "Regrouped",
     "RepresentationObjective",
     "SampleLoss",
