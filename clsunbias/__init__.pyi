@@ -56,6 +56,7 @@ from .objectives import ClassRisks as ClassRisks
 from .objectives import ClassWeightedERM as ClassWeightedERM
 from .objectives import ClsUnbias as ClsUnbias
 from .objectives import CrossEntropy as CrossEntropy
+from .objectives import DiverseExperts as DiverseExperts
 from .objectives import EffectiveNumberERM as EffectiveNumberERM
 from .objectives import Encouraging as Encouraging
 from .objectives import FacilityLocation as FacilityLocation

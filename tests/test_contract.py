@@ -23,6 +23,7 @@ from clsunbias.objectives import (
     ClassWeightedERM,
     ClsUnbias,
     CountedLoss,
+    DiverseExperts,
     Focal,
     GroupDRO,
     Objective,
@@ -67,10 +68,10 @@ class Margin(SampleLoss):
 SAMPLE_LOSSES: list[Callable[[], SampleLoss]] = [Margin, *shipped(SampleLoss)]
 PAIRS = [partial(kind, sample_loss=loss()) for kind, loss in itertools.product(COMBINATIONS, SAMPLE_LOSSES)]
 OTHERS: list[Callable[[], Objective]] = [
-    kind for kind in shipped(Objective) if kind is not Regrouped and kind not in COMBINATIONS
+    kind for kind in shipped(Objective) if kind not in {Regrouped, DiverseExperts} and kind not in COMBINATIONS
 ]
 SHIPPED: list[Callable[[], Objective]] = [*PAIRS, *OTHERS]
-EVERY: list[Callable[[], Objective] | str] = [*SHIPPED, "regrouped"]
+EVERY: list[Callable[[], Objective] | str] = [*SHIPPED, DiverseExperts, "regrouped"]
 SUBCLASSES = {2: [3, 1], 5: [2, 1, 3, 1, 1]}
 
 

@@ -193,7 +193,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
         load_weights(cli.model, init, [".".join(filter(None, ("network", part))) for part in (*fresh, *made)])
     elif fresh:
         raise InputError("--fresh names parts that --init_from leaves alone; there is no --init_from")
-    check_refit(cli.model, train, cli.trainer, bool(init))
+    check_refit(cli.model, data.splits, cli.trainer, bool(init))
     if asked := cli.option("ckpt_path"):
         resumed = load_weights(cli.model, Path(asked))
         check_resumable(Path(asked), resumed)

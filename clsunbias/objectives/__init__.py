@@ -5,6 +5,7 @@ from clsunbias.objectives.class_risks import ClassRisks, class_risks
 from clsunbias.objectives.cls_unbias import ClsUnbias, max_min, mean_pairwise, variance
 from clsunbias.objectives.contrastive import OrdinalContrastive, SubclassContrastive, SupervisedContrastive
 from clsunbias.objectives.erm import ERM, ClassWeightedERM, PerClassERM
+from clsunbias.objectives.experts import DiverseExperts
 from clsunbias.objectives.gradients import NormalisedGradients
 from clsunbias.objectives.group_dro import AccumulatedGroupDRO, GroupDRO
 from clsunbias.objectives.invariance import IRM, VRex
@@ -48,6 +49,7 @@ __all__ = [
     "ClsUnbias",
     "CountedLoss",
     "CrossEntropy",
+    "DiverseExperts",
     "EffectiveNumberERM",
     "Encouraging",
     "FacilityLocation",

@@ -25,10 +25,12 @@ class Refit(ABC):
 
     Attributes:
         needs_start: whether it changes the weights of a finished run, so that ``--init_from`` must name one.
+        split: which split's rows it looks at.
         fresh: parts of the network that it has made, of which no other run has weights.
     """
 
     needs_start: ClassVar[bool] = True
+    split: ClassVar[str] = "train"
     fresh: Sequence[str] = ()
     found: Sequence[Weights] = ()
 
@@ -36,11 +38,11 @@ class Refit(ABC):
         """The network with the parts that the weights to try are of, which may be changed; most refits make none."""
         return network
 
-    def find(self, network: nn.Module, train: Split) -> None:
+    def find(self, network: nn.Module, rows: Split) -> None:
         """Works out the weights to try, from those that the network has; errors as of :meth:`candidates`."""
         training = network.training
         network.eval()
-        self.found = list(self.candidates(network, train))
+        self.found = list(self.candidates(network, rows))
         network.train(training)
 
     def apply(self, network: nn.Module, epoch: int) -> None:
@@ -48,12 +50,12 @@ class Refit(ABC):
         network.load_state_dict(self.found[min(epoch, len(self.found) - 1)], strict=False)
 
     @abstractmethod
-    def candidates(self, network: nn.Module, train: Split) -> Iterator[Weights]:
+    def candidates(self, network: nn.Module, rows: Split) -> Iterator[Weights]:
         """The weights to try, in turn.
 
         Args:
             network: in evaluation mode, on the CPU, with the weights that it starts from.
-            train: the training split.
+            rows: the split that it looks at.
 
         Raises:
             InputError: the network or the split is none that it can be done with.
@@ -72,10 +74,10 @@ class HeadRefit(Refit):
     """A refit of the last linear layer."""
 
     @abstractmethod
-    def layers(self, own: Linear, train: Split, network: nn.Module) -> Iterator[Linear]:
+    def layers(self, own: Linear, rows: Split, network: nn.Module) -> Iterator[Linear]:
         """The layers to try in the place of the network's own; for two classes of one logit or of two."""
 
-    def candidates(self, network: nn.Module, train: Split) -> Iterator[Weights]:
+    def candidates(self, network: nn.Module, rows: Split) -> Iterator[Weights]:
         name, layer = last_linear(network)
         prefix = f"{name}." if name else ""
         if not isinstance(layer, nn.Linear):
@@ -83,7 +85,7 @@ class HeadRefit(Refit):
         if layer.bias is None:
             raise InputError(f"{type(self).__name__} sets weight and bias of {name}, which has no bias")
         own = Linear(layer.weight.detach().double(), layer.bias.detach().double())
-        for made in self.layers(own, train, network):
+        for made in self.layers(own, rows, network):
             fitting = as_outputs(made, len(own.weight))
             yield {f"{prefix}weight": fitting.weight.to(layer.weight), f"{prefix}bias": fitting.bias.to(layer.weight)}
 

@@ -109,10 +109,10 @@ class PredictionError(Refit):
         setattr(network.get_submodule(parent), own, layer)
         return network
 
-    def candidates(self, network: nn.Module, train: Split) -> Iterator[Weights]:
+    def candidates(self, network: nn.Module, rows: Split) -> Iterator[Weights]:
         name, found = last_linear(network)
         layer = cast(PredictionErrors, found)  # as it is shaped
-        counts = torch.bincount(train.target)
+        counts = torch.bincount(rows.target)
         if len(counts) != layer.classes:
             raise InputError(
                 f"the network has {layer.out_features} outputs, for {len(counts)} classes: refits are of classes"
@@ -122,7 +122,7 @@ class PredictionError(Refit):
                 f"PredictionError takes 2 training rows of each class, class {int(counts.argmin())} has "
                 f"{int(counts.min())}"
             )
-        features, target = train_features(network, train)
+        features, target = train_features(network, rows)
         fitted = self.fit(deepcopy(layer).double(), features, target)
         yield {f"{name}.{own}" if name else own: value.float() for own, value in fitted.state_dict().items()}
 
