@@ -138,8 +138,8 @@ def test_seeds_give_different_weights(tmp_path: Path) -> None:
     assert torch.equal(weights[0], weights[2])
 
 
-NEEDY = {"balanced_head", "diverse_experts", "group_parity", "subclass_contrastive", "appearance_weighted_erm"}
-"""Overlays that need more than a config: a run, a file, outputs, or rows in memory. They are tested where they belong."""
+NEEDY = {"diverse_experts", "group_parity", "subclass_contrastive", "appearance_weighted_erm"}
+"""Overlays that need more than a config: a file, outputs, or rows in memory. They are tested where they belong."""
 
 PAIRS = [
     (config, objective)

@@ -83,5 +83,5 @@ class ExpertAggregation(HeadRefit):
 
 def stability(weights: Tensor, one: Tensor, other: Tensor) -> Tensor:
     """Mean cosine of p(x′) and p(x″) over rows, for logits ``(N, 3, C)`` of two views."""
-    views = [(weights.unsqueeze(1) * logits).sum(1).softmax(1) for logits in (one, other)]
-    return nn.functional.cosine_similarity(*views, dim=1).mean()
+    first, second = ((weights.unsqueeze(1) * logits).sum(1).softmax(1) for logits in (one, other))
+    return nn.functional.cosine_similarity(first, second, dim=1).mean()
