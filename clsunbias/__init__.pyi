@@ -10,6 +10,7 @@ from .data import ClassBalanced as ClassBalanced
 from .data import ClusterCentroids as ClusterCentroids
 from .data import DataModule as DataModule
 from .data import Expanding as Expanding
+from .data import Grade as Grade
 from .data import ImageFolder as ImageFolder
 from .data import Jitter as Jitter
 from .data import LabelNoise as LabelNoise
@@ -51,6 +52,7 @@ from .objectives import APLoss as APLoss
 from .objectives import AppearanceWeightedERM as AppearanceWeightedERM
 from .objectives import Asymmetric as Asymmetric
 from .objectives import AUCMargin as AUCMargin
+from .objectives import AuxiliaryGrade as AuxiliaryGrade
 from .objectives import ClassRiskObjective as ClassRiskObjective
 from .objectives import ClassRisks as ClassRisks
 from .objectives import ClassWeightedERM as ClassWeightedERM

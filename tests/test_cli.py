@@ -138,7 +138,7 @@ def test_seeds_give_different_weights(tmp_path: Path) -> None:
     assert torch.equal(weights[0], weights[2])
 
 
-NEEDY = {"diverse_experts", "group_parity", "subclass_contrastive", "appearance_weighted_erm"}
+NEEDY = {"auxiliary_grade", "diverse_experts", "group_parity", "subclass_contrastive", "appearance_weighted_erm"}
 """Overlays that need more than a config: a file, outputs, or rows in memory. They are tested where they belong."""
 
 PAIRS = [

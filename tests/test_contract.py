@@ -19,6 +19,7 @@ from clsunbias.networks.parts import LAST_WEIGHT, SEEN
 from clsunbias.objectives import (
     ERM,
     APLoss,
+    AuxiliaryGrade,
     ClassRiskObjective,
     ClassWeightedERM,
     ClsUnbias,
@@ -67,11 +68,13 @@ class Margin(SampleLoss):
 
 SAMPLE_LOSSES: list[Callable[[], SampleLoss]] = [Margin, *shipped(SampleLoss)]
 PAIRS = [partial(kind, sample_loss=loss()) for kind, loss in itertools.product(COMBINATIONS, SAMPLE_LOSSES)]
+MORE: list[type[Objective]] = [AuxiliaryGrade, DiverseExperts]
+"""Objectives for which a network has more outputs than there are classes, of two classes as well."""
 OTHERS: list[Callable[[], Objective]] = [
-    kind for kind in shipped(Objective) if kind not in {Regrouped, DiverseExperts} and kind not in COMBINATIONS
+    kind for kind in shipped(Objective) if kind not in {Regrouped, *MORE} and kind not in COMBINATIONS
 ]
 SHIPPED: list[Callable[[], Objective]] = [*PAIRS, *OTHERS]
-EVERY: list[Callable[[], Objective] | str] = [*SHIPPED, DiverseExperts, "regrouped"]
+EVERY: list[Callable[[], Objective] | str] = [*SHIPPED, *MORE, "regrouped"]
 SUBCLASSES = {2: [3, 1], 5: [2, 1, 3, 1, 1]}
 
 
@@ -91,7 +94,8 @@ def batch(objective: Objective, classes: int, absent: bool, seed: int = 0) -> tu
     target = (torch.arange(24) - 6).clamp(min=0) % classes
     target[target == 1] = 0 if absent else 1
     target = target[torch.randperm(24, generator=generator)]
-    more = {"likelihood": torch.rand(24, generator=generator), "group": torch.arange(24) % 3}
+    likelihood = torch.rand(24, generator=generator)
+    more = {"likelihood": likelihood, "group": torch.arange(24) % 3, "grade": target - likelihood}
     more = {name: values for name, values in more.items() if name in objective.needs}
     if "subclass" in objective.needs:
         first = torch.tensor([0, *SUBCLASSES[classes]]).cumsum(0)

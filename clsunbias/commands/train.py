@@ -170,7 +170,12 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     cli.model.check(data, train.x)
     check_batches(data, cli.model)
     check_validations(cli.option("trainer"), data)
-    missing = sorted(set(objective.needs) - SEEN.keys() - train[torch.arange(1)].keys())
+    told = set(objective.needs) - SEEN.keys()
+    if told and data.mixup:
+        raise InputError(
+            f"mixup mixes rows, and {objective.name} needs {listed(sorted(told))} of each: take data.mixup out"
+        )
+    missing = sorted(told - train[torch.arange(1)].keys())
     if missing:
         raise InputError(
             f"{objective.name} needs {', '.join(missing)} of each training row, which {data.name} does not give; "

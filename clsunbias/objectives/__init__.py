@@ -1,5 +1,6 @@
 """What training minimises. Each objective is one class, written once for ``(B, C)`` logits."""
 
+from clsunbias.objectives.auxiliary import AuxiliaryGrade
 from clsunbias.objectives.base import ClassRiskObjective, Objective, widen
 from clsunbias.objectives.class_risks import ClassRisks, class_risks
 from clsunbias.objectives.cls_unbias import ClsUnbias, max_min, mean_pairwise, variance
@@ -43,6 +44,7 @@ __all__ = [
     "AdaptiveMargin",
     "AppearanceWeightedERM",
     "Asymmetric",
+    "AuxiliaryGrade",
     "ClassRiskObjective",
     "ClassRisks",
     "ClassWeightedERM",
