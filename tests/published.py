@@ -4,6 +4,7 @@ Intervals and p-values came from predictions that are not kept: they are read of
 way from there as when they are fresh. Contrasts need the draws themselves: their lines stay as they are.
 """
 
+import gzip
 import json
 import re
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import pandas as pd
 from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.comparison import Comparison, compared
 from clsunbias.experiments.analysis.gains import GainLine
+from clsunbias.experiments.analysis.overview import OverviewLine, ranked
 from clsunbias.experiments.analysis.scores import Scored, run_lines
 from clsunbias.experiments.grid import Grid, load_grid
 from clsunbias.experiments.plan import Arm
@@ -23,6 +25,7 @@ from clsunbias.experiments.report.build import CONTRASTS_TITLE, parts, search_se
 from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.labels import class_names, metric_label
 from clsunbias.experiments.report.notes import Classes
+from clsunbias.experiments.report.overview import draw_overview, overview_sections
 from clsunbias.experiments.report.plots import draw_dots, draw_gains
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.running.run import Record, Run
@@ -31,7 +34,7 @@ from clsunbias.experiments.simulation import simulated_part
 from clsunbias.files import CONFIGS, check_seal, write_csv
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
-TABLES = sorted(path.name.removesuffix("_records.jsonl") for path in RESULTS.glob("*_records.jsonl"))
+TABLES = sorted(path.name.partition("_records.jsonl")[0] for path in RESULTS.glob("*_records.jsonl*"))
 
 CONTRASTS = re.compile(r"\n## Contrasts.*?(?=\n## |\Z)", re.DOTALL)
 
@@ -54,13 +57,19 @@ class Published(NamedTuple):
         raise KeyError(labels)
 
 
+def records_of(table: str) -> list[str]:
+    """Lines of a table's records; those of a large one are compressed."""
+    path = RESULTS / f"{table}_records.jsonl"
+    return path.read_text().splitlines() if path.exists() else gzip.open(f"{path}.gz", "rt").read().splitlines()
+
+
 def published(table: str) -> Published:
     """Reads the records of a table."""
     grid = load_grid(CONFIGS / "tables" / f"{table.removesuffix('_simulated')}.yaml")
     grid = simulated_part(grid) if table.endswith("_simulated") else grid
     finished: dict[Arm, dict[int, Record]] = {}
     searched: dict[Arm, list[Record | None]] = {}
-    for line in (RESULTS / f"{table}_records.jsonl").read_text().splitlines():
+    for line in records_of(table):
         result = json.loads(line)
         folder = Path(result.pop("run"))
         check_seal(result)
@@ -104,10 +113,14 @@ def derive(table: str, out: Path) -> None:
     }
     gains = RESULTS / f"{table}_gains.csv"
     split = [GainLine(**line) for line in lines_of(gains.name)] if gains.exists() else []
+    over_all = RESULTS / f"{table}_overview.csv"
+    overview = [OverviewLine(**line) for line in lines_of(over_all.name)] if over_all.exists() else []
+    first = {arm: cell.value for (arm, name), cell in cells.items() if name == grid.metrics[0]}
     scores = search_scores(grid, searched)
     assert set(choose(grid, scores)) <= set(finished)
     absent = [name for name in grid.columns if not any(arm.column == name for arm in finished)]
     made = [
+        *(overview_sections(grid, overview, ranked(grid, first)) if overview else ()),
         *parts(grid, list(grid.columns), absent, cells, comparisons, classes(finished)),
         *gain_sections(split),
         *search_sections(grid, scores, choose(grid, scores)),
@@ -117,6 +130,9 @@ def derive(table: str, out: Path) -> None:
     write_csv(out / f"{table}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
     if split:
         write_csv(out / gains.name, pd.DataFrame(split, columns=GainLine._fields))
+    if overview:
+        write_csv(out / over_all.name, pd.DataFrame(overview, columns=OverviewLine._fields))
+        draw_overview(out / f"{table}_overview", grid, overview, split)
     draw_dots(out / table, grid, grid.metrics[0], cells, classes(finished))
     if split:
         draw_gains(out / f"{table}_gains", grid, split, any(cell.simulated for cell in cells.values()))

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Protocol, Search, load_grid, narrow
+from clsunbias.experiments.grid import Grid, Search, load_grid, narrow
 from clsunbias.experiments.plan import Arm, applies, arms, settings
 from clsunbias.experiments.running.executor import check
 from clsunbias.files import CONFIGS
@@ -114,9 +114,9 @@ def test_names_that_share_a_folder(tmp_path: Path) -> None:
     ]
     for axes in crossed:
         with pytest.raises(InputError, match="would share its folder"):
-            settings(Protocol("", 2, axes=axes))
+            settings("mine", axes)
     with pytest.raises(InputError, match="more than 10000 settings"):
-        settings(Protocol("", 2, axes={name: [*range(30)] for name in "abc"}))
+        settings("mine", {name: [*range(30)] for name in "abc"})
     with pytest.raises(InputError, match="the name of table"):
         load_grid(write_grid(tmp_path / ".yaml"))
 
@@ -136,11 +136,11 @@ def test_no_grid_at_all(tmp_path: Path) -> None:
 def test_settings_cross_the_axes() -> None:
     """Lists and named steps are crossed, the last axis fastest; names tell them apart and can be folders."""
     axes: dict[str, Any] = {LR: [0.1, 0.2], "rest": {"low": {"a.b": 1, "c": 2}, "high": {"a.b": 3}}}
-    crossed = settings(Protocol("", 2, axes=axes))
+    crossed = settings("mine", axes)
     assert list(crossed) == ["lr=0.1,low", "lr=0.1,high", "lr=0.2,low", "lr=0.2,high"]
     assert crossed["lr=0.2,low"] == {LR: 0.2, "a.b": 1, "c": 2}
-    assert settings(Protocol("", 2)) == {"": {}}
-    assert list(settings(Protocol("", 2, axes={"data.file": ["a/b"]}))) == ["file=a-b"]
+    assert settings("mine", {}) == {"": {}}
+    assert list(settings("mine", {"data.file": ["a/b"]})) == ["file=a-b"]
 
 
 def test_classes_in_parameters_are_left_to_the_command_line(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_classes_in_parameters_are_left_to_the_command_line(tmp_path: Path) -> N
     axes: dict[str, Any] = {"rule": {"best": {"selection": rule}}}
     grid = toy_grid(tmp_path, rows={"erm": {"set": {"selection": rule}}}, protocols={"paper": {"axes": axes}})
     assert grid.rows["erm"].set["selection"] == rule
-    assert settings(grid.protocols["paper"]) == {"best": {"selection": rule}}
+    assert settings("paper", grid.protocols["paper"].axes) == {"best": {"selection": rule}}
     check([arm.seed(0) for arm in planned(grid)])
     with pytest.raises(InputError, match="'selection' lists a class"):
         toy_grid(tmp_path, protocols={"paper": {"axes": {"selection": [rule]}}})
@@ -221,7 +221,14 @@ def test_shipped_grids(path: Path) -> None:
     assert len({arm.run.out for arm in made}) == len(made), "no two arms share a folder"
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+LARGE = {"methods"}
+"""Grids whose check takes a minute or two."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.slow] if path.stem in LARGE else [], id=path.stem) for path in SHIPPED],
+)
 def test_the_command_line_takes_shipped_grids(path: Path) -> None:
     """The first and the last setting of every method under every protocol, on one data set: parsed, every objective."""
     grid = load_grid(path)
@@ -266,3 +273,43 @@ def test_a_column_without_a_config(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(InputError, match="column 'balanced' has no config for any protocol"):
         load_grid(path)
+
+
+def test_rows_with_axes_of_their_own(tmp_path: Path) -> None:
+    """A search crosses the axes of protocol, column and row; each method must come to as many settings."""
+    decay, rate = "model.optimizer.init_args.weight_decay", {LR: [0.1, 0.2]}
+    own = {"erm": {"axes": {decay: [0.0, 0.1]}}, "cls_unbias": {"axes": {"ends": {"a": {}, "b": {decay: 0.5}}}}}
+    column = {"balanced": {"axes": rate, "configs": {"tuned": "toy_balanced.yaml"}}}
+    grid = toy_grid(tmp_path, rows=own, columns=column, protocols={"tuned": SEARCH})
+    found = {(arm.protocol, arm.row, arm.setting): arm for arm in planned(grid)}
+    assert {key[2] for key in found if key[0] == "paper"} == {""}, "without a search they are not used"
+    assert [key[2] for key in found if key[:2] == ("tuned", "erm")] == [
+        *("lr=0.1,weight_decay=0.0", "lr=0.1,weight_decay=0.1"),
+        *("lr=0.2,weight_decay=0.0", "lr=0.2,weight_decay=0.1"),
+    ]
+    assert dict(found["tuned", "cls_unbias", "lr=0.2,b"].run.overrides)[decay] == 0.5
+    uneven = toy_grid(tmp_path, rows={**own, "erm": {}}, columns=column, protocols={"tuned": SEARCH})
+    with pytest.raises(InputError, match=r"unequal \(ERM 2, Cls-unbias 4 settings on balanced\)"):
+        planned(uneven)
+    with pytest.raises(InputError, match="axis 'lr' of row 'erm' has no step"):
+        toy_grid(tmp_path, rows={"erm": {"axes": {"lr": []}}})
+
+
+def test_several_overlays_and_rows_for_some_data(tmp_path: Path) -> None:
+    """Overlays in turn, lists that go on; a row that is for some data sets is not run on others."""
+    row = {"label": "EMA", "config": ["objectives/erm.yaml", "remedies/ema.yaml", "remedies/swa.yaml"]}
+    other = {"label": "Other", "configs": {"paper": "toy_imbalanced.yaml"}}
+    grid = toy_grid(tmp_path, rows={"ema": {**row, "columns": ["other"]}}, columns={"other": other})
+    found = {(arm.column, arm.row): arm for arm in planned(grid)}
+    assert ("balanced", "ema") not in found
+    callbacks = found["other", "ema"].run.config["trainer"]["callbacks"]
+    assert [one["class_path"].rpartition(".")[2] for one in callbacks] == ["EMAWeightAveraging", "LateAverage"]
+    check([found["other", "ema"].seed(0)])
+    with pytest.raises(InputError, match="column 'none'"):
+        toy_grid(tmp_path, rows={"ema": {**row, "columns": ["none"]}})
+    with pytest.raises(InputError, match="there is no 'ema' for it to come after"):
+        planned(
+            toy_grid(
+                tmp_path, rows={"ema": {**row, "columns": ["other"]}, "erm": {"after": "ema"}}, columns={"other": other}
+            )
+        )

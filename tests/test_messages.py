@@ -50,7 +50,7 @@ def test_a_message_is_one_line(options: str, said: str, capfd: pytest.CaptureFix
         ("withhold_test: null", "withhold_test must be true or false"),
         ("save_every: .nan", "save_every must be seconds, at least 0; got nan"),
         ("model: {objectiv: clsunbias.objectives.ERM}", "no option model.objectiv; like it is model.objective"),
-        ("trainer: {max_epoch: 3}", "there is no option trainer.max_epoch; like it is trainer.max_epochs"),
+        ("trainer: {max_epoch: 3}", "mine.yaml: there is no option trainer.max_epoch; like it is trainer.max_epochs"),
         ("model: {optimizer: {class_path: torch.optim.Adam, init_args: {lr: .nan}}}", "learning rate: nan"),
     ],
 )

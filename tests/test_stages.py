@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from clsunbias.__main__ import main
+from clsunbias.errors import InputError
 from clsunbias.experiments.grid import load_grid
 from clsunbias.experiments.plan import Arm, arms, runs_of, trials_of
 from clsunbias.experiments.running import executor
@@ -237,3 +238,27 @@ def test_two_stages_of_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").rglob("result.json")}
     assert reproduce(path) == 0
     assert {path: path.stat().st_mtime_ns for path in written} == written
+
+
+def test_stages_that_no_table_shows(tmp_path: Path) -> None:
+    """A first stage is run for what comes after it, by the steps that all share, and is no method of the table."""
+    decay = "model.optimizer.init_args.weight_decay"
+    changes = {
+        "stages": {"contrast": {"label": "contrast", "config": "objectives/supervised_contrastive.yaml"}},
+        "rows": {
+            "erm": {"axes": {decay: [0.0, 0.1]}},
+            "cls_unbias": {"axes": {decay: [0.0, 0.1]}},
+            "head": {**HEAD, "after": "contrast", "axes": {decay: [0.0, 0.2]}},
+        },
+    }
+    path = write_grid(tmp_path / "toy.yaml", {**GRID, **changes})
+    found = planned(path, "tuned")
+    assert {row for row, _ in found} == {"erm", "cls_unbias", "head"}
+    for (row, setting), arm in found.items():
+        if row == "head":
+            (first,) = arm.seed(3).prerequisites
+            assert first.out.parent.relative_to(tmp_path / "runs" / "tuned" / "balanced") == Path(
+                "contrast", setting.partition(",")[0]
+            )
+    with pytest.raises(InputError, match="row or stage 'ERM' would share"):
+        load_grid(write_grid(path, {**GRID, "stages": {"ERM": changes["stages"]["contrast"]}}))

@@ -1,8 +1,11 @@
 """Options of the experiment commands beside those of trainer, model and data, which Lightning adds."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
 from clsunbias.callbacks import Anneal
@@ -106,6 +109,25 @@ def with_found_configs(args: list[str]) -> list[str]:
     args = list(found())
     check_section_files(args)
     return args
+
+
+def in_a_config(error: InputError, args: Sequence[str]) -> InputError:
+    """The error, with the config that names an option that there is not, if it was one and not the command line."""
+    unknown = re.match(r"there is no option ([^-\s;][^\s;]*)", str(error))
+    for before, option in zip(["", *args], args, strict=False):
+        path = Path(option if before in CONFIG_OPTIONS else option.removeprefix("--config="))
+        if unknown and path.is_file() and has(yaml.safe_load(read_yaml(path)), unknown[1].split(".")):
+            return InputError(f"{path}: {error}")
+    return error
+
+
+def has(content: Any, names: Sequence[str]) -> bool:
+    """Whether YAML gives a value to the last of some names, each within the one before."""
+    for name in names:
+        if not isinstance(content, dict) or name not in content:
+            return False
+        content = content[name]
+    return True
 
 
 def readable(asked: str) -> str:

@@ -11,13 +11,14 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger
+from torch import nn
 
 from clsunbias.callbacks import Checkpoints
 from clsunbias.commands import evaluate, train
 from clsunbias.commands.checks import check_processes, check_sections, check_trainer_options, check_whole_numbers
-from clsunbias.commands.experiment_options import add_options, check_meaning, refusal, with_found_configs
+from clsunbias.commands.experiment_options import add_options, check_meaning, in_a_config, refusal, with_found_configs
 from clsunbias.data import DataModule
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, shortened
 from clsunbias.features import Features
 from clsunbias.module import Classifier
 from clsunbias.parser import RaisesInputError
@@ -29,6 +30,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "enable_model_summary": False,
     "enable_progress_bar": True,
 }
+LIBRARIES = {"clsunbias", "torch", "torchvision", "timm"}  # whose classes say what is wrong with their arguments
 # What a saved config leaves out: where things lie on this machine, and options that a single command has.
 TRANSIENT = ("config", "out", "input", "resize", "threshold", "rule", "save_every", "save_features", "wandb")
 LIGHTNING_TRANSIENT = ("ckpt_path", "weights_only", "verbose", "return_predictions")
@@ -48,11 +50,27 @@ class Parser(RaisesInputError, LightningArgumentParser):
     """LightningCLI's parser."""
 
 
+def made(kind: type[nn.Module], *args: Any, **arguments: Any) -> nn.Module:
+    """A network of a config, or an InputError with what a library's class says of arguments that it cannot be made of.
+
+    A class of the user's own keeps its traceback, which is the account that its author needs.
+    """
+    try:
+        return kind(*args, **arguments)
+    except Exception as error:  # libraries raise all kinds
+        if isinstance(error, InputError) or kind.__module__.partition(".")[0] not in LIBRARIES:
+            raise
+        said = str(error).strip().partition("\n")[0] or type(error).__name__
+        shown = ", ".join(f"{name} {shortened(value)}" for name, value in arguments.items() if value is not None)
+        raise InputError(f"{kind.__module__}.{kind.__name__} cannot be made with {shown}: {said}") from error
+
+
 class ExperimentCLI(LightningCLI):
     """LightningCLI around Classifier and DataModule, with annealing, a selection rule and an output folder."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_options(parser)
+        parser.add_instantiator(made, nn.Module)
 
     def _set_seed(self) -> None:  # the first thing that is done with what was parsed
         for name in ("input", "resize", "threshold", "rule"):  # in a config
@@ -170,7 +188,9 @@ def run(args: list[str], execute: bool = True) -> ExperimentCLI:
                 args=args,
             )
         except ValueError as error:
+            if isinstance(error, InputError):
+                raise in_a_config(error, args) from error
             # Making a class is wrapped in an account of what was made; what it says of its arguments is enough.
-            if not isinstance(error, InputError) and (said := said_before(error)):
+            if said := said_before(error):
                 raise InputError(said) from None
             raise

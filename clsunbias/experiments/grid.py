@@ -51,6 +51,7 @@ class Column:
         needs: file below the data root without which there are no data; None when nothing is needed.
         get: the command that brings it.
         set: dotted parameters on top of the config.
+        axes: that a search crosses with the protocol's on these data; without a search they are not used.
         per_seed: dotted parameters that take the value of the run's seed.
         published: row → metric → the paper's (mean, standard deviation).
         simulated: what takes its place in a table of simulated results.
@@ -61,6 +62,7 @@ class Column:
     needs: str | None = None
     get: str = ""
     set: Parameters = field(default_factory=Parameters)
+    axes: dict[str, list[Any] | dict[str, Parameters]] = field(default_factory=dict)
     per_seed: list[str] = field(default_factory=list)
     published: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     simulated: Simulated | None = None
@@ -82,15 +84,24 @@ class Row:
 
     Attributes:
         label: as tables show it.
-        config: overlay on a column's config.
+        config: overlay on a column's config, or several, later wins.
         set: dotted parameters on top of it.
-        after: row whose selected weights its runs start from: a second stage.
+        axes: of its own, that a search crosses with the protocol's; without a search they are not used.
+        after: row, or stage, whose selected weights its runs start from: those of the same steps of the axes that all
+            rows share, and of the first of its own.
+        columns: the data sets that it is for; all, unless given.
     """
 
     label: str
-    config: str
+    config: str | list[str]
     set: Parameters = field(default_factory=Parameters)
+    axes: dict[str, list[Any] | dict[str, Parameters]] = field(default_factory=dict)
     after: str | None = None
+    columns: list[str] = field(default_factory=list)
+
+    def is_for(self, column: str) -> bool:
+        """Whether it makes sense on a data set."""
+        return not self.columns or column in self.columns
 
 
 @dataclass(frozen=True)
@@ -167,6 +178,8 @@ class Grid:
         baselines: rows that each row is compared with.
         curves: figures of training curves, by file name, drawn from the first protocol.
         contrasts: claims about several cells, by name: ``column/row`` → its weight in a sum.
+        ranked: whether methods are ranked over all data sets, too, in a table and a figure of their own.
+        stages: what rows start from that is no method of its own, by name: a first stage, which no table shows.
         decisions: rules, each chosen anew on validation by every run, that all metrics are shown under, too.
     """
 
@@ -181,6 +194,8 @@ class Grid:
     contrasts: dict[str, dict[str, float]] = field(default_factory=dict)
     note: str = ""
     decisions: list[str] = field(default_factory=list)
+    stages: dict[str, Row] = field(default_factory=dict)
+    ranked: bool = False
 
 
 def under_rules(names: Sequence[str], rules: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
@@ -115,10 +115,15 @@ def check(grid: "Grid") -> None:
     if bare := [name for name, column in grid.columns.items() if not column.configs]:
         raise InputError(f"column {bare[0]!r} has no config for any protocol; give one in configs: PROTOCOL: FILE")
     check_names("figure", grid.curves)
+    check_names("row or stage", [*grid.rows, *grid.stages])
     if not grid.metrics:
         raise InputError("it has no metric; give at least one in metrics, such as test/macro_f1")
     check_references(grid)
     check_decisions(grid)
+    axes = {f"row {name!r}": row.axes for name, row in (*grid.rows.items(), *grid.stages.items())}
+    axes |= {f"column {name!r}": column.axes for name, column in grid.columns.items()}
+    for owner, own in (axes | {f"protocol {name!r}": one.axes for name, one in grid.protocols.items()}).items():
+        check_axes(owner, own)
     for name, protocol in grid.protocols.items():
         if protocol.seeds < 1 or not 2 <= protocol.runs <= MOST_SEEDS:
             seeds = f"{protocol.seeds} seed{'s' if protocol.seeds != 1 else ''}"
@@ -134,11 +139,15 @@ def check(grid: "Grid") -> None:
             raise InputError(f"the search of protocol {name!r} has {protocol.search.seeds} seeds; it needs at least 1")
         if min(protocol.first_seed, protocol.search.first_seed if protocol.search else 0) < 0:
             raise InputError(f"protocol {name!r} has a negative first_seed; seeds are counted from 0 or above")
-        for axis, steps in protocol.axes.items():
-            if not steps:
-                raise InputError(f"axis {axis!r} of protocol {name!r} has no step; give at least one, or leave it out")
-            if not all(isinstance(step, str | int | float | list | dict | None) for step in steps):
-                raise InputError(f"axis {axis!r} lists a class with arguments; give such steps names instead")
+
+
+def check_axes(owner: str, axes: Mapping[str, Collection[Any]]) -> None:
+    """Raises InputError if an axis of a protocol or a row has no step, or steps that no folder can be named after."""
+    for axis, steps in axes.items():
+        if not steps:
+            raise InputError(f"axis {axis!r} of {owner} has no step; give at least one, or leave it out")
+        if not all(isinstance(step, str | int | float | list | dict | None) for step in steps):
+            raise InputError(f"axis {axis!r} lists a class with arguments; give such steps names instead")
 
 
 def check_decisions(grid: "Grid") -> None:
@@ -159,11 +168,14 @@ def check_references(grid: "Grid") -> None:
     rows, columns, curves = grid.rows.values(), grid.columns.values(), grid.curves.values()
     cells = [cell.partition("/") for weights in grid.contrasts.values() for cell in weights]
     row_names = [*grid.baselines, *(row for figure in curves for row in figure.rows), *(row for _, _, row in cells)]
-    row_names += [*(row for column in columns for row in column.published), *(row.after for row in rows if row.after)]
+    row_names += [row for column in columns for row in column.published]
+    starts = [row.after for row in (*rows, *grid.stages.values()) if row.after]
     for kind, known, names in (
         ("protocol", grid.protocols, [protocol for column in columns for protocol in column.configs]),
         ("column", grid.columns, [*(figure.column for figure in curves), *(column for column, _, _ in cells)]),
+        ("column", grid.columns, [column for row in rows for column in row.columns]),
         ("row", grid.rows, row_names),
+        ("row", {**grid.rows, **grid.stages}, starts),
     ):
         for name in names:
             if name not in known:

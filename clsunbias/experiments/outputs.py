@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from clsunbias.experiments.analysis.comparison import Comparison, results
-from clsunbias.experiments.analysis.gains import GainLine, gains
+from clsunbias.experiments.analysis.gains import GainLine, gains, split_gains
+from clsunbias.experiments.analysis.overview import OverviewLine, overview, ranked
 from clsunbias.experiments.analysis.scores import run_lines
 from clsunbias.experiments.report.notes import classes_of
+from clsunbias.experiments.report.overview import draw_overview, overview_sections
 from clsunbias.experiments.report.plots import draw_curves, draw_dots, draw_gains
 from clsunbias.experiments.report.sections import write_table
 from clsunbias.experiments.report.study_parts import sections
@@ -25,22 +27,35 @@ def write_study(study: Study, out: Path) -> None:
     """
     name, grid = study.name, study.grid
     scored, cells, comparisons = results(name, grid, study.finished)
-    split = list(gains(name, grid, scored).values())
-    report = sections(study, scored, cells, comparisons, split)
+    split_by_arm = split_gains(grid, scored)
+    split = list(gains(name, grid, split_by_arm).values())
+    lines = overview(name, grid, scored, split_by_arm) if grid.ranked else []
+    first = {one.arm: float(one.values[grid.metrics[0]].mean()) for one in scored}
+    over_all = overview_sections(grid, lines, ranked(grid, first)) if lines else []
+    report = [*over_all, *sections(study, scored, cells, comparisons, split)]
     write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
     if split:
         write_csv(out / f"{name}_gains.csv", pd.DataFrame(split, columns=GainLine._fields))
     write_table(out, name, grid.title, list(cells.values()), run_lines(scored), report)
     draw_dots(out / name, grid, grid.metrics[0], cells, classes_of(scored))
     figures = draw_figures(study, out)
+    if lines:
+        write_csv(out / f"{name}_overview.csv", pd.DataFrame(lines, columns=OverviewLine._fields))
+        draw_overview(out / f"{name}_overview", grid, lines, split)
+        figures.append(f"{name}_overview")
     if split:
         draw_gains(out / f"{name}_gains", grid, split, any(cell.simulated for cell in cells.values()))
         figures.append(f"{name}_gains")
     root = out / "runs" / name
     records = {run.out.relative_to(root): record.result for run, record in study.records.items() if record}
-    lines = (json.dumps({"run": str(folder), **result}) + "\n" for folder, result in records.items())
-    write_text(out / f"{name}_records.jsonl", "".join(lines))  # a search's too, small enough to be published
-    lines_by_part = ("comparisons.csv", *(["gains.csv"] if split else []), "runs.csv")
+    printed = (json.dumps({"run": str(folder), **result}) + "\n" for folder, result in records.items())
+    write_text(out / f"{name}_records.jsonl", "".join(printed))  # a search's too, small enough to be published
+    lines_by_part = (
+        "comparisons.csv",
+        *(["gains.csv"] if split else []),
+        *(["overview.csv"] if lines else []),
+        "runs.csv",
+    )
     tables = [f"{name}.md, .tex, .csv, .png and .svg", *(f"{name}_{part}" for part in lines_by_part)]
     written = [*tables, f"{name}_records.jsonl", *(f"{figure}.png and .svg" for figure in figures)]
     say(f"{', '.join(written)} in {out}")

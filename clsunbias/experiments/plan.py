@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Protocol, Search
+from clsunbias.experiments.grid import Grid, Parameters, Protocol, Row, Search
 from clsunbias.experiments.grid_checks import LONGEST, check_names
-from clsunbias.experiments.running.config import load_yaml, merge
+from clsunbias.experiments.running.config import load_yaml, merge_all
 from clsunbias.experiments.running.run import Run
 from clsunbias.files import CONFIGS
 
@@ -126,45 +126,56 @@ def arms(
 
 def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Path, wandb: bool) -> list[Arm]:
     """Every arm of a column under a protocol; see :func:`arms`."""
-    data = grid.columns[column]
+    data, rows = grid.columns[column], {**grid.rows, **grid.stages}
+    searched = grid.protocols[protocol].search is not None
+    shared = {**grid.protocols[protocol].axes, **(data.axes if searched else {})}
     by_setting: dict[str, dict[str, Arm]] = {}
-    for row in rows_in_order(grid):
-        method = grid.rows[row]
-        files = find(data.configs[protocol], where), find(method.config, where)
-        config = merge(*map(load_yaml, files))
+    for row in rows_in_order(rows):
+        method = rows[row]
+        if not method.is_for(column):
+            continue
+        if method.after and method.after not in by_setting:
+            raise InputError(f"row {row!r} is for {column!r}, where there is no {method.after!r} for it to come after")
+        overlays = [method.config] if isinstance(method.config, str) else method.config
+        files = tuple(find(name, where) for name in (data.configs[protocol], *overlays))
+        config = merge_all(map(load_yaml, files))
         fixed = {**data.set, **grid.protocols[protocol].set, **method.set}
         about = {"group": f"{folder.name}/{column}", "method": f"{row}, {protocol}", "tags": [protocol, row]}
         fixed |= {"wandb": about} if wandb else {}
         distinct: dict[str, Arm] = {}
         by_setting[row] = {}
-        for setting, parameters in settings(grid.protocols[protocol]).items():
+        own = method.axes if searched else {}
+        for setting, parameters in settings(protocol, {**shared, **own}).items():
             applying = {name: value for name, value in parameters.items() if applies(name, config)}
             overrides = tuple({**fixed, **applying}.items())
             run = Run(folder / protocol / column / row / setting, files, overrides, data.source)
-            after = by_setting[method.after][setting] if method.after else None
-            arm = Arm(protocol, column, row, setting, run, tuple(data.per_seed), after)
+            # Names of settings begin with the steps of the axes that all rows share.
+            steps = setting.split(",")[: len(shared)]
+            after = by_setting[method.after] if method.after else {}
+            start = next((arm for name, arm in after.items() if name.split(",")[: len(shared)] == steps), None)
+            arm = Arm(protocol, column, row, setting, run, tuple(data.per_seed), start)
             # Settings that differ in what does not apply are one.
-            by_setting[row][setting] = distinct.setdefault(repr((overrides, after and after.setting)), arm)
-    return [arm for row in grid.rows for arm in dict.fromkeys(by_setting[row].values())]
+            by_setting[row][setting] = distinct.setdefault(repr((overrides, start and start.setting)), arm)
+    return [arm for row in grid.rows for arm in dict.fromkeys(by_setting.get(row, {}).values())]
 
 
-def settings(protocol: Protocol) -> dict[str, dict[str, Any]]:
+def settings(protocol: str, axes: Mapping[str, list[Any] | dict[str, Parameters]]) -> dict[str, dict[str, Any]]:
     """Every combination of a protocol's axes: its name, and the dotted parameters it sets.
 
     Raises:
         InputError: the name of one is no folder's, or two would have the same.
     """
-    axes: list[list[tuple[str, Mapping[str, Any]]]] = []
-    for axis, steps in protocol.axes.items():
+    crossing: list[list[tuple[str, Mapping[str, Any]]]] = []
+    for axis, steps in axes.items():
         if isinstance(steps, dict):
-            axes.append([*steps.items()])
+            crossing.append([*steps.items()])
         else:
             short = axis.rpartition(".")[2]
-            axes.append([(f"{short}={value}".replace("/", "-"), {axis: value}) for value in steps])
-    if math.prod(map(len, axes)) > MOST_SETTINGS:
-        raise InputError(f"the axes of protocol {protocol.label!r} cross to more than {MOST_SETTINGS} settings")
-    crossed = [(",".join(name for name, _ in steps), steps) for steps in itertools.product(*axes)]
-    if axes:
+            crossing.append([(f"{short}={value}".replace("/", "-"), {axis: value}) for value in steps])
+    if math.prod(map(len, crossing)) > MOST_SETTINGS:
+        raise InputError(f"the axes of protocol {protocol!r} cross to more than {MOST_SETTINGS} settings")
+    crossed = [(",".join(name for name, _ in steps), steps) for steps in itertools.product(*crossing)]
+    if crossing:
         check_names("setting", [name for name, _ in crossed], 2 * LONGEST)
     return {name: {key: value for _, step in steps for key, value in step.items()} for name, steps in crossed}
 
@@ -181,10 +192,10 @@ def applies(dotted: str, config: Mapping[str, Any]) -> bool:
     return True
 
 
-def rows_in_order(grid: Grid) -> list[str]:
-    """Names of the rows, each behind the one whose weights it starts from; no circle, or InputError."""
+def rows_in_order(rows: Mapping[str, Row]) -> list[str]:
+    """Names of rows, each behind the one whose weights it starts from; no circle, or InputError."""
     try:
-        graph = {name: [row.after] if row.after else [] for name, row in grid.rows.items()}
+        graph = {name: [row.after] if row.after else [] for name, row in rows.items()}
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         raise InputError(f"rows come after each other in a circle: {', '.join(error.args[1])}; mend after") from error
@@ -212,7 +223,10 @@ def check_search(grid: Grid, protocol: str, planned: Sequence[Arm]) -> None:
             f"protocol {protocol!r} reports seeds that its search has seen (both have {min(both)}): "
             "mend first_seed, or ask for fewer seeds"
         )
-    counts = Counter(arm.row for arm in planned if arm.protocol == protocol)
-    if len({counts[row] for row in grid.rows}) > 1:
-        listed = ", ".join(f"{method.label} {counts[row]}" for row, method in grid.rows.items())
-        raise InputError(f"the search of protocol {protocol!r} is unequal ({listed} settings in all): mend axes")
+    for column in grid.columns:
+        counts = Counter(arm.row for arm in planned if (arm.protocol, arm.column) == (protocol, column))
+        if len({*counts.values()}) > 1:
+            numbers = ", ".join(f"{grid.rows[row].label} {count}" for row, count in counts.items())
+            raise InputError(
+                f"the search of protocol {protocol!r} is unequal ({numbers} settings on {column}): mend axes"
+            )

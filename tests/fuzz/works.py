@@ -126,6 +126,7 @@ def start(work: Work, before: Callable[[], None]) -> Started:
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, door.stop)
+        sys.unraisablehook = door.stop_again
         before()
         status = door.main(list(work.options))
     except SystemExit as error:

@@ -1,6 +1,6 @@
 """The split of every method's gain over a grid's first baseline; see ``gain``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.analysis.comparison import comparable, on_common_seeds
 from clsunbias.experiments.analysis.gain import BESIDE, PARTS, Levels, own_decisions, split_gain
-from clsunbias.experiments.analysis.intervals import interval
+from clsunbias.experiments.analysis.intervals import Sample, interval
 from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.grid import Grid
@@ -35,10 +35,23 @@ class GainLine(NamedTuple):
     n: int
 
 
-def gains(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, str], GainLine]:
-    """The split of each gain on the headline's split, by arm and part; none of runs without validation units."""
+class SplitGain(NamedTuple):
+    """A method and the baseline on the seeds that both have, and the parts of its gain by the names of ``PARTS``."""
+
+    ours: Scored
+    theirs: Scored
+    split: str
+    samples: Mapping[str, Sample]
+
+    def ends(self, part: str) -> tuple[float, float] | None:
+        """The 95 % interval of a part; None for too few seeds."""
+        return interval(self.samples[part], self.ours.splits[self.split].resampling.seeds, PARTS[part])
+
+
+def split_gains(grid: Grid, scored: Sequence[Scored]) -> dict[Arm, SplitGain]:
+    """The split of each gain over the first baseline on the headline's split; none of runs without validation units."""
     split = grid.metrics[0].partition("/")[0]
-    made: dict[tuple[Arm, str], GainLine] = {}
+    made: dict[Arm, SplitGain] = {}
     for theirs in scored:
         if theirs.arm.row != next(iter(grid.baselines), None):
             continue
@@ -46,18 +59,25 @@ def gains(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, s
             alike = ours.arm.protocol == theirs.arm.protocol and comparable(grid, ours.arm, theirs.arm)
             pair = on_common_seeds(ours, theirs) if alike else None
             levels = [levels_of(one, split) for one in pair] if pair else []
-            if not pair or levels[0] is None or levels[1] is None:
-                continue
-            labels = table, grid.protocols[ours.arm.protocol].label, grid.columns[ours.arm.column].label, split
-            rows = row_label(grid, ours.arm), row_label(grid, theirs.arm)
-            shares, n = pair[0].splits[split].resampling.seeds, len(pair[0].records)
-            for part, sample in split_gain(levels[0], levels[1]).items():
-                low, high = interval(sample, shares, PARTS[part]) or (None, None)
-                made[ours.arm, part] = GainLine(*labels, *rows, part, float(sample.values.mean()), low, high, n)
-            ranked = [SplitScores(one.splits[split].prob, one.splits[split].target, BESIDE).values for one in pair]
-            for name in BESIDE:
-                difference = float((ranked[0][name] - ranked[1][name]).mean())
-                made[ours.arm, name] = GainLine(*labels, *rows, name, difference, None, None, n)
+            if pair and levels[0] is not None and levels[1] is not None:
+                made[ours.arm] = SplitGain(*pair, split, split_gain(levels[0], levels[1]))
+    return made
+
+
+def gains(table: str, grid: Grid, split: Mapping[Arm, SplitGain]) -> dict[tuple[Arm, str], GainLine]:
+    """The lines of each split gain, by arm and part."""
+    made: dict[tuple[Arm, str], GainLine] = {}
+    for arm, one in split.items():
+        labels = table, grid.protocols[arm.protocol].label, grid.columns[arm.column].label, one.split
+        rows, n = (row_label(grid, arm), row_label(grid, one.theirs.arm)), len(one.ours.records)
+        for part, sample in one.samples.items():
+            low, high = one.ends(part) or (None, None)
+            made[arm, part] = GainLine(*labels, *rows, part, float(sample.values.mean()), low, high, n)
+        pair = [scored.splits[one.split] for scored in (one.ours, one.theirs)]
+        ranked = [SplitScores(scores.prob, scores.target, BESIDE).values for scores in pair]
+        for name in BESIDE:
+            difference = float((ranked[0][name] - ranked[1][name]).mean())
+            made[arm, name] = GainLine(*labels, *rows, name, difference, None, None, n)
     return made
 
 

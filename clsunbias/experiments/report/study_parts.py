@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from clsunbias.experiments.analysis.comparison import results
-from clsunbias.experiments.analysis.gains import GainLine, gains
+from clsunbias.experiments.analysis.gains import GainLine, gains, split_gains
 from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.report.build import contrast_section, parts, search_sections
 from clsunbias.experiments.report.gains import gain_sections
@@ -47,7 +47,7 @@ def sections(
 def study_parts(study: Study) -> list[StudyPart]:
     """The real and the simulated part of a study, each if it is there; p-values are corrected for the whole."""
     scored, all_cells, all_comparisons = results(study.name, study.grid, study.finished)
-    all_gains = gains(study.name, study.grid, scored)
+    all_gains = gains(study.name, study.grid, split_gains(study.grid, scored))
     made = []
     for simulated in (False, True):
         part = shown(study, simulated)

@@ -1,8 +1,8 @@
 """Configs of runs: read, composed as the command line composes them, and compared with what a run saved."""
 
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +32,26 @@ def load_saved(path: Path) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """Two configs composed as the command line composes them: later wins, another class drops its arguments."""
+    """Two configs composed as the command line composes them: later wins, another class drops its arguments.
+
+    A list whose name ends in + is put behind the one that is there.
+    """
     merged = dict(base)
     for name, value in overlay.items():
         below = merged.get(name)
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
+        if str(name).endswith("+") and isinstance(value, list):
+            merged[name[:-1]] = [*(merged.get(name[:-1]) or []), *value]
+        elif isinstance(value, Mapping) and isinstance(below, Mapping):
             another = "class_path" in value and value["class_path"] != below.get("class_path")
             merged[name] = dict(value) if another else merge(below, value)
         else:
             merged[name] = value
     return merged
+
+
+def merge_all(configs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Configs composed one after the other; later wins."""
+    return reduce(merge, configs, {})
 
 
 def nested(dotted: str, value: Any) -> dict[str, Any]:
@@ -53,6 +63,8 @@ def nested(dotted: str, value: Any) -> dict[str, Any]:
 
 def difference(asked: Mapping[str, Any], saved: Mapping[str, Any], prefix: str = "") -> str:
     """The first parameter in which a saved config is not what was asked for, or nothing."""
+    if "class_path" in asked and "class_path" not in saved:  # of a dataclass, a saved config has the fields alone
+        asked = asked.get("init_args") or {}
     for name, value in asked.items():
         actual, dotted = saved.get(name), f"{prefix}{name}"
         if isinstance(value, Mapping) and isinstance(actual, Mapping):
@@ -68,6 +80,8 @@ def same(asked: Any, saved: Any) -> bool:
     """Whether two values of a config say the same: 3e-4 is a string to YAML, and a class may go by its name alone."""
     if isinstance(saved, Mapping) and "class_path" in saved:
         saved = saved["class_path"]
+    if isinstance(asked, list) and isinstance(saved, list) and len(asked) == len(saved):
+        return not any(difference({"": one}, {"": other}) for one, other in zip(asked, saved, strict=True))
     if asked == saved or (isinstance(asked, str) and isinstance(saved, str) and same_class(asked, saved)):
         return True
     try:

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pandas as pd
 import yaml
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.running.config import difference, load_saved, load_yaml, merge, nested
+from clsunbias.experiments.running.config import difference, load_saved, load_yaml, merge_all, nested
 from clsunbias.experiments.running.record_checks import check_result, fault
 from clsunbias.files import check_seal, config_sha256, is_of_other_data, read_json, sha256_of
 
@@ -53,7 +53,7 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """What files and overrides say, composed; defaults of the classes are not in it."""
-        return reduce(merge, [*map(load_yaml, self.files), *starmap(nested, self.overrides)], {})
+        return merge_all([*map(load_yaml, self.files), *starmap(nested, self.overrides)])
 
     @property
     def devices(self) -> int:

@@ -1,0 +1,129 @@
+"""Methods over all data sets, as a table and as a picture."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from clsunbias.experiments.analysis.gains import GainLine
+from clsunbias.experiments.analysis.overview import OverviewLine, Ranked
+from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.report.gains import shown
+from clsunbias.experiments.report.labels import metric_name
+from clsunbias.experiments.report.plots import PART_LOOKS, save
+from clsunbias.experiments.report.sections import Section
+
+HEADER = ("", "share of methods ahead", "gain", "ranking part", "threshold part", "ranking shown", "data sets")
+
+
+def overview_sections(grid: Grid, lines: Sequence[OverviewLine], ranked: Ranked | None) -> list[Section | str]:
+    """The table, the best mean rank first, then how to read it; nothing without lines."""
+    if not lines:
+        return []
+    rows = [
+        [
+            line.row,
+            shares(line),
+            *(parts(line, part) for part in ("gain", "ranking", "threshold")),
+            "baseline" if line.gain is None else f"{line.shown_ranking} up, {line.lost_ranking} down",
+            str(line.datasets),
+        ]
+        for line in lines
+    ]
+    metric = metric_name(grid.metrics[0].partition("/")[2])
+    test = (
+        f" Friedman's test of the {ranked.methods} methods that all {ranked.datasets} data sets have: "
+        f"p = {ranked.p:.2g}; a share ahead must differ from that of {baseline(grid)} by {ranked.critical:.2f} to be "
+        "another (Bonferroni and Dunn, 5 %)."
+        if ranked
+        else ""
+    )
+    return [
+        Section(f"Methods over all data sets, by {metric}", HEADER, rows),
+        "Share ahead: of the other methods, those that are better; 0 is the best, 1 the worst, the mean over data sets "
+        f"with what 95 % of resamples of units and runs give. Gains over {baseline(grid)} and their parts are means "
+        "over data sets, with 95 % intervals for these data sets. Ranking shown: on how many data sets the interval of "
+        f"the ranking part is above 0, and below; not corrected for their number.{test}",
+    ]
+
+
+def baseline(grid: Grid) -> str:
+    """What gains are over."""
+    return grid.rows[grid.baselines[0]].label
+
+
+def shares(line: OverviewLine) -> str:
+    """The share of methods ahead, and its range."""
+    written = [f"{one:.2f}".removeprefix("0") for one in (line.ahead, line.ahead_low, line.ahead_high)]
+    return f"{written[0]} ({written[1]} to {written[2]})"
+
+
+def parts(line: OverviewLine, part: str) -> str:
+    """A part of the mean gain, with its interval."""
+    value, low, high = (getattr(line, f"{part}{end}") for end in ("", "_low", "_high"))
+    return "–" if value is None else shown(value, low, high)
+
+
+def draw_overview(path: Path, grid: Grid, lines: Sequence[OverviewLine], split: Sequence[GainLine]) -> None:
+    """All at a glance: ranks, mean gains by their parts, and the ranking part on each data set.
+
+    A line for each method, the best mean rank on top. The path has no suffix; PNG and SVG are written.
+    """
+    rows = [line.row for line in lines]
+    columns = list(dict.fromkeys(line.column for line in split))
+    figure = Figure(figsize=(10.5 + 0.42 * len(columns), 1.8 + 0.2 * len(rows)), layout="constrained")
+    ranks, gains, sets = figure.subplots(1, 3, sharey=True, width_ratios=(2.2, 3, 0.42 * len(columns) + 0.6))
+    at = {row: place for place, row in enumerate(rows)}
+    for line in lines:
+        look = {"color": "black" if line.row == baseline(grid) else "#555555", "linewidth": 1.2}
+        ranks.plot([line.ahead_low, line.ahead_high], [at[line.row]] * 2, **look)
+        ranks.plot(line.ahead, at[line.row], "o", color=look["color"], markersize=4)
+        for part, offset in (("ranking", -0.16), ("threshold", 0.16)):
+            value, low, high = (getattr(line, f"{part}{end}") for end in ("", "_low", "_high"))
+            if value is None:
+                continue
+            colour, marker = PART_LOOKS[part]
+            if low is not None:
+                gains.plot([low, high], [at[line.row] + offset] * 2, color=colour, linewidth=1.2)
+            gains.plot(value, at[line.row] + offset, marker, color=colour, markersize=4)
+    ours = next((line.ahead for line in lines if line.row == baseline(grid)), None)
+    if ours is not None:
+        ranks.axvline(ours, color="grey", linewidth=0.8, zorder=0)
+        ranks.axhspan(at[baseline(grid)] - 0.5, at[baseline(grid)] + 0.5, color="#dddddd", zorder=0)
+    draw_sets(sets, at, columns, split)
+    gains.axvline(0, color="grey", linewidth=0.8, zorder=0)
+    ranks.set_yticks(range(len(rows)), rows, fontsize=8)
+    ranks.set_ylim(len(rows) - 0.4, -0.6)
+    ranks.set_title(f"share of methods ahead\n(grey: {baseline(grid)})", fontsize=9)
+    gains.set_title(f"mean gain in macro-F1 over {baseline(grid)}, 95 % interval", fontsize=9)
+    words = {"ranking": "ranking: what no threshold gives", "threshold": "threshold: the baseline has it for nothing"}
+    handles = [
+        Line2D([], [], color=PART_LOOKS[part][0], marker=PART_LOOKS[part][1], label=text)
+        for part, text in words.items()
+    ]
+    gains.legend(handles=handles, loc="lower right", fontsize=7)
+    for axes in (ranks, gains):
+        axes.grid(axis="x", alpha=0.25)
+    figure.suptitle(grid.title)
+    save(figure, path)
+
+
+def draw_sets(axes: Axes, at: Mapping[str, int], columns: Sequence[str], split: Sequence[GainLine]) -> None:
+    """The ranking part of each method on each data set as a colour, with a sign where its interval leaves out 0."""
+    values = np.full((len(at), len(columns)), np.nan)
+    for line in split:
+        if line.part != "ranking":
+            continue
+        place = at[line.row], columns.index(line.column)
+        values[place] = line.value
+        if line.low is not None and line.high is not None and (line.low > 0 or line.high < 0):
+            axes.text(place[1], place[0], "▲" if line.low > 0 else "▼", ha="center", va="center", fontsize=6)
+    limit = max(0.05, float(np.nanquantile(np.abs(values), 0.95)))
+    image = axes.imshow(values, cmap="RdBu", norm=TwoSlopeNorm(0, -limit, limit), aspect="auto")
+    axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=8)
+    axes.set_title("ranking part by data set\n(▲ ▼ interval without 0)", fontsize=9)
+    axes.figure.colorbar(image, ax=axes, fraction=0.08, extend="both")
