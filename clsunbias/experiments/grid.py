@@ -53,7 +53,7 @@ class Column:
         set: dotted parameters on top of the config.
         axes: that a search crosses with the protocol's on these data; without a search they are not used.
         per_seed: dotted parameters that take the value of the run's seed.
-        published: row → metric → the paper's (mean, standard deviation).
+        published: row → metric → the printed (mean, standard deviation); null where no deviation is printed.
         simulated: what takes its place in a table of simulated results.
     """
 
@@ -64,7 +64,7 @@ class Column:
     set: Parameters = field(default_factory=Parameters)
     axes: dict[str, list[Any] | dict[str, Parameters]] = field(default_factory=dict)
     per_seed: list[str] = field(default_factory=list)
-    published: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    published: dict[str, dict[str, tuple[float, float | None]]] = field(default_factory=dict)
     simulated: Simulated | None = None
 
     @property

@@ -186,7 +186,7 @@ def check_references(grid: "Grid") -> None:
         split, _, metric = name.partition("/")
         if not split or not is_metric(metric):
             raise InputError(f"it names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
-    numbers = [number for one in published for figures in one.values() for number in figures]
+    numbers = [number for one in published for figures in one.values() for number in figures if number is not None]
     numbers += [weight for weights in grid.contrasts.values() for weight in weights.values()]
     if not all(map(math.isfinite, numbers)):
         raise InputError("a published figure or the weight of a contrast is no finite number")
