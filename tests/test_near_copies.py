@@ -9,6 +9,8 @@ import pytest
 import soundfile
 
 from clsunbias.__main__ import main
+from clsunbias.errors import InputError
+from clsunbias.speech.kept import kept
 from clsunbias.speech.near_copies import NOTHING, alike, excerpts
 from tests.speech_trees import write_lines
 from tests.test_leaks import SPEECH_RUN, voice
@@ -95,3 +97,20 @@ def test_nearly_equal_recordings_stop_a_run(
     kept.write_bytes(b"none")
     assert main(options) == 2
     assert "is not as it was written" in capfd.readouterr().err
+
+
+def test_a_corpus_that_cannot_be_written_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is worked out serves the run all the same; a file of other arrays is said to be damaged."""
+    work_out = {"pairs": np.zeros((0, 2), np.int64)}
+    (tmp_path / "file").touch()
+    found = kept(tmp_path / "file" / "copies.npz", lambda: work_out)
+    assert found["pairs"].shape == (0, 2)
+    assert "cannot be written" in capfd.readouterr().err
+    path = tmp_path / "copies.npz"
+    assert kept(path, lambda: work_out)["pairs"].shape == (0, 2)
+    assert kept(path, dict)["pairs"].shape == (0, 2), "kept"
+    path.write_bytes(b"torn")
+    with pytest.raises(InputError, match="is not as it was written"):
+        kept(path, dict)
