@@ -20,22 +20,16 @@ from clsunbias.networks import ResNet18
 IMAGES = 20_000
 SIZE = 64
 BATCH = 64
-DIFFERENT = 200
-"""Files that are drawn; the others are links to them, which are read alike."""
 
 
 def write(folder: Path) -> None:
-    """A folder for each of two classes with noisy images in colour."""
+    """A folder for each of two classes with noisy images in colour, all different: copies in two splits are refused."""
     random = np.random.default_rng(0)
     for label, name in enumerate(("negative", "positive")):
         (folder / name).mkdir(parents=True)
         for number in range(IMAGES // 2):
-            file = folder / name / f"{number}.png"
-            if number < DIFFERENT:
-                pixels = random.normal(100 + 40 * label, 30, (SIZE, SIZE, 3)).clip(0, 255)
-                Image.fromarray(pixels.astype(np.uint8)).save(file)
-            else:
-                file.hardlink_to(folder / name / f"{number % DIFFERENT}.png")
+            pixels = random.integers(40 * label, 200 + 40 * label, (SIZE, SIZE, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png", compress_level=1)
 
 
 def peak() -> int:

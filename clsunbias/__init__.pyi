@@ -78,7 +78,9 @@ from .objectives import PowerWeightedERM as PowerWeightedERM
 from .objectives import ProportionalOdds as ProportionalOdds
 from .objectives import Regrouped as Regrouped
 from .objectives import SampleLoss as SampleLoss
+from .objectives import SelectiveMixup as SelectiveMixup
 from .objectives import SelfAdjustingDice as SelfAdjustingDice
+from .objectives import SelfSupervised as SelfSupervised
 from .objectives import SoftF1 as SoftF1
 from .objectives import SubclassContrastive as SubclassContrastive
 from .objectives import SupervisedContrastive as SupervisedContrastive

@@ -4,28 +4,29 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from clsunbias.data.base import DataModule
 from clsunbias.data.split import by_key
+from clsunbias.data.training_rows import step_seed
 from clsunbias.data.units import Units
 from clsunbias.errors import InputError
 from clsunbias.metrics import RowScores, class_loss_names, classification_metrics, default_class_names
-from clsunbias.networks.arguments import INPUTS, OUTPUTS, to_set
 from clsunbias.networks.parts import SEEN, see, submodule
-from clsunbias.objectives import Objective, widen
+from clsunbias.objectives import Objective, SelectiveMixup, widen
 from clsunbias.objectives.sample_losses import cross_entropy
 from clsunbias.optimizers import Passes
 from clsunbias.refits.base import Refit
 from clsunbias.schedules import Schedule, progress
+from clsunbias.steering import Steering
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from clsunbias.data.split import Batch, Rows
+    from clsunbias.data.split import Batch
 
 
 class Classifier(LightningModule):
@@ -90,39 +91,6 @@ class Classifier(LightningModule):
         """What the objective needs of what the network computes on the way to logits."""
         return [name for name in self.objective.needs if name in SEEN]
 
-    def check(self, data: DataModule, rows: "Rows") -> None:
-        """Runs the network on two rows, so that a model that does not fit the data fails before training.
-
-        Args:
-            data: the data set.
-            rows: inputs of it, ``(N, …)``.
-
-        Raises:
-            InputError: the network cannot take the rows, or gives another number of logits than the objective needs.
-        """
-        two, network = rows[:2], type(self.network).__name__
-        shape = tuple(two.shape[1:])
-        training = self.training
-        self.eval()  # a trial must not touch running statistics or draw dropout's random numbers
-        try:
-            with torch.no_grad():
-                logits, _ = self.run_network(two)
-        except RuntimeError as error:
-            size = to_set(self.network, INPUTS, shape[0] if len(shape) == 3 else shape[-1])
-            raise InputError(
-                f"{network} cannot take {data.name}'s rows of shape {shape}: {error}; if it is made for others, {size}"
-            ) from error
-        finally:
-            self.train(training)
-        classes = len(data.class_names)
-        outputs = self.objective.outputs(classes)
-        if widen(logits).shape != (len(two), outputs):
-            raise InputError(
-                f"{network} gives logits of shape {tuple(logits.shape)} for {len(two)} rows; with {data.name}'s "
-                f"{classes} classes, {self.objective.name} needs {outputs} a row{' (or 1)' if outputs == 2 else ''}: "
-                + to_set(self.network, OUTPUTS, 1 if outputs == 2 else outputs)
-            )
-
     def freeze_parts(self, parts: Sequence[str]) -> None:
         """Keeps parts of the network as they are: no gradient, and evaluation mode (running statistics, dropout).
 
@@ -151,6 +119,9 @@ class Classifier(LightningModule):
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])  # torch's own name for what a schedule multiplies
         return optimizer
+
+    def configure_callbacks(self) -> list[Callback]:
+        return [Steering(self.objective)] if isinstance(self.objective, SelectiveMixup) else []
 
     def on_train_start(self) -> None:
         self._total_steps = int(self.trainer.estimated_stepping_batches)
@@ -183,6 +154,7 @@ class Classifier(LightningModule):
 
     def training_loss(self, batch: "Batch") -> Tensor:
         """The objective of a batch, recorded if this is the first pass over it."""
+        batch = self.objective.training_batch(batch, step_seed(self.trainer) + self.trainer.global_rank)
         try:
             more = {name: batch[name] for name in self.objective.needs if name not in SEEN}
         except KeyError as error:
@@ -204,8 +176,9 @@ class Classifier(LightningModule):
         self._train.clear()
         loss = sums.sum(0) / counts.sum(0)  # NaN for a class never met
         names = class_loss_names(self.class_names(len(loss)))
-        means = {"train/objective": objective.mean(), "train/loss_gap": loss.max() - loss.min()}
+        means: dict[str, Any] = {"train/objective": objective.mean(), "train/loss_gap": loss.max() - loss.min()}
         means |= {f"train/{name}": value for name, value in zip(names, loss, strict=True)}
+        means |= {f"train/{name}": value for name, value in self.objective.watched().items()}
         last_used = {**self.objective.annealed(), "lr": self._groups[0]["lr"]}
         return {name: float(value) for name, value in means.items()} | last_used
 
@@ -251,11 +224,15 @@ class Classifier(LightningModule):
 
     def metrics(self, split: str) -> dict[str, float]:
         """Metrics of a split that has been scored."""
+        prob, loss, target = self.unit_scores(split)
+        ordered = self.data is not None and self.data.ordered
+        return classification_metrics(prob, target, loss, self.class_names(prob.shape[1]), ordered)
+
+    def unit_scores(self, split: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Probabilities ``(U, C)``, losses and classes ``(U,)`` of the units of a split that has been scored."""
         prob, loss, target = self.scores[split].compute()
         units = self.data.splits[split].units[0] if self.data else Units(target)
-        prob, loss = units.merge(prob, loss)
-        ordered = self.data is not None and self.data.ordered
-        return classification_metrics(prob, units.target, loss, self.class_names(prob.shape[1]), ordered)
+        return *units.merge(prob, loss), units.target
 
     def _start(self, loaders: dict[str, Any]) -> None:
         self.scores = {split: RowScores(len(loader.dataset)) for split, loader in loaders.items()}

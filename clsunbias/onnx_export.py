@@ -56,7 +56,7 @@ def export(folder: Path, file: Path) -> float:
     model, first = Probabilities(data.preparation(), run.model).eval(), next(data.measured_rows(tests[0]))
     # The temporary file is gone if anything below fails.
     with writing(file, "give another --onnx, or mend that"), atomic(file) as temporary:
-        write(onnx, model, first, metadata(run.result, data, first), temporary)
+        write(onnx, model, first, metadata(run.result, data, first), temporary, data.free)
         difference = largest_difference(runtime, run.model, data, tests, temporary)
         if not difference <= TOLERANCE:
             raise InputError(
@@ -78,7 +78,7 @@ def metadata(result: Mapping[str, Any], data: DataModule, rows: Tensor) -> dict[
     properties = {
         "class_names": json.dumps(data.class_names, ensure_ascii=False),
         "decision": "most probable class" if len(data.class_names) > 2 else "second class above the threshold",
-        "input_shape": json.dumps(["batch", *rows.shape[1:]]),
+        "input_shape": json.dumps([*data.free, *rows.shape[len(data.free) :]]),
         "input_type": str(rows.dtype).removeprefix("torch."),
         "input_scaling": data.scaling
         if prepared
@@ -93,8 +93,22 @@ def metadata(result: Mapping[str, Any], data: DataModule, rows: Tensor) -> dict[
     return properties | two
 
 
-def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str, str], path: Path) -> None:
-    """Writes a model that takes a batch of any size, traced with two rows or more, and metadata for its user."""
+def write(
+    onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str, str], path: Path, free: Sequence[str]
+) -> None:
+    """Writes a model, traced with two rows, and metadata for its user.
+
+    Args:
+        onnx: the package.
+        model: from rows to probabilities.
+        rows: some of what it takes.
+        properties: the metadata.
+        path: to be written.
+        free: names of the leading dimensions that may have any size.
+    """
+    for dimension in range(len(free)):
+        if rows.shape[dimension] < 2:  # a size of 1 would be taken for the only one
+            rows = torch.cat([rows, rows], dimension)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -104,7 +118,7 @@ def write(onnx: ModuleType, model: nn.Module, rows: Tensor, properties: dict[str
                 (rows[:2],),
                 input_names=["x"],
                 output_names=["probabilities"],
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                dynamic_shapes=({number: torch.export.Dim(name) for number, name in enumerate(free)},),
                 dynamo=True,
                 verbose=False,
             )

@@ -10,6 +10,7 @@ import yaml
 from clsunbias.__main__ import main
 from clsunbias.experiments.grid import load_grid
 from clsunbias.experiments.plan import arms, runs_of
+from clsunbias.experiments.report.notes import Classes, legend
 from clsunbias.experiments.running.run import read_record
 from tests.pages import TOY_COLUMN
 from tests.records import SPEAKERS, write_made_up_grid, write_record
@@ -84,6 +85,21 @@ def test_what_a_table_calls_them(tmp_path: Path) -> None:
     assert "Differences in Brier score: short" in text
     assert "Differences between published means: 1, of which our runs show 1, contradict 0" in text
     assert "Means within one published standard deviation of the published mean: 1 of 2" in text
+
+
+def test_a_published_mean_without_a_deviation(tmp_path: Path) -> None:
+    """It stands alone in the table and is set apart from nothing by a deviation; before any run, too."""
+    grid = write_grid_of(tmp_path, 2, ["macro_f1"])
+    content = yaml.safe_load(grid.read_text())
+    content["columns"]["toy"]["published"] = {"erm": {"test/macro_f1": [0.901, None]}}
+    grid.write_text(yaml.safe_dump(content, sort_keys=False))
+    html = tmp_path / "page.html"
+    assert main(["report", str(tmp_path / "out"), "--grid", str(grid), "--html", str(html)]) == 0
+    text = html.read_text()
+    assert "0.901" in text
+    assert "0.901 ±" not in text
+    assert "published standard deviation" not in text
+    assert legend(load_grid(grid), {}, Classes({}, {}, {})) == "Published: mean."
 
 
 def test_a_metric_that_is_not_recorded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,7 @@ def batch(objective: Objective, classes: int, absent: bool, seed: int = 0) -> tu
     target = target[torch.randperm(24, generator=generator)]
     likelihood = torch.rand(24, generator=generator)
     more = {"likelihood": likelihood, "group": torch.arange(24) % 3, "grade": target - likelihood}
+    more["row"] = torch.arange(24) % 12
     more = {name: values for name, values in more.items() if name in objective.needs}
     if "subclass" in objective.needs:
         first = torch.tensor([0, *SUBCLASSES[classes]]).cumsum(0)

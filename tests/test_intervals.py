@@ -16,10 +16,13 @@ from clsunbias.experiments.analysis.intervals import (
     Sample,
     Scale,
     carrying,
+    errors,
     interval,
     of_difference,
     of_metric,
+    shared_training,
 )
+from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.analysis.statistics import Floats, Resampling, unit_sums, verdict
 
 BOUNDS = ((SHARE, 0, 1), (LOSS, 0, np.inf), (SHARES, -1, 1))
@@ -73,6 +76,28 @@ def test_what_units_do_to_runs_counts_once() -> None:
     values = 0.5 + np.linspace(-0.0148, 0.0148, 10)  # a standard deviation of 0.01
     low, high = ends(Sample(values, values + noise, 1000), PLAIN)
     assert high - low == pytest.approx(2 * t.ppf(0.975, 9) * 0.01 / 10**0.5, rel=0.06)
+
+
+@pytest.mark.parametrize("folds", [3, 5, 10])
+def test_runs_that_share_training_units_differ_too_little(folds: int) -> None:
+    """The variance by runs is s²·(1/S + ρ/(1 − ρ)); of one training split for all it stays s²/S, to the bit."""
+    runs = np.array([0.6, 0.7, 0.65, 0.72])
+    alone = Sample(runs, np.tile(runs, (50, 1)), 80)
+    shared = alone._replace(shared=shared_training(folds))
+    wider = (shared.shared / (1 - shared.shared) + 1 / 4) / (1 / 4)
+    assert shared.shared / (1 - shared.shared) == pytest.approx(1 / (folds - 2))
+    assert errors(shared)[1] == pytest.approx(errors(alone)[1] * wider**0.5)
+    assert ends(shared, SHARE)[0] < ends(alone, SHARE)[0] == ends(alone._replace(shared=0.0), SHARE)[0]
+    assert alone.less(shared).shared == shared.shared
+
+
+def test_scores_know_whether_they_are_of_folds() -> None:
+    """By the fold of each unit."""
+    random = np.random.default_rng(0)
+    prob = random.dirichlet([1, 1], (4, 40))
+    target, of = np.arange(40) % 2, np.tile(np.arange(40) % 5, (4, 1))
+    assert SplitScores(prob, target, ["macro_f1"], folds=of).samples["macro_f1"].shared == pytest.approx(0.25)
+    assert SplitScores(prob, target, ["macro_f1"]).samples["macro_f1"].shared == 0
 
 
 def test_fewer_than_four_runs_have_none() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from clsunbias.commands.model_check import check_model
 from clsunbias.data import Toy
 from clsunbias.module import Classifier
 from clsunbias.objectives import ERM, widen
@@ -28,7 +29,7 @@ def test_the_trial_before_training_leaves_no_trace() -> None:
     data.setup("fit")
     state = {name: value.clone() for name, value in model.state_dict().items()}
     random = torch.get_rng_state()
-    model.check(data, data.splits["train"].x)
+    check_model(model, data, data.splits["train"].x)
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random)
     assert model.training

@@ -9,8 +9,10 @@ from tests.fakes import table_of
 from tests.test_cli import CONFIGS, fit
 from tests.test_errors import fails
 
-OVERLAYS = sorted({path.stem for path in (CONFIGS / "remedies").glob("*.yaml")} - {"expert_aggregation"})
-"""All but the one for a run of three experts, which is tested with them."""
+ELSEWHERE = {"expert_aggregation", "segment_attention"}
+"""Overlays for a run of three experts and for speech, which are tested where they belong."""
+
+OVERLAYS = sorted({path.stem for path in (CONFIGS / "remedies").glob("*.yaml")} - ELSEWHERE)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from clsunbias.commands.model_check import check_model
 from clsunbias.data import Toy
 from clsunbias.errors import InputError
 from clsunbias.module import Classifier
@@ -88,4 +89,4 @@ def test_other_features_are_refused_by_name() -> None:
     data = Toy()
     data.setup("fit")
     with pytest.raises(InputError, match=r"FrameStatistics cannot take .* of shape .* with features 512"):
-        Classifier(FrameStatistics(512, 12), ERM()).check(data, data.splits["train"].x)
+        check_model(Classifier(FrameStatistics(512, 12), ERM()), data, data.splits["train"].x)

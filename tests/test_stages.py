@@ -53,20 +53,21 @@ def test_a_second_stage_starts_from_the_first(tmp_path: Path) -> None:
     for setting, arm in ((setting, arm) for (row, setting), arm in planned(path, "tuned").items() if row == "erm"):
         folder = tmp_path / "runs" / "tuned" / "balanced" / "head" / setting
         for run in (*trials_of(load_grid(path), arm), *runs_of(load_grid(path), arm).values()):
-            assert run.after is not None
-            assert run.after.out == folder / run.out.name
-            assert dict(run.overrides)["init_from"] == str(run.after.out)
-            assert dict(run.after.overrides)["withhold_test"] == dict(run.overrides)["withhold_test"]
-            assert run.prerequisites == (run.after,)
-            assert "init_from" not in dict(run.after.overrides)
+            ((option, first),) = run.after
+            assert first.out == folder / run.out.name
+            assert dict(run.overrides)[option] == str(first.out)
+            assert option == "init_from"
+            assert dict(first.overrides)["withhold_test"] == dict(run.overrides)["withhold_test"]
+            assert run.prerequisites == (first,)
+            assert "init_from" not in dict(first.overrides)
 
 
 def test_settings_of_the_first_stage_make_settings_of_the_second(tmp_path: Path) -> None:
     """ERM has no λ, and one setting, which both of Cls-unbias start from; a head on Cls-unbias has two of its own."""
     rows = {"cls_unbias": {"after": "erm"}, "head": {**HEAD, "after": "cls_unbias"}}
     path = write_grid(tmp_path / "toy.yaml", {"rows": rows, "protocols": {"paper": {"axes": {LAM: [1.5, 3.0]}}}})
-    start = {(row, setting): arm.after for (row, setting), arm in planned(path).items()}
-    assert {place: arm and (arm.row, arm.setting) for place, arm in start.items()} == {
+    start = {(row, setting): [one for _, one in arm.after] for (row, setting), arm in planned(path).items()}
+    assert {place: (arm[0].row, arm[0].setting) if arm else None for place, arm in start.items()} == {
         ("erm", "end=1.5"): None,
         ("cls_unbias", "end=1.5"): ("erm", "end=1.5"),
         ("cls_unbias", "end=3.0"): ("erm", "end=1.5"),
@@ -116,7 +117,7 @@ class Fits:
             objective=row,
             simulated=True,
             skill=4.0 * ((row == "head") == ("lr=0.1" in run.out.parts)),
-            init=run.after.weights if run.after else None,
+            init=run.after[0][1].weights if run.after else None,
         )
         run.weights.parent.mkdir()
         run.weights.write_text(str(run.out))
@@ -243,7 +244,7 @@ def test_two_stages_of_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_stages_that_no_table_shows(tmp_path: Path) -> None:
     """A first stage is run for what comes after it, by the steps that all share, and is no method of the table."""
     decay = "model.optimizer.init_args.weight_decay"
-    changes = {
+    changes: dict[str, Any] = {
         "stages": {"contrast": {"label": "contrast", "config": "objectives/supervised_contrastive.yaml"}},
         "rows": {
             "erm": {"axes": {decay: [0.0, 0.1]}},
@@ -262,3 +263,21 @@ def test_stages_that_no_table_shows(tmp_path: Path) -> None:
             )
     with pytest.raises(InputError, match="row or stage 'ERM' would share"):
         load_grid(write_grid(path, {**GRID, "stages": {"ERM": changes["stages"]["contrast"]}}))
+
+
+def test_weights_of_two_runs(tmp_path: Path) -> None:
+    """A blend of two rows' runs of a seed: both are done before it, and nothing else tells where they lie."""
+    blend = {
+        "label": "blend",
+        "config": ["objectives/erm.yaml", "remedies/wise_ft.yaml"],
+        "set": {**SHORT, "model.refit.init_args.alphas": [0.0, 0.5, 1.0]},
+        "after": {"init_from": "erm", "model.refit.init_args.other": "cls_unbias"},
+    }
+    path = write_grid(tmp_path / "toy.yaml", {"rows": {"blend": blend}, "metrics": ["test_1/macro_f1"]})
+    command = ["reproduce", str(path), "--jobs", "1", "--out"]
+    assert main([*command, str(tmp_path / "out")]) == 0
+    runs = tmp_path / "out" / "runs" / "toy" / "paper" / "balanced"
+    config = (runs / "blend" / "0" / "config.yaml").read_text()
+    assert str(runs / "cls_unbias" / "0") in config
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    assert main([*command, str(tmp_path / "elsewhere")]) == 0

@@ -10,8 +10,9 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 from torch import Tensor, nn
 
+from clsunbias.data.bags import Bags
 from clsunbias.errors import InputError, listed, shortened
-from clsunbias.objectives import ERM, ClassWeightedERM
+from clsunbias.objectives import ERM, ClassWeightedERM, SelfSupervised
 from clsunbias.optimizers import SAM, ImbSAM
 from clsunbias.remarks import FEW
 from clsunbias.terminal import note
@@ -138,8 +139,11 @@ def check_trainer(trainer: Any, model: "Classifier") -> None:
 def check_batches(data: "DataModule", model: "Classifier") -> None:
     """Raises InputError for training batches that the network or the objective can make nothing of.
 
-    Batch normalisation cannot take a batch of a single row, and an objective of pairs needs some.
+    Batch normalisation cannot take a batch of a single row, an objective of pairs needs some, views are of rows.
     """
+    if isinstance(model.objective, SelfSupervised) and isinstance(data.splits["train"].x, Bags):
+        started = "a network with attention can start from its run (--fresh '[head, attention]')"
+        raise InputError(f"{model.objective.name} makes views of single segments: leave data.bag out; {started}")
     sampler = data.train_sampler(data.splits["train"])
     single = sampler.size % sampler.batch_size == 1
     if single and any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.network.modules()):

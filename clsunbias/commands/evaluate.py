@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from clsunbias.checkpoints import load_weights, selected_weights
+from clsunbias.commands.model_check import check_model
 from clsunbias.data.image_data import ImageData
 from clsunbias.decisions import Decision
 from clsunbias.errors import InputError
@@ -75,7 +76,7 @@ def predict(cli: "ExperimentCLI") -> None:
     split = data.read(Path(source).expanduser())
     if data.splits or not account:  # what new inputs mean was learnt from the data anew
         check_data(cli)
-    cli.model.check(data, split.x)
+    check_model(cli.model, data, split.x)
     load_checkpoint(cli)
     batches = cli.trainer.predict(cli.model, dataloaders=cli.datamodule.evaluation_loader(split))
     rows = torch.cat([batch for batch in batches or [] if isinstance(batch, torch.Tensor)])

@@ -44,7 +44,7 @@ def main(options: list[str]) -> int:
     else:
         from joblib import cpu_count
 
-        from clsunbias.experiments.own_data.design import HEAD, as_yaml, choose, grid
+        from clsunbias.experiments.own_data.design import as_yaml, choose
         from clsunbias.experiments.own_data.looking import look
         from clsunbias.experiments.own_data.trial import try_out
         from clsunbias.experiments.own_data.understanding import Asked
@@ -57,7 +57,7 @@ def main(options: list[str]) -> int:
         jobs = chosen.jobs or cpu_count()
         design = choose(understood, try_out(understood), chosen.minutes, jobs)
         say_design(understood, design, jobs)
-        write_text(path, as_yaml(grid(understood, design), HEAD.format(path=data, file=path, out=out)))
+        write_text(path, as_yaml(understood, design, path, out))
         say(f"{path}: the same as a file to edit")
     if chosen.dry_run:
         say(f"nothing is run; to run it: {again}")

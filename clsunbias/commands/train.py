@@ -20,6 +20,7 @@ from clsunbias.commands.checks import (
     warn_of_few_to_select_by,
 )
 from clsunbias.commands.making import grouping_of, making, write_groups
+from clsunbias.commands.model_check import check_model
 from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError, listed
@@ -40,6 +41,7 @@ from clsunbias.files import (
 )
 from clsunbias.frozen import use_features
 from clsunbias.networks.parts import SEEN, head_of, submodule
+from clsunbias.objectives.representation import check_backbone
 from clsunbias.results import (
     UnitScores,
     finished,
@@ -167,7 +169,8 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     data.setup("fit")
     grouping_of(data)
     train = data.splits["train"]
-    cli.model.check(data, train.x)
+    check_model(cli.model, data, train.x)
+    objective.training_batch(train[torch.arange(2)], 0)  # fails here for rows that it can make nothing of
     check_batches(data, cli.model)
     check_validations(cli.option("trainer"), data)
     told = set(objective.needs) - SEEN.keys()
@@ -206,6 +209,7 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
         cli.model.freeze_parts(cli.parts("freeze"))
         if "backbone" in cli.parts("freeze"):
             use_features(cli.model, data, cli.trainer.strategy.root_device)
+    check_backbone(objective, cli.model.network, cli.option("anneal").schedules)
     check_optimizer(cli.model, torch.bincount(train.target), cli.option("trainer"))
     if cli.trainer.is_global_zero:
         warn_of_few_to_select_by(data)

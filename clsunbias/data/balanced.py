@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from clsunbias.data.bags import Bags
 from clsunbias.data.samplers import BatchSampler
 from clsunbias.data.split import Split
 from clsunbias.errors import InputError
@@ -28,6 +29,8 @@ class SpeakerBalanced(BatchSampler):
 
     def __init__(self, split: Split, batch_size: int | None = None) -> None:
         grouped = [units.of_row for units in split.units if units.of_row is not None]
+        if isinstance(split.x, Bags):
+            grouped = [torch.arange(len(split))]
         if not grouped:
             raise InputError(
                 "SpeakerBalanced is for rows that belong to speakers or patients; here each row stands alone"

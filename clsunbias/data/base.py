@@ -61,6 +61,9 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
     scaling: ClassVar[str] = "rows as the data set gives them"
     """How a row is made of what was measured; an exported model says so."""
 
+    free: Sequence[str] = ("batch",)
+    """Names of the leading dimensions of a batch of rows, which may have any size."""
+
     attributes: pd.DataFrame | None = None
     """What is known of units beside their class, such as sex and age: by their names; None of units without names."""
 
@@ -115,7 +118,7 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
         account = {
             "kind": type(self).__name__,
             "class_names": list(self.class_names),
-            "input_shape": list(x.shape[1:]),
+            "input_shape": [*self.free[1:], *x.shape[len(self.free) :]],
             "input_type": str(x.dtype).removeprefix("torch."),
             "scaling": self.scaling,
         }
@@ -196,7 +199,7 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
         sampler = self.train_sampler(train)
         if self.trainer is not None:
             sampler.epochs = epochs_of(self.trainer, sampler)
-        return loader(self.as_sent(train), sampler)
+        return loader(self.as_sent(train, sampler), sampler)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         if self.mixup and self.trainer is not None and self.trainer.training:
@@ -215,8 +218,13 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
         """All rows of a split in order."""
         return loader(self.as_sent(split), SequentialBatches(split, self.evaluation_rows))
 
-    def as_sent(self, split: Split) -> Split:
-        """A split as loaders send it: to a running trainer as bytes, which are scaled where they arrive."""
+    def as_sent(self, split: Split, sampler: BatchSampler | None = None) -> Split:
+        """A split as loaders send it: to a running trainer as bytes, which are scaled where they arrive.
+
+        Args:
+            split: any.
+            sampler: of training, whose epoch a subclass may draw by.
+        """
         if self.trainer is None or self.trainer.state.status != TrainerStatus.RUNNING:
             return split
         x = split.x.as_bytes() if isinstance(split.x, Pixels) else split.x

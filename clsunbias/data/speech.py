@@ -13,9 +13,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from clsunbias.data.bags import Bags, as_bags
 from clsunbias.data.balanced import SpeakerBalanced
 from clsunbias.data.base import DataModule
 from clsunbias.data.leaks import warn_of_spellings
+from clsunbias.data.recording_twins import recording_twins
 from clsunbias.data.samplers import BatchSampler
 from clsunbias.data.split import Split
 from clsunbias.data.twins import Twin
@@ -25,9 +27,8 @@ from clsunbias.errors import InputError, listed
 from clsunbias.experiments.attributes import read_attributes
 from clsunbias.files import files_to_score
 from clsunbias.speech import own_recordings
-from clsunbias.speech.features import Features, features, pad, recordings_hash
+from clsunbias.speech.features import Features, features, pad
 from clsunbias.speech.frontends import FrontEnd, LogMel, Wav2Vec
-from clsunbias.speech.landmarks import landmarks, shared_speech
 from clsunbias.speech.lines import to_rows
 from clsunbias.speech.manifest import Manifest
 from clsunbias.speech.preparation import check_recordings, refuse
@@ -35,6 +36,9 @@ from clsunbias.speech.recordings import SUFFIXES
 from clsunbias.speech.segments import cut
 from clsunbias.splits import SPLITS, SplitPlan
 from clsunbias.terminal import warn
+
+BAGS = 4
+"""Speakers in a batch of an evaluation, each with all segments."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Speech(DataModule):
         headline: what the main figures count, ``speaker`` or ``segment``; the others stand beside them.
         merge: a speaker's probability: ``mean`` of the segments', or share of their ``vote``.
         attributes: columns of ``attributes.csv`` beside the manifest, such as sex and age, by which results are shown.
+        bag: a row is a speaker's segments together, for a network with attention over them: so many drawn anew in each
+            epoch of training, all of them where it is scored. None: a row is a segment.
         plan: draws all speakers anew, those of official splits too, as folds need it; None: the manifest's splits.
         options: of every data set (:class:`DataModule`).
     """
@@ -90,6 +96,7 @@ class Speech(DataModule):
         batch_size: int | None = None,
         headline: Literal["speaker", "segment"] = "speaker",
         merge: Literal["mean", "vote"] = "mean",
+        bag: int | None = None,
         plan: SplitPlan | None = None,
         attributes: Sequence[str] | None = None,
         **options: Any,
@@ -104,6 +111,15 @@ class Speech(DataModule):
         self.seconds = seconds
         self.headline = headline
         self.vote = merge == "vote"
+        self.bag = bag
+        if bag is not None:
+            if bag < 1:
+                raise InputError(f"data.bag is a number of segments, at least 1; got {bag}")
+            if headline != "speaker" or merge != "mean":
+                raise InputError(
+                    "with data.bag a speaker gets one score: leave data.headline and data.merge as they are"
+                )
+            self.evaluation_rows, self.free = BAGS, ("batch", "segments")
         self.plan = plan
         self.shown_by = list(attributes or ())
 
@@ -154,13 +170,18 @@ class Speech(DataModule):
             of = f"speakers of {self.source}"
             rows = rows.assign(split=self.plan.assign(groups, of=of, classes=self.class_names))
         about = rows.drop_duplicates("speaker").set_index("speaker")
-        return {name: self.split(segments, about[about["split"] == name]["label"]) for name in SPLITS}
+        splits = {name: self.split(segments, about[about["split"] == name]["label"]) for name in SPLITS}
+        return splits if self.bag is None else {name: as_bags(split) for name, split in splits.items()}
+
+    def as_sent(self, split: Split, sampler: BatchSampler | None = None) -> Split:
+        if self.bag is None or sampler is None:
+            return super().as_sent(split, sampler)
+        assert isinstance(split.x, Bags)
+        return Split(split.x.drawing(self.bag, sampler), split.target, split.units, split.more)
 
     def find_twins(self, splits: Mapping[str, Split]) -> tuple[str, list[Twin]]:
-        manifest = self.manifest()
         split_of = {str(name): split for split, rows in splits.items() for name in speakers_of(rows)}
-        pairs = shared_speech(landmarks(manifest, recordings_hash(manifest)), split_of)
-        return "recordings", [Twin("equal", split_of[one], one, split_of[other], other) for one, other in pairs]
+        return "recordings", recording_twins(self.manifest(), split_of)
 
     def split(self, segments: Features, labels: pd.Series) -> Split:
         """The segments of the speakers that labels name, scored both ways, the headline first."""
@@ -203,7 +224,8 @@ class Speech(DataModule):
             names.append(str(name))
         target = torch.zeros(len(names), dtype=torch.int64)
         units = Units(target, torch.tensor(of_row), unit, names, self.vote)
-        return Split(torch.cat(frames), target[of_row], [units])
+        split = Split(torch.cat(frames), target[of_row], [units])
+        return split if self.bag is None else as_bags(split)
 
 
 def speakers_of(split: Split) -> list[str]:

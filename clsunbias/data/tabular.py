@@ -125,14 +125,19 @@ class Tabular(DataModule):
 
     def measured(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Features as they were measured, missing ones as NaN, and :meth:`roles`, of all rows."""
+        values, frame = self.measurements()
+        rows = self.roles(frame)
+        if self.shown_by:
+            self.attributes = of_units(frame[self.shown_by], rows["group"], self.path)
+        return values, rows
+
+    def measurements(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Features as they were measured, missing ones as NaN, and the cells of the whole table."""
         frame, header = self.table()
         self.columns = self.feature_columns(header)
         if self.text == "encode":
             self.levels = find_levels(frame[self.columns], self.path)
-        values, rows = self.numbers(frame, self.path), self.roles(frame)
-        if self.shown_by:
-            self.attributes = of_units(frame[self.shown_by], rows["group"], self.path)
-        return values, rows
+        return self.numbers(frame, self.path), frame
 
     def numbers(self, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         """The features of some rows as float64, missing ones as NaN; raises InputError for those that are none."""

@@ -33,6 +33,9 @@ RetinaMNIST no two images of different splits are as near; BreastMNIST has real 
 SAME, NEAR = 1e-6, 1e-3
 """Largest difference in any feature, in standard deviations, of rows that are equal, and of those that are nearly."""
 
+LOOSER = 2
+"""By how much rows of one split may differ more, and be less surprising, to be kept together."""
+
 SURE = math.log(100)
 """By how much the surprise of a row must exceed that of meeting it by chance somewhere, for a twin to be a copy."""
 
@@ -90,18 +93,33 @@ def image_twins(splits: Mapping[str, Split]) -> list[Twin]:
     A hash of 64 bits says which pairs to look at: the signs of an image's lowest cosine frequencies about their median.
     Pixels then decide: a mean difference within :data:`CLOSE` of their range.
     """
-    first = pixels(next(iter(splits.values())), torch.arange(min(CHUNK, len(next(iter(splits.values()))))))
-    span = float(np.ptp(first)) or 1.0
+    span = span_of(next(iter(splits.values())))
     hashes = {name: perceptual_hashes(rows) for name, rows in splits.items()}
     found = []
     for one, other in combinations(splits, 2):
         for left, right in close_pairs(hashes[one], hashes[other]):
-            pair = pixels(splits[one], torch.tensor([left])), pixels(splits[other], torch.tensor([right]))
-            difference = float(np.abs(pair[0] - pair[1]).mean()) / span
+            difference = distance(splits[one], left, splits[other], right) / span
             if difference <= CLOSE:
                 names = one, names_of_rows(splits[one])[left], other, names_of_rows(splits[other])[right]
                 found.append(Twin("equal" if difference == 0 else "near", *names))
     return found
+
+
+def image_copies(images: Split) -> list[tuple[int, int]]:
+    """Numbers of images of one split that would be twins in two: pairs, the lower number first."""
+    span, hashes = span_of(images), perceptual_hashes(images)
+    pairs = ((left, right) for left, right in close_pairs(hashes, hashes) if left < right)
+    return [pair for pair in pairs if distance(images, pair[0], images, pair[1]) / span <= CLOSE]
+
+
+def span_of(images: Split) -> float:
+    """The range of pixels of the first images, 1 if they are all alike."""
+    return float(np.ptp(pixels(images, torch.arange(min(CHUNK, len(images)))))) or 1.0
+
+
+def distance(one: Split, left: int, other: Split, right: int) -> float:
+    """Mean difference of an image of a split from an image of another."""
+    return float(np.abs(pixels(one, torch.tensor([left])) - pixels(other, torch.tensor([right]))).mean())
 
 
 def pixels(split: Split, rows: torch.Tensor) -> npt.NDArray[np.float32]:
@@ -149,6 +167,19 @@ def row_twins(splits: Mapping[str, Split]) -> list[Twin]:
                 names = one, names_of_rows(splits[one])[left], other, names_of_rows(splits[other])[right]
                 found.append(Twin("equal" if equal else "near", *names))
     return found
+
+
+def row_copies(x: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Numbers of rows, standardised ``(N, D)``, that would be twins in two splits: pairs, the lower number first.
+
+    Looked for a little further than between splits, whose training rows may standardise them a little otherwise.
+    """
+    told = surprise(x)
+    sure = np.flatnonzero(told[0] > SURE / LOOSER)  # never more likely than as near ones
+    pairs = sure[cKDTree(x[sure]).query_pairs(LOOSER * NEAR, p=np.inf, output_type="ndarray")].reshape(-1, 2)
+    equal = np.abs(x[pairs[:, 0]] - x[pairs[:, 1]]).max(1, initial=0) <= LOOSER * SAME
+    kept = pairs[equal | (told[1][pairs].max(1) > SURE / LOOSER)]
+    return [(int(left), int(right)) for left, right in np.sort(kept, 1)]
 
 
 def surprise(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

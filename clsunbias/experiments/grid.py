@@ -53,7 +53,7 @@ class Column:
         set: dotted parameters on top of the config.
         axes: that a search crosses with the protocol's on these data; without a search they are not used.
         per_seed: dotted parameters that take the value of the run's seed.
-        published: row → metric → the paper's (mean, standard deviation).
+        published: row → metric → the printed (mean, standard deviation); null where no deviation is printed.
         simulated: what takes its place in a table of simulated results.
     """
 
@@ -64,7 +64,7 @@ class Column:
     set: Parameters = field(default_factory=Parameters)
     axes: dict[str, list[Any] | dict[str, Parameters]] = field(default_factory=dict)
     per_seed: list[str] = field(default_factory=list)
-    published: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    published: dict[str, dict[str, tuple[float, float | None]]] = field(default_factory=dict)
     simulated: Simulated | None = None
 
     @property
@@ -88,7 +88,8 @@ class Row:
         set: dotted parameters on top of it.
         axes: of its own, that a search crosses with the protocol's; without a search they are not used.
         after: row, or stage, whose selected weights its runs start from: those of the same steps of the axes that all
-            rows share, and of the first of its own.
+            rows share, and of the first of its own. Or several, by the dotted parameter that takes the folder of the
+            run: ``{init_from: erm, model.refit.init_args.other: cls_unbias}``.
         columns: the data sets that it is for; all, unless given.
     """
 
@@ -96,8 +97,13 @@ class Row:
     config: str | list[str]
     set: Parameters = field(default_factory=Parameters)
     axes: dict[str, list[Any] | dict[str, Parameters]] = field(default_factory=dict)
-    after: str | None = None
+    after: str | dict[str, str] | None = None
     columns: list[str] = field(default_factory=list)
+
+    @property
+    def starts(self) -> dict[str, str]:
+        """The rows or stages that its runs need, by the parameter that takes the folder of their run."""
+        return {"init_from": self.after} if isinstance(self.after, str) else self.after or {}
 
     def is_for(self, column: str) -> bool:
         """Whether it makes sense on a data set."""

@@ -169,7 +169,7 @@ def check_references(grid: "Grid") -> None:
     cells = [cell.partition("/") for weights in grid.contrasts.values() for cell in weights]
     row_names = [*grid.baselines, *(row for figure in curves for row in figure.rows), *(row for _, _, row in cells)]
     row_names += [row for column in columns for row in column.published]
-    starts = [row.after for row in (*rows, *grid.stages.values()) if row.after]
+    starts = [name for row in (*rows, *grid.stages.values()) for name in row.starts.values()]
     for kind, known, names in (
         ("protocol", grid.protocols, [protocol for column in columns for protocol in column.configs]),
         ("column", grid.columns, [*(figure.column for figure in curves), *(column for column, _, _ in cells)]),
@@ -186,7 +186,7 @@ def check_references(grid: "Grid") -> None:
         split, _, metric = name.partition("/")
         if not split or not is_metric(metric):
             raise InputError(f"it names a metric {name!r}; give split/metric of: {', '.join(sorted(METRICS))}")
-    numbers = [number for one in published for figures in one.values() for number in figures]
+    numbers = [number for one in published for figures in one.values() for number in figures if number is not None]
     numbers += [weight for weights in grid.contrasts.values() for weight in weights.values()]
     if not all(map(math.isfinite, numbers)):
         raise InputError("a published figure or the weight of a contrast is no finite number")

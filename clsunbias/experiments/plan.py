@@ -42,7 +42,8 @@ class Arm:
         setting: name of the setting, nothing when there is only one.
         run: the run with no seed yet.
         per_seed: dotted parameters that take the seed's value.
-        after: the arm whose selected weights its runs start from, seed by seed.
+        after: the arms whose selected weights its runs start from, seed by seed, each with the parameter that takes the
+            folder of its run.
     """
 
     protocol: str = field(compare=False)
@@ -51,7 +52,7 @@ class Arm:
     setting: str = field(compare=False)
     run: Run
     per_seed: tuple[str, ...] = field(default=(), compare=False)
-    after: "Arm | None" = field(default=None, compare=False)
+    after: "tuple[tuple[str, Arm], ...]" = field(default=(), compare=False)
 
     @property
     def cell(self) -> tuple[str, str, str]:
@@ -61,8 +62,8 @@ class Arm:
     def seed(self, seed: int, withhold_test: bool = False, fold: Fold | None = None) -> Run:
         """The run with a seed, of one fold if there are any."""
         seeded = dict.fromkeys(("seed_everything", *self.per_seed), seed) | {"withhold_test": withhold_test}
-        after = self.after.seed(seed, withhold_test, fold) if self.after else None
-        start = {"init_from": str(after.out)} if after else {}
+        after = tuple((name, arm.seed(seed, withhold_test, fold)) for name, arm in self.after)
+        start = {name: str(run.out) for name, run in after}
         part = {"data.init_args.plan": fold.plan} if fold else {}
         overrides = (*self.run.overrides, *seeded.items(), *part.items(), *start.items())
         name = f"{seed},repeat={fold.repeat},fold={fold.number}" if fold else str(seed)
@@ -129,34 +130,35 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
     data, rows = grid.columns[column], {**grid.rows, **grid.stages}
     searched = grid.protocols[protocol].search is not None
     shared = {**grid.protocols[protocol].axes, **(data.axes if searched else {})}
-    by_setting: dict[str, dict[str, Arm]] = {}
+    made: dict[str, list[Arm]] = {}
+    first: dict[str, dict[int, Arm]] = {}  # of each row, by the place of what all rows share among its settings
     for row in rows_in_order(rows):
         method = rows[row]
         if not method.is_for(column):
             continue
-        if method.after and method.after not in by_setting:
-            raise InputError(f"row {row!r} is for {column!r}, where there is no {method.after!r} for it to come after")
+        if absent := [name for name in method.starts.values() if name not in first]:
+            raise InputError(f"row {row!r} is for {column!r}, where there is no {absent[0]!r} for it to come after")
         overlays = [method.config] if isinstance(method.config, str) else method.config
         files = tuple(find(name, where) for name in (data.configs[protocol], *overlays))
         config = merge_all(map(load_yaml, files))
         fixed = {**data.set, **grid.protocols[protocol].set, **method.set}
         about = {"group": f"{folder.name}/{column}", "method": f"{row}, {protocol}", "tags": [protocol, row]}
         fixed |= {"wandb": about} if wandb else {}
-        distinct: dict[str, Arm] = {}
-        by_setting[row] = {}
         own = method.axes if searched else {}
-        for setting, parameters in settings(protocol, {**shared, **own}).items():
+        distinct: dict[str, Arm] = {}
+        first[row] = {}
+        for place, (setting, parameters) in enumerate(settings(protocol, {**shared, **own}).items()):
+            of_all = place // len(settings(protocol, own))  # the last axes go fastest
             applying = {name: value for name, value in parameters.items() if applies(name, config)}
             overrides = tuple({**fixed, **applying}.items())
             run = Run(folder / protocol / column / row / setting, files, overrides, data.source)
-            # Names of settings begin with the steps of the axes that all rows share.
-            steps = setting.split(",")[: len(shared)]
-            after = by_setting[method.after] if method.after else {}
-            start = next((arm for name, arm in after.items() if name.split(",")[: len(shared)] == steps), None)
-            arm = Arm(protocol, column, row, setting, run, tuple(data.per_seed), start)
+            after = tuple((name, first[start][of_all]) for name, start in method.starts.items())
+            arm = Arm(protocol, column, row, setting, run, tuple(data.per_seed), after)
             # Settings that differ in what does not apply are one.
-            by_setting[row][setting] = distinct.setdefault(repr((overrides, start and start.setting)), arm)
-    return [arm for row in grid.rows for arm in dict.fromkeys(by_setting.get(row, {}).values())]
+            arm = distinct.setdefault(repr((overrides, [start.setting for _, start in after])), arm)
+            first[row].setdefault(of_all, arm)
+        made[row] = [*distinct.values()]
+    return [arm for row in grid.rows for arm in made.get(row, [])]
 
 
 def settings(protocol: str, axes: Mapping[str, list[Any] | dict[str, Parameters]]) -> dict[str, dict[str, Any]]:
@@ -195,7 +197,7 @@ def applies(dotted: str, config: Mapping[str, Any]) -> bool:
 def rows_in_order(rows: Mapping[str, Row]) -> list[str]:
     """Names of rows, each behind the one whose weights it starts from; no circle, or InputError."""
     try:
-        graph = {name: [row.after] if row.after else [] for name, row in rows.items()}
+        graph = {name: [*row.starts.values()] for name, row in rows.items()}
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         raise InputError(f"rows come after each other in a circle: {', '.join(error.args[1])}; mend after") from error

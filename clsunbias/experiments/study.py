@@ -78,9 +78,9 @@ def read_study(name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent
         finished[chosen.arm] = read_all(chosen.runs)
         scores |= chosen.scores
     for run in list(records):  # first stages, which the table need not show
-        while run.after and (read(run) is None or run.after.is_done):
-            run = run.after
-            read(run)
+        for first in reversed(run.prerequisites):
+            if records[run] is None or first.is_done:
+                read(first)
     return Study(
         name,
         grid,
@@ -135,11 +135,12 @@ def complete(read: Callable[[], Study], jobs: int | None, dask: str | None) -> t
 def check_weights(study: Study) -> None:
     """Raises InputError if a run is to start from the weights of a finished run that has them no more."""
     for run in study.to_do:
-        if run.after and study.records[run.after] and not run.after.weights.is_file():
-            raise InputError(
-                f"{run.out} is to start from {run.after.weights}, which is not there though its run is finished; "
-                f"delete {run.after.out} to have it run again"
-            )
+        for _, start in run.after:
+            if study.records[start] and not start.weights.is_file():
+                raise InputError(
+                    f"{run.out} is to start from {start.weights}, which is not there though its run is finished; "
+                    f"delete {start.out} to have it run again"
+                )
 
 
 def shown(study: Study, simulated: bool) -> Study:

@@ -30,6 +30,8 @@ from clsunbias.objectives.sample_losses import (
     SelfAdjustingDice,
     VectorScaling,
 )
+from clsunbias.objectives.selective_mixup import SelectiveMixup, macro_f1, macro_recall, worst_recall
+from clsunbias.objectives.self_supervised import SelfSupervised
 from clsunbias.objectives.set_terms import FacilityLocation, GraphCut, NeuralCollapse
 from clsunbias.objectives.soft_f1 import SoftF1
 from clsunbias.objectives.weighted import AppearanceWeightedERM, EffectiveNumberERM, PowerWeightedERM
@@ -72,15 +74,20 @@ __all__ = [
     "Regrouped",
     "RepresentationObjective",
     "SampleLoss",
+    "SelectiveMixup",
     "SelfAdjustingDice",
+    "SelfSupervised",
     "SoftF1",
     "SubclassContrastive",
     "SupervisedContrastive",
     "VRex",
     "VectorScaling",
     "class_risks",
+    "macro_f1",
+    "macro_recall",
     "max_min",
     "mean_pairwise",
     "variance",
     "widen",
+    "worst_recall",
 ]

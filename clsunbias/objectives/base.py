@@ -81,6 +81,19 @@ class Objective(nn.Module, ABC):
         """Logits of the classes ``(B, C)`` from those of the network: what is scored, predicted and exported."""
         return logits
 
+    def training_batch(self, batch: dict[str, Tensor], seed: int) -> dict[str, Tensor]:
+        """What the network gets of a training batch, by key; the batch itself unless a subclass makes views of it.
+
+        Args:
+            batch: ``x``, ``target`` and what else a data set says of rows.
+            seed: of what is drawn for it: another in each step, and in each process.
+        """
+        return batch
+
+    def watched(self) -> dict[str, float]:
+        """Figures of the last step that curves show beside the losses, by name."""
+        return {}
+
     @abstractmethod
     def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
         """The scalar to minimise, over the batch of all processes (see :mod:`clsunbias.distributed`).

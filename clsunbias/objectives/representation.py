@@ -1,15 +1,18 @@
 """Terms on a network's features, beside an objective on its logits."""
 
 from abc import abstractmethod
+from collections.abc import Container
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clsunbias.distributed import gather_rows
+from clsunbias.errors import InputError
+from clsunbias.networks.parts import head_of
 from clsunbias.objectives.added import AddedObjective
-from clsunbias.objectives.base import ClassRiskObjective
+from clsunbias.objectives.base import ClassRiskObjective, Objective
 from clsunbias.objectives.numbers import NonNegative
 
 
@@ -56,6 +59,25 @@ class RepresentationObjective(AddedObjective):
             others = {name: gather_rows(values) for name, values in more.items() if name != "features"}
             term = self.term(features, gather_rows(target), prob=prob, **others)
         return self.base_weight * self.base.loss(logits, target) + self.weight * term
+
+
+def check_backbone(objective: Objective, network: nn.Module, moved: Container[str] = ()) -> None:
+    """Raises InputError for a first stage, without an objective on logits, that would train nothing.
+
+    Args:
+        objective: any.
+        network: what it is to train, frozen parts frozen.
+        moved: names of the numbers that schedules move.
+    """
+    if not isinstance(objective, RepresentationObjective) or objective.base_weight or "base_weight" in moved:
+        return
+    of_head = {id(parameter) for parameter in head_of(network, objective.name).parameters()}
+    if all(id(one) in of_head or not one.requires_grad for one in network.parameters()):
+        raise InputError(
+            f"{objective.name} with a base_weight of 0 trains what comes before a network's head, and in "
+            f"{type(network).__name__} nothing there is left to train: take a network with a backbone (for a table, "
+            "clsunbias.networks.Perceptron), do not freeze it, or raise model.objective.base_weight"
+        )
 
 
 def class_means(features: Tensor, target: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:

@@ -152,6 +152,7 @@ def contrasts(grid: Grid, scored: Sequence[Scored]) -> list[Contrast]:
                     np.sum([weight * one.values for one, weight in samples], axis=0),
                     np.sum([weight * one.drawn for one, weight in samples], axis=0),
                     min(one.units for one, _ in samples),
+                    max(one.shared for one, _ in samples),
                 )
                 ends = interval(sample, parts[0][0].shares(name), PLAIN)
                 made.append(Contrast(title, protocol, name, float(sample.values.mean()), *(ends or (None, None))))

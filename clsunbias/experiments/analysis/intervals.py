@@ -28,16 +28,20 @@ class Scale(NamedTuple):
 class Sample(NamedTuple):
     """A metric of each run, ``(S,)``, and on resampled units, ``(B, S)``; or a weighted sum of some.
 
-    Units: how many carry it, those of the smallest class if each class has a say of its own.
+    Units: how many carry it, those of the smallest class if each class has a say of its own. Shared: how much the runs
+    correlate since their models have seen much the same training units though others might have been drawn; 0 where the
+    training split is one and the same, and results speak of it.
     """
 
     values: Floats
     drawn: Floats
     units: int
+    shared: float = 0.0
 
     def less(self, other: "Sample") -> "Sample":
         """The paired difference from another on the same units and seeds."""
-        return Sample(self.values - other.values, self.drawn - other.drawn, min(self.units, other.units))
+        units, shared = min(self.units, other.units), max(self.shared, other.shared)
+        return Sample(self.values - other.values, self.drawn - other.drawn, units, shared)
 
 
 def outward(values: Floats, ends: tuple[float, float]) -> Floats:
@@ -82,6 +86,11 @@ def carrying(name: str, counts: npt.NDArray[Any]) -> int:
     return int(counts.sum() if of_all else counts[counts > 0].min())
 
 
+def shared_training(folds: int) -> float:
+    """What two partings into folds correlate by: the test units over these and the training ones, less validation."""
+    return 1 / (folds - 1)
+
+
 def student(count: int) -> float:
     """Student's quantile for so many draws over the normal one."""
     return float(stdtrit(max(count - 1, 1), 0.975) / ndtri(0.975))
@@ -96,6 +105,11 @@ def interval(sample: Sample, shares: Floats, scale: Scale) -> tuple[float, float
     the variance, and added; the interval is from 2.5 % to 97.5 % of the sums, the estimate at their median. How runs
     differ on these units is partly luck of the units, which the resamples of units hold already: that part, at the
     normal quantile, is taken off. How often such intervals hold the truth: ``python -m benchmarks coverage``.
+
+    Of folds the truth is what models that are trained on other such patients score, on average, on patients yet to
+    come. Models of several partings have seen much the same patients, so they differ less than such models would: the
+    variance of the mean of S runs by runs is s²·(1/S + ρ/(1 − ρ)) rather than s²/S, with ρ/(1 − ρ) the test units over
+    the training ones (Nadeau and Bengio, Machine Learning 52, 2003): ``python -m benchmarks fold_coverage``.
 
     Args:
         sample: the metric, of S runs.
@@ -138,7 +152,8 @@ def widening(sample: Sample) -> tuple[float, float]:
     # Of a run on these units, beyond what it shares with the others.
     noise = sample.drawn.var(0).mean() - sample.drawn.mean(1).var()
     own = max(0.0, 1 - noise / spread / student(runs) ** 2)
-    return by_units, student(runs) * float(np.sqrt(own * runs / (runs - 1)))
+    together = 1 + runs * sample.shared / (1 - sample.shared)
+    return by_units, student(runs) * float(np.sqrt(own * together * runs / (runs - 1)))
 
 
 def errors(sample: Sample) -> tuple[float, float]:

@@ -20,7 +20,8 @@ def on_split(
     # Arrays, since parts of a thousand frames take pandas a second.
     rows = [np.flatnonzero(frame["split"] == split) for frame in frames]
     parts = list(zip(frames, rows, strict=True))
-    units = [(frame["unit"].to_numpy()[at], frame["label"].to_numpy()[at]) for frame, at in parts]
+    # Names as text: beside made-up training rows, which have names, a number is read as one.
+    units = [(frame["unit"].to_numpy()[at].astype(str), frame["label"].to_numpy()[at]) for frame, at in parts]
     for record, (unit, label) in zip(records.values(), units, strict=True):
         if not (np.array_equal(units[0][0], unit) and np.array_equal(units[0][1], label)):
             raise InputError(f"{record.folder} was scored on other {split} data than the other runs of its row")

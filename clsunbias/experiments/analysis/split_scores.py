@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from clsunbias.experiments.analysis.calibration import recalibration_bootstrap, recalibration_metrics
 from clsunbias.experiments.analysis.draws import resampling_of
-from clsunbias.experiments.analysis.intervals import Sample, carrying
+from clsunbias.experiments.analysis.intervals import Sample, carrying, shared_training
 from clsunbias.experiments.analysis.ranking import ranking_bootstrap, ranking_metrics, ranking_p
 from clsunbias.experiments.analysis.statistics import (
     CALIBRATION,
@@ -113,7 +113,9 @@ class SplitScores:
     def samples(self) -> dict[str, Sample]:
         """Each metric of each run as it is and on resampled units."""
         counts = np.bincount(self.target, minlength=self.prob.shape[2])
-        return {name: Sample(self.values[name], drawn, carrying(name, counts)) for name, drawn in self.draws().items()}
+        shared = 0.0 if self.folds is None else shared_training(int(self.folds.max()) + 1)
+        own = self.values
+        return {name: Sample(own[name], drawn, carrying(name, counts), shared) for name, drawn in self.draws().items()}
 
     def draws(self) -> dict[str, Floats]:
         """The bootstrap of each metric, ``(draws, S)``."""

@@ -1,8 +1,8 @@
 """A fair comparison that suits a data set and the time there is: a grid, written as a file to edit."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -31,11 +31,12 @@ PER_CLASS = 4
 
 
 class Size(NamedTuple):
-    """How much is run: partings of the patients, learning rates to search, and training steps of a run."""
+    """How much is run: partings of the patients, learning rates to search, training steps of a run, folds at most."""
 
     repeats: int
     rates: int
     steps: int
+    folds: int = MOST_FOLDS
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,9 @@ def folds_of(understood: Understood) -> int:
     """As many as the smallest class has patients for, at most five; InputError if there are too few for any."""
     name, count = understood.smallest
     if count < FEWEST_FOLDS:
-        of = "patients" if understood.patients is not None else "rows"
         raise InputError(
-            f"{understood.asked.path}: class {name!r} has {count} {of}, and {FEWEST_FOLDS} are needed to part them "
-            "into training, validation and test; collect more, join classes, or leave that one out"
+            f"{understood.asked.path}: class {name!r} has {count} {understood.whose}, and {FEWEST_FOLDS} are needed to "
+            "part them into training, validation and test; collect more, join classes, or leave that one out"
         )
     return min(MOST_FOLDS, count)
 
@@ -96,7 +96,8 @@ def batch_of(understood: Understood) -> int | None:
 def sizes(kind: str) -> list[Size]:
     """What may be run, from the most that makes sense to the least that gives intervals."""
     full = STEPS[kind]
-    return [Size(4, 2, full), Size(4, 2, full // 2), *(Size(4, 1, full // part) for part in (1, 2, 4, 8))]
+    searched = [Size(4, 2, full), Size(4, 2, full // 2)]
+    return [*searched, *(Size(4, 1, full // part) for part in (1, 2, 4, 8)), Size(4, 1, full // 8, FEWEST_FOLDS)]
 
 
 def choose(understood: Understood, trial: Trial, minutes: float, jobs: int) -> Design:
@@ -105,7 +106,7 @@ def choose(understood: Understood, trial: Trial, minutes: float, jobs: int) -> D
     made = []
     for size in sizes(understood.kind):
         epochs = max(5, round(size.steps / trial.steps))
-        made.append(Design(folds, size, epochs, trial.fixed + epochs * trial.epoch))
+        made.append(Design(min(folds, size.folds), size, epochs, trial.fixed + epochs * trial.epoch))
     return next((one for one in made if one.minutes(jobs) <= minutes), made[-1])
 
 
@@ -158,6 +159,8 @@ HEAD = """\
 """
 
 
-def as_yaml(content: Mapping[str, Any], head: str) -> str:
-    """The grid as a file."""
-    return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+def as_yaml(understood: Understood, design: Design, file: Path, out: Path) -> str:
+    """The grid as a file, with what a reader should look at above it."""
+    head = HEAD.format(path=understood.asked.path, file=file, out=out)
+    head += "".join(f"# Note: {' '.join(remark.split())}\n" for remark in understood.remarks)
+    return head + yaml.safe_dump(grid(understood, design), sort_keys=False, allow_unicode=True, width=110)

@@ -30,7 +30,7 @@ def look(asked: Asked, out: Path) -> Understood:
                 f"{asked.path} is a folder, whose folders are its classes: it has no columns {listed(said)}; give a "
                 "CSV file that lists its files, with such columns"
             )
-        return understand_folder(asked)
+        return understand_folder(asked, out / "data")
     if asked.path.name == "manifest.csv" and asked.path.with_name("summary.json").is_file():
         return understand_prepared(asked)
     if not asked.label:
@@ -45,7 +45,7 @@ def look(asked: Asked, out: Path) -> Understood:
         if suffixes <= SUFFIXES:
             return understand_recordings(asked, column, out / "data")
         return understand_images(asked, column, out / "data")
-    return understand_table(asked)
+    return understand_table(asked, out / "data")
 
 
 def path_columns(frame: pd.DataFrame) -> dict[str, set[str]]:

@@ -1,17 +1,24 @@
 """A CSV file of features: which of its columns a model can learn from."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from clsunbias.data.categories import MOST_LEVELS
+from clsunbias.data.scale import fit_scale
+from clsunbias.data.tabular import Tabular, tensor
+from clsunbias.data.twins import row_copies
 from clsunbias.errors import InputError, listed, shortened
+from clsunbias.experiments.own_data.copies import free_name, group_copies
 from clsunbias.experiments.own_data.understanding import (
     Asked,
     Understood,
     read_asked,
     roles,
 )
+from clsunbias.files import write_csv
 
 MOSTLY_EMPTY = 0.9
 """Share of missing cells from which on a column is left out."""
@@ -20,8 +27,11 @@ FEW_ROWS = 1000
 """Below this a linear model, above it one hidden layer."""
 
 
-def understand_table(asked: Asked) -> Understood:
-    """A CSV file whose columns are features, but for those that say nothing, or are names; see :class:`Understood`."""
+def understand_table(asked: Asked, out: Path) -> Understood:
+    """A CSV file whose columns are features, but for those that say nothing, or are names; see :class:`Understood`.
+
+    Where rows are copies, a table with their groups is written to ``out``.
+    """
     frame, _ = read_asked(asked)
     labels, patients, classes = roles(asked, frame)
     features = frame.drop(columns=[*asked.named, *asked.attributes, *asked.ignore])
@@ -45,12 +55,7 @@ def understand_table(asked: Asked) -> Understood:
         hidden = {"in_channels": width, "hidden_channels": [32, outputs]}
         network = {"class_path": "torchvision.ops.MLP", "init_args": hidden}
     remarks = [f"left out {shortened(name)}: {why}" for name, why in left_out.items()]
-    if patients is None and (repeated := int(kept.duplicated(keep=False).sum())):
-        remarks.append(
-            f"{repeated} rows equal another in every feature: if they are the same patients', name their column "
-            "(--patient), or they will be trained and tested on"
-        )
-    return Understood(
+    found = Understood(
         "table",
         asked,
         "tabular.yaml",
@@ -74,6 +79,36 @@ def understand_table(asked: Asked) -> Understood:
             "missing cells": missing_words(missing, len(frame)),
         },
         remarks,
+    )
+    return without_copies(found, frame, out)
+
+
+def without_copies(found: Understood, frame: pd.DataFrame, out: Path) -> Understood:
+    """Rows with their copies in one group, and those of two classes left out, as a table in ``out``; else as found."""
+    asked, settings = found.asked, found.settings
+    if asked.allow_leaks:
+        return found
+    roles = {"group", "ignore", "missing", "text", "attributes", "classes"}
+    known = {name: settings[f"data.init_args.{name}"] for name in roles}
+    values, _ = Tabular(asked.path.resolve(), asked.label or "", **known).measurements()
+    scaled = fit_scale(values, known["missing"] == "median", asked.path)(tensor(values)).double().numpy()
+    copies = group_copies(row_copies(scaled), found.labels, found.patients, [f"row {row}" for row in frame.index])
+    if copies is None:
+        return found
+    table, group = out / f"{asked.path.stem}.csv", free_name([*frame])
+    write_csv(table, frame.loc[copies.kept].assign(**{group: copies.groups}))
+    left_out = [asked.patient] if asked.patient else []
+    return replace(
+        found,
+        settings={
+            **settings,
+            "data.init_args.path": str(table.resolve()),
+            "data.init_args.group": group,
+            "data.init_args.ignore": [*settings["data.init_args.ignore"], *left_out],
+        },
+        labels=found.labels[copies.kept],
+        patients=copies.groups,
+        remarks=[*found.remarks, *copies.remarks("rows", table)],
     )
 
 

@@ -76,6 +76,13 @@ class Understood:
         return {name: int(found.get(name, 0)) for name in self.classes}
 
     @property
+    def whose(self) -> str:
+        """What is parted into folds: patients or, if nobody named them, groups of copies, or each row."""
+        if self.patients is None:
+            return "rows"
+        return "patients" if self.asked.patient or self.kind == "recordings" else "groups"
+
+    @property
     def smallest(self) -> tuple[str, int]:
         """The class with the fewest patients, or rows where these stand alone, and how many it has."""
         counts = self.counts(self.patients)

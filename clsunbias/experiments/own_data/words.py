@@ -13,7 +13,9 @@ def say_understood(understood: Understood) -> None:
     screen = console()
     screen.print(f"{asked.path}: {understood.kind}, {len(understood.labels)} rows", soft_wrap=True, style="bold")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    counts = {"rows": understood.counts()} | ({} if patients is None else {"patients": understood.counts(patients)})
+    counts = {"rows": understood.counts()}
+    if patients is not None:
+        counts[understood.whose] = understood.counts(patients)
     table.add_column(asked.label or "folder")
     for name in counts:
         table.add_column(name, justify="right")
@@ -34,11 +36,10 @@ def say_understood(understood: Understood) -> None:
 def say_design(understood: Understood, design: Design, jobs: int) -> None:
     """Prints what will be run, and how long it takes."""
     batch = batch_of(understood)
-    whose = "patients" if understood.patients is not None else "rows"
     search = f"learning rate chosen of {', '.join(f'{rate:g}' for rate in RATES[understood.kind])} on validation, "
     lines = [
         f"methods: {', '.join(METHODS.values())}",
-        f"{design.folds} folds of {whose}, parted {design.size.repeats} times: each is tested once in each",
+        f"{design.folds} folds of {understood.whose}, parted {design.size.repeats} times: each is tested once in each",
         f"{search if design.size.rates > 1 else ''}{design.epochs} epochs a run"
         + (f", {batch} rows a batch" if batch else ""),
         f"{design.runs} runs of about {design.seconds:.1f} s: {in_words(design.minutes(jobs))} with {jobs} at once",

@@ -162,15 +162,41 @@ def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Ar
         tried = [arm for arm in scores if arm.protocol == name]
         if not tried or protocol.search is None:
             continue
-        rows: list[list[Entry]] = []
-        for column, row in itertools.product(grid.columns, grid.rows):
-            arms = [arm for arm in tried if (arm.column, arm.row) == (column, row)]
-            if arms:
-                marked = [] if protocol.folds else chosen
-                shown = [Measured(scores[arm], mark="chosen" if arm in marked else None) for arm in arms]
-                rows.append([f"{grid.columns[column].label}, {grid.rows[row].label}", *shown])
+        settings = list(dict.fromkeys(arm.setting for arm in tried))
+        by_cell: dict[tuple[str, str], list[Arm]] = {}
+        for arm in tried:
+            by_cell.setdefault((arm.column, arm.row), []).append(arm)
         metric = metric_name(protocol.search.metric.partition("/")[2])
         how = "over folds, each of which chose by its own" if protocol.folds else "the chosen one marked"
         title = f"The search ({protocol.label}): mean validation {metric} of each setting, {how}"
-        sections.append(Section(title, ["", *dict.fromkeys(arm.setting for arm in tried)], rows))
+        if all([arm.setting for arm in arms] == settings for arms in by_cell.values()):
+            marked = [] if protocol.folds else chosen
+            rows: list[list[Entry]] = [
+                [
+                    f"{grid.columns[column].label}, {grid.rows[row].label}",
+                    *(Measured(scores[arm], mark="chosen" if arm in marked else None) for arm in arms),
+                ]
+                for (column, row), arms in sorted(by_cell.items(), key=lambda item: place(grid, item[0]))
+            ]
+            sections.append(Section(title, ["", *settings], rows))
+        elif not protocol.folds:  # each method with settings of its own: what was chosen, for there is no common header
+            title = f"The search ({protocol.label}): what it chose, and its mean validation {metric}"
+            sections.append(Section(title, *chosen_table(grid, scores, [arm for arm in chosen if arm in tried])))
     return sections
+
+
+def place(grid: Grid, cell: tuple[str, str]) -> tuple[int, int]:
+    """Where a column and a row stand in the grid."""
+    return [*grid.columns].index(cell[0]), [*grid.rows].index(cell[1])
+
+
+def chosen_table(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> tuple[list[str], list[list[Entry]]]:
+    """Header and rows: of each method, the setting that a search chose on each data set and how it scored."""
+    columns = [column for column in grid.columns if any(arm.column == column for arm in chosen)]
+    found = {(arm.row, arm.column): f"{arm.setting.replace(',', ', ')}: {scores[arm]:.3f}" for arm in chosen}
+    rows: list[list[Entry]] = [
+        [method.label, *(found.get((row, column), "–") for column in columns)]
+        for row, method in grid.rows.items()
+        if any((row, column) in found for column in columns)
+    ]
+    return ["", *(grid.columns[column].label for column in columns)], rows

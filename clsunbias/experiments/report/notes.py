@@ -56,7 +56,9 @@ def legend(grid: Grid, cells: Cells, classes: Classes) -> str:
     """How to read the table."""
     note = f" {grid.note}" if grid.note else ""
     if not cells:
-        return f"Published: mean ± standard deviation over five seeds.{note}"
+        printed = [figures for column in grid.columns.values() for figures in column.published.values()]
+        deviations = any(sd is not None for figures in printed for _, sd in figures.values())
+        return f"Published: mean{' ± standard deviation over five seeds' if deviations else ''}.{note}"
     counts: dict[str, set[int]] = {}
     for cell in cells.values():
         counts.setdefault(cell.protocol, set()).add(cell.n)

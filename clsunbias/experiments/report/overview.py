@@ -105,7 +105,11 @@ def draw_overview(path: Path, grid: Grid, lines: Sequence[OverviewLine], split: 
         Line2D([], [], color=PART_LOOKS[part][0], marker=PART_LOOKS[part][1], label=text)
         for part, text in words.items()
     ]
-    gains.legend(handles=handles, loc="lower right", fontsize=7)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+    lines_of_gains = [value for line in lines for value in (line.ranking, line.threshold) if value is not None]
+    if lines_of_gains:  # a method that fails must not make the others' differences invisible
+        widest = 2.5 * float(np.quantile(np.abs(lines_of_gains), 0.9)) + 0.05
+        gains.set_xlim(-widest, widest)
     for axes in (ranks, gains):
         axes.grid(axis="x", alpha=0.25)
     figure.suptitle(grid.title)

@@ -54,6 +54,14 @@ def merge_all(configs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return reduce(merge, configs, {})
 
 
+def without(config: Mapping[str, Any], dotted: str) -> dict[str, Any]:
+    """A config less one parameter, if it has it."""
+    name, _, rest = dotted.partition(".")
+    if not rest or not isinstance(config.get(name), Mapping):
+        return {key: value for key, value in config.items() if key != name or rest}
+    return {**config, name: without(config[name], rest)}
+
+
 def nested(dotted: str, value: Any) -> dict[str, Any]:
     """``{"a": {"b": value}}`` of ``a.b``."""
     for name in reversed(dotted.split(".")):

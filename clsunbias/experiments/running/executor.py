@@ -41,8 +41,8 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
     Returns:
         The run, and nothing, what went wrong, or BUSY: another process is at it, and this is not to wait for that.
     """
-    if run.after and not run.after.is_done:
-        return failed(run, f"{run.after.out} has no result\nnot tried: the run that it starts from has failed")
+    if undone := [start for _, start in run.after if not start.is_done]:
+        return failed(run, f"{undone[0].out} has no result\nnot tried: the run that it starts from has failed")
     try:
         run.out.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(run.out).free < ROOM:

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pandas as pd
 import yaml
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.running.config import difference, load_saved, load_yaml, merge_all, nested
+from clsunbias.experiments.running.config import difference, load_saved, load_yaml, merge_all, nested, without
 from clsunbias.experiments.running.record_checks import check_result, fault
 from clsunbias.files import check_seal, config_sha256, is_of_other_data, read_json, sha256_of
 
@@ -31,7 +31,7 @@ class Run:
         files: config files, later wins.
         overrides: dotted parameters and their values, which win over the files.
         source: file that says what the data are, where the config cannot.
-        after: the run whose selected weights this one starts from, by the option ``init_from``.
+        after: the runs whose selected weights this one starts from, each with the parameter that takes its folder.
         parts: the runs of the folds that this one is made of; itself it is none that is done.
     """
 
@@ -39,7 +39,7 @@ class Run:
     files: tuple[Path, ...] = field(compare=False)
     overrides: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
     source: Path | None = field(default=None, compare=False)
-    after: "Run | None" = field(default=None, compare=False)
+    after: "tuple[tuple[str, Run], ...]" = field(default=(), compare=False)
     parts: "tuple[Run, ...]" = field(default=(), compare=False)
 
     @property
@@ -81,7 +81,7 @@ class Run:
     @property
     def prerequisites(self) -> tuple["Run", ...]:
         """The runs that have to be done before this one, in order."""
-        return (*self.after.prerequisites, self.after) if self.after else ()
+        return tuple(dict.fromkeys(run for _, start in self.after for run in (*start.prerequisites, start)))
 
     def record(self) -> "Record | None":
         """The record of the run, checked; None while the run is not done.
@@ -93,8 +93,9 @@ class Run:
         if not self.is_done:
             return None
         record, saved = read_record(self.out)
-        # Options such as save_every have no part in the result, and are not saved; init_from is told by its weights.
-        asked = {name: value for name, value in self.config.items() if name in saved and name != "init_from"}
+        # Options such as save_every have no part in the result, and are not saved; nor has it where other runs lie.
+        config = reduce(without, ("init_from", *dict(self.after)), self.config)
+        asked = {name: value for name, value in config.items() if name in saved}
         differing = difference(asked, saved) or self.other_start(record)
         if differing:
             raise InputError(f"{self.out / 'result.json'} belongs to another config ({differing}); {remedy(self.out)}")
@@ -107,8 +108,9 @@ class Run:
         started, asked = record.result.get("init_sha256"), self.config.get("init_from")
         if bool(started) != bool(asked):
             return f"it started from {'other weights' if started else 'scratch'}, asked for is {asked or 'scratch'}"
-        if self.after and self.after.weights.is_file() and sha256_of(self.after.weights) != started:
-            return f"it started from other weights than {self.after.weights} holds"
+        start = dict(self.after).get("init_from")
+        if start and start.weights.is_file() and sha256_of(start.weights) != started:
+            return f"it started from other weights than {start.weights} holds"
         return ""
 
 

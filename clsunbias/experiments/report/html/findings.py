@@ -69,9 +69,10 @@ def nearness(part: StudyPart, protocol: str) -> list[str]:
     """How many means under a protocol lie near the published ones."""
     columns = part.study.grid.columns
     near = [
-        abs(cell.difference) <= columns[arm.column].published[arm.row][metric][1]
+        abs(cell.difference) <= sd
         for (arm, metric), cell in part.cells.items()
         if arm.protocol == protocol and metric in part.study.grid.metrics and cell.difference is not None
+        if (sd := columns[arm.column].published[arm.row][metric][1]) is not None
     ]
     if not near:
         return []

@@ -1,0 +1,36 @@
+"""The cards of docs/methods.md: what is measured of each method is read off the published results."""
+
+import re
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from clsunbias.experiments.analysis.overview import OverviewLine
+from clsunbias.experiments.report.gains import shown
+
+METHODS = Path(__file__).parents[1] / "docs" / "methods.md"
+CARD = re.compile(r"^### (?P<label>.+)\n(?P<text>(?:(?!^#).*\n)*?)Measured: (?:.+\n)+", re.MULTILINE)
+
+
+def with_measured(text: str, lines: Sequence[OverviewLine]) -> str:
+    """The page with what is measured of each card's method; of one that is not, that."""
+    by_label = {line.row: line for line in lines}
+
+    def card(found: re.Match[str]) -> str:
+        said = measured(by_label.get(found["label"]))
+        return f"### {found['label']}\n{found['text']}{textwrap.fill(said, 120, break_on_hyphens=False)}\n"
+
+    return CARD.sub(card, text)
+
+
+def measured(line: OverviewLine | None) -> str:
+    """What is measured of a method."""
+    if line is None:
+        return "Measured: not yet."
+    ahead = f"{line.ahead:.0%} of the methods are ahead, on {line.datasets} data sets"
+    if line.gain is None or line.ranking is None or line.threshold is None:
+        return f"Measured: {ahead}."
+    ranking = shown(line.ranking, line.ranking_low, line.ranking_high)
+    threshold = shown(line.threshold, line.threshold_low, line.threshold_high)
+    sets = f"the ranking part is shown to be above 0 on {line.shown_ranking} of them and below 0 on {line.lost_ranking}"
+    return f"Measured: ranking part {ranking}, threshold part {threshold}; {ahead}; {sets}."
