@@ -34,9 +34,9 @@ def through(samples: Samples, rate: int) -> Samples:
 
 
 def test_what_is_found_and_what_is_not() -> None:
-    """Of twelve voices every copy, and no other voice; 5 % faster is too fast."""
+    """Of six voices every copy, and no other voice; 5 % faster is too fast."""
     random = np.random.default_rng(0)
-    voices = [voice(random, 5.0) for _ in range(12)]
+    voices = [voice(random, 4.0) for _ in range(6)]
     every = [excerpts(one, 64) for one in voices]
     assert alike([*every, NOTHING]) == []
     changed = {
@@ -49,11 +49,11 @@ def test_what_is_found_and_what_is_not() -> None:
     }
     for what, copies in changed.items():
         found = alike([*every, *(excerpts(one, 64) for one in copies)])
-        assert found == [(at, 12 + at) for at in range(12)], what
+        assert found == [(at, 6 + at) for at in range(6)], what
     everything = [0.4 * noisy(faster(through(one[5000:], 16000), 1.012), 30, random) for one in voices]
     found = alike([*every, *(excerpts(one, 64) for one in everything)])
-    assert {*found} <= {(at, 12 + at) for at in range(12)}
-    assert len(found) >= 11
+    assert {*found} <= {(at, 6 + at) for at in range(6)}
+    assert len(found) >= 5
     assert alike([*every, *(excerpts(faster(one, 1.05), 64) for one in voices)]) == []
 
 

@@ -9,10 +9,9 @@ from tests.fakes import table_of
 from tests.test_cli import CONFIGS, fit
 from tests.test_errors import fails
 
-ELSEWHERE = {"expert_aggregation", "segment_attention"}
-"""Overlays for a run of three experts and for speech, which are tested where they belong."""
-
+ELSEWHERE = {"segment_attention", "expert_aggregation"}
 OVERLAYS = sorted({path.stem for path in (CONFIGS / "remedies").glob("*.yaml")} - ELSEWHERE)
+"""All but the ones for speech and for a run of three experts, which are tested where they belong."""
 
 
 @pytest.fixture(scope="module")

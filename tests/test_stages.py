@@ -244,7 +244,7 @@ def test_two_stages_of_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_stages_that_no_table_shows(tmp_path: Path) -> None:
     """A first stage is run for what comes after it, by the steps that all share, and is no method of the table."""
     decay = "model.optimizer.init_args.weight_decay"
-    changes: dict[str, Any] = {
+    changes: dict[str, dict[str, Any]] = {
         "stages": {"contrast": {"label": "contrast", "config": "objectives/supervised_contrastive.yaml"}},
         "rows": {
             "erm": {"axes": {decay: [0.0, 0.1]}},
