@@ -26,6 +26,9 @@ MOST = 1.15
 PASSES = {"sam": 2.1, "imbsam": 2.3}
 """What may cost more: SAM goes over a batch twice, ImbSAM twice more over the smaller class's rows of it."""
 
+ELSEWHERE = {"erm", "crt", "segment_attention"}
+"""What the others are compared with, what starts from another run, and what is for speech."""
+
 
 class StepClock(Callback):
     """Takes the processor's time from the start of an epoch's training to its validation."""
@@ -65,7 +68,7 @@ class Steps:
 def overlays() -> list[str]:
     """Those that train, and do so from a start of their own, by their place in the configs."""
     found = [path for kind in ("objectives", "remedies") for path in sorted((CONFIGS / kind).glob("*.yaml"))]
-    trained = [path for path in found if path.stem not in {"erm", "crt"} and "refit:" not in path.read_text()]
+    trained = [path for path in found if path.stem not in ELSEWHERE and "refit:" not in path.read_text()]
     return [f"{path.parent.name}/{path.stem}" for path in trained]
 
 
@@ -75,6 +78,7 @@ def options_of(overlay: str, folder: Path) -> list[str]:
     needed = {
         "auxiliary_grade": ["--data.resample.path", str(folder / "units.csv"), "--model.network.outputs", "3"],
         "diverse_experts": ["--model.network.outputs", "6"],
+        "regrouped": ["--model.network.outputs", "4"],
         "group_parity": sex,
         "attribute_balanced": ["--data.resample", "clsunbias.data.Attribute", *sex],
     }
@@ -90,10 +94,8 @@ def measure() -> Sequence[Row]:
     data = "RetinaMNIST" if real else "random tensors in the shapes of RetinaMNIST, whose file was not found"
     rows, silent = [], io.StringIO()
     with tempfile.TemporaryDirectory() as temporary:
-        units = pd.DataFrame(
-            {"unit": range(ROWS), "sex": ["f", "m"] * (ROWS // 2), "grade": [0, 1, 2, 3, 4] * (ROWS // 5)}
-        )
-        units.to_csv(Path(temporary) / "units.csv", index=False)
+        of_each = {"sex": ["f", "m"] * (ROWS // 2), "grade": [0, 1, 2, 3, 4] * (ROWS // 5)}
+        pd.DataFrame({"unit": range(ROWS), **of_each}).to_csv(Path(temporary) / "units.csv", index=False)
         for some in batched(overlays(), TOGETHER):
             with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
                 ways = [Steps(*shared, *options_of(overlay, Path(temporary))) for overlay in some]

@@ -87,7 +87,10 @@ def test_a_run_with_each(tmp_path: Path, speech_root: Path) -> None:
     short = ("--trainer.fast_dev_run", "true")
     table = ("--data.root", str(tmp_path), *short, "--data.batch_size", "30")
     for objective, options in {
-        "subclass_contrastive": (),
+        "subclass_contrastive": (
+            *("--model.network", "torchvision.ops.MLP", "--model.network.in_channels", "30"),
+            *("--model.network.hidden_channels", "[4, 1]"),
+        ),
         "appearance_weighted_erm": (),
         "group_parity": ("--data.resample.path", str(sex)),
     }.items():

@@ -60,15 +60,16 @@ class ExpertAggregation(HeadRefit):
         """Logits of a view of each row, float64 ``(N, 3, C)``."""
         with torch.no_grad():
             made = [
-                network(self.view(rows.x[batch].float(), 1000 * seed + number))
+                network(self.view(rows.x[batch], 1000 * seed + number))
                 for number, batch in enumerate(SequentialBatches(rows, 512))
             ]
         return by_expert(torch.cat(made).double())
 
     def view(self, x: Tensor, seed: int) -> Tensor:
         """Rows a little changed."""
-        if x.ndim == 4:
+        if x.ndim == 4 and x.dtype != torch.float16:  # which frames of speech are
             return Jitter()(x, seed)
+        x = x.float()
         features = x.flatten(0, -2)  # of a sequence, those of each frame; padding is NaN
         deviation = (features - features.nanmean(0)).square().nanmean(0).sqrt()
         return x + self.noise * deviation * torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
