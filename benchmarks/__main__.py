@@ -25,6 +25,7 @@ from benchmarks import (
     retina_step,
     speech_features,
     speech_training,
+    step_costs,
     subgroup_gaps,
     table1_time,
     toy_step,
@@ -35,6 +36,7 @@ from benchmarks.timing import Row
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "audit_errors": audit_errors.measure,
     "retina_step": retina_step.measure,
+    "step_costs": step_costs.measure,
     "toy_step": toy_step.measure,
     "table1_time": table1_time.measure,
     "help_time": help_time.measure,

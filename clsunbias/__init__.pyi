@@ -10,6 +10,7 @@ from .data import ClassBalanced as ClassBalanced
 from .data import ClusterCentroids as ClusterCentroids
 from .data import DataModule as DataModule
 from .data import Expanding as Expanding
+from .data import Grade as Grade
 from .data import ImageFolder as ImageFolder
 from .data import Jitter as Jitter
 from .data import LabelNoise as LabelNoise
@@ -51,11 +52,13 @@ from .objectives import APLoss as APLoss
 from .objectives import AppearanceWeightedERM as AppearanceWeightedERM
 from .objectives import Asymmetric as Asymmetric
 from .objectives import AUCMargin as AUCMargin
+from .objectives import AuxiliaryGrade as AuxiliaryGrade
 from .objectives import ClassRiskObjective as ClassRiskObjective
 from .objectives import ClassRisks as ClassRisks
 from .objectives import ClassWeightedERM as ClassWeightedERM
 from .objectives import ClsUnbias as ClsUnbias
 from .objectives import CrossEntropy as CrossEntropy
+from .objectives import DiverseExperts as DiverseExperts
 from .objectives import EffectiveNumberERM as EffectiveNumberERM
 from .objectives import Encouraging as Encouraging
 from .objectives import FacilityLocation as FacilityLocation
@@ -72,6 +75,7 @@ from .objectives import Objective as Objective
 from .objectives import OrdinalContrastive as OrdinalContrastive
 from .objectives import PerClassERM as PerClassERM
 from .objectives import PowerWeightedERM as PowerWeightedERM
+from .objectives import ProportionalOdds as ProportionalOdds
 from .objectives import Regrouped as Regrouped
 from .objectives import SampleLoss as SampleLoss
 from .objectives import SelectiveMixup as SelectiveMixup

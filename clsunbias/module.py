@@ -43,7 +43,8 @@ class Classifier(LightningModule):
         optimizer: makes the optimiser from the parameters; one that calls its closure more than once is recorded by
             the first call of each step.
         lr_schedule: factor on the learning rate as a function of progress, per step; None keeps it constant.
-        refit: tries other weights, one set an epoch, instead of training; None trains.
+        refit: tries other weights, one set an epoch, instead of training; it may give the network a last layer of
+            its own. None trains.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Classifier(LightningModule):
         refit: Refit | None = None,
     ) -> None:
         super().__init__()
-        self.network = network
+        self.network = refit.shaped(network) if refit else network
         self.objective = objective
         self.optimizer = optimizer
         self.lr_schedule = lr_schedule

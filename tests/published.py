@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from clsunbias.experiments.analysis.cells import Cell
@@ -24,7 +23,7 @@ from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.build import CONTRASTS_TITLE, parts, search_sections
 from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.labels import class_names, metric_label
-from clsunbias.experiments.report.notes import Classes
+from clsunbias.experiments.report.notes import Classes, synthetic_rows
 from clsunbias.experiments.report.overview import draw_overview, overview_sections
 from clsunbias.experiments.report.plots import draw_dots, draw_gains
 from clsunbias.experiments.report.sections import write_table
@@ -89,17 +88,19 @@ def lines_of(name: str) -> list[dict[str, Any]]:
     return [{str(field): value for field, value in line.items()} for line in found]
 
 
-def classes(finished: Mapping[Arm, Mapping[int, Record]]) -> Classes:
-    """What records say of two classes: one is never predicted where no unit of it is found, and all of the other."""
-    names, unpredicted = {}, {}
+def classes(finished: Mapping[Arm, Mapping[int, Record]], cells: Mapping[tuple[Arm, str], Cell]) -> Classes:
+    """Names of classes by data set, and which of them some runs never predict."""
+    names = {}
     for arm, records in finished.items():
-        results = [record.result for record in records.values()]
-        if "class_names" in results[0] or arm.column not in names:  # older records have none
-            names[arm.column] = class_names(results[0])
-        recalls = np.array([[result["test"][f"{side}_recall"] for side in ("neg", "pos")] for result in results])
-        alone = (recalls == 0) & (recalls[:, ::-1] == 1)
-        unpredicted[arm, "test"] = [int(count) for count in alone.sum(0)]
-    return Classes(names, unpredicted, {})
+        result = next(iter(records.values())).result
+        if "class_names" in result or arm.column not in names:  # older records have none
+            names[arm.column] = class_names(result)
+    unpredicted = {
+        (arm, name.partition("/")[0]): [int(count) for count in cell.unpredicted.split()]
+        for (arm, name), cell in cells.items()
+    }
+    scored = [Scored(arm, records, {}) for arm, records in finished.items()]
+    return Classes(names, unpredicted, {one.arm: made for one in scored if (made := synthetic_rows(one))})
 
 
 def derive(table: str, out: Path) -> None:
@@ -121,7 +122,7 @@ def derive(table: str, out: Path) -> None:
     absent = [name for name in grid.columns if not any(arm.column == name for arm in finished)]
     made = [
         *(overview_sections(grid, overview, ranked(grid, first)) if overview else ()),
-        *parts(grid, list(grid.columns), absent, cells, comparisons, classes(finished)),
+        *parts(grid, list(grid.columns), absent, cells, comparisons, classes(finished, cells)),
         *gain_sections(split),
         *search_sections(grid, scores, choose(grid, scores)),
     ]
@@ -133,7 +134,7 @@ def derive(table: str, out: Path) -> None:
     if overview:
         write_csv(out / over_all.name, pd.DataFrame(overview, columns=OverviewLine._fields))
         draw_overview(out / f"{table}_overview", grid, overview, split)
-    draw_dots(out / table, grid, grid.metrics[0], cells, classes(finished))
+    draw_dots(out / table, grid, grid.metrics[0], cells, classes(finished, cells))
     if split:
         draw_gains(out / f"{table}_gains", grid, split, any(cell.simulated for cell in cells.values()))
 

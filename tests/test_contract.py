@@ -15,14 +15,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import clsunbias.objectives
-from clsunbias.networks.parts import SEEN
+from clsunbias.networks.parts import LAST_WEIGHT, SEEN
 from clsunbias.objectives import (
     ERM,
     APLoss,
+    AuxiliaryGrade,
     ClassRiskObjective,
     ClassWeightedERM,
     ClsUnbias,
     CountedLoss,
+    DiverseExperts,
     Focal,
     GroupDRO,
     Objective,
@@ -66,11 +68,13 @@ class Margin(SampleLoss):
 
 SAMPLE_LOSSES: list[Callable[[], SampleLoss]] = [Margin, *shipped(SampleLoss)]
 PAIRS = [partial(kind, sample_loss=loss()) for kind, loss in itertools.product(COMBINATIONS, SAMPLE_LOSSES)]
+MORE: list[type[Objective]] = [AuxiliaryGrade, DiverseExperts]
+"""Objectives for which a network has more outputs than there are classes, of two classes as well."""
 OTHERS: list[Callable[[], Objective]] = [
-    kind for kind in shipped(Objective) if kind is not Regrouped and kind not in COMBINATIONS
+    kind for kind in shipped(Objective) if kind not in {Regrouped, *MORE} and kind not in COMBINATIONS
 ]
 SHIPPED: list[Callable[[], Objective]] = [*PAIRS, *OTHERS]
-EVERY: list[Callable[[], Objective] | str] = [*SHIPPED, "regrouped"]
+EVERY: list[Callable[[], Objective] | str] = [*SHIPPED, *MORE, "regrouped"]
 SUBCLASSES = {2: [3, 1], 5: [2, 1, 3, 1, 1]}
 
 
@@ -90,7 +94,8 @@ def batch(objective: Objective, classes: int, absent: bool, seed: int = 0) -> tu
     target = (torch.arange(24) - 6).clamp(min=0) % classes
     target[target == 1] = 0 if absent else 1
     target = target[torch.randperm(24, generator=generator)]
-    more = {"likelihood": torch.rand(24, generator=generator), "group": torch.arange(24) % 3}
+    likelihood = torch.rand(24, generator=generator)
+    more = {"likelihood": likelihood, "group": torch.arange(24) % 3, "grade": target - likelihood}
     more["row"] = torch.arange(24) % 12
     more = {name: values for name, values in more.items() if name in objective.needs}
     if "subclass" in objective.needs:
@@ -102,9 +107,11 @@ def batch(objective: Objective, classes: int, absent: bool, seed: int = 0) -> tu
 
 
 def seen(objective: Objective, logits: Tensor) -> dict[str, Tensor]:
-    """What an objective needs of a network's features."""
+    """What an objective needs of a network: features that follow from the logits, weights that are always the same."""
     scores = widen(logits).float()
-    return {name: torch.cat([scores, scores.cos()], 1) for name in objective.needs if name in SEEN}
+    features = torch.cat([scores, scores.cos()], 1)
+    weight = torch.linspace(-1, 1, features.shape[1] * scores.shape[1]).view(scores.shape[1], -1)
+    return {name: weight if name == LAST_WEIGHT else features for name in objective.needs if name in SEEN}
 
 
 def evaluate(objective: Objective, logits: Tensor, target: Tensor, **more: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,8 @@ SHORT = {
     "retina_imbalanced": ("--trainer.max_epochs", "6", "--data.batch_size", "27", "--save_every", "0"),
 }
 
+UPHILL = ("--model.optimizer.lr", "0.05", "--model.optimizer.rho", "0.5")
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -23,6 +25,8 @@ SHORT = {
     [
         ("toy_imbalanced", "cls_unbias", ()),
         ("toy_imbalanced", "cls_unbias", ("--model.optimizer", "tests.test_plain_loops.TwoPasses")),
+        ("toy_imbalanced", "group_dro", ("--model.optimizer", "clsunbias.optimizers.SAM", *UPHILL)),
+        ("toy_imbalanced", "group_dro", ("--model.optimizer", "clsunbias.optimizers.ImbSAM", *UPHILL)),
         ("retina_imbalanced", "class_weighted_erm", ()),
         ("retina_imbalanced", "ap_loss", ()),
     ],
@@ -35,7 +39,7 @@ def test_two_processes_give_the_loss_trace_of_one(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Losses, metrics and predictions on two gloo processes equal those on one, with an optimiser of two passes too."""
+    """Losses, metrics and predictions on two gloo processes equal those on one, of optimisers of several passes too."""
     if config != "toy_imbalanced":
         monkeypatch.setenv("CLSUNBIAS_DATA", str(request.getfixturevalue("official_root")))
     options = ("--trainer.accelerator", "cpu", *SHORT[config], *more)

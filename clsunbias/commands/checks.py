@@ -217,12 +217,12 @@ def check_optimizer(model: "Classifier", class_counts: Tensor, trainer: Any) -> 
         raise InputError(f"the learning rate must be a number above 0, got {wrong[0]:g}")
 
 
-def check_refit(model: "Classifier", train: "Split", trainer: Trainer, has_start: bool) -> None:
+def check_refit(model: "Classifier", splits: Mapping[str, "Split"], trainer: Trainer, has_start: bool) -> None:
     """Works out what a refit tries; raises InputError if that cannot be done, or not all of it would be tried.
 
     Args:
         model: with the weights that it starts from.
-        train: the training split.
+        splits: those of the data.
         trainer: of the run.
         has_start: whether those weights are another run's.
     """
@@ -233,7 +233,7 @@ def check_refit(model: "Classifier", train: "Split", trainer: Trainer, has_start
         raise InputError(f"{name} changes the weights of a finished run: name it with --init_from")
     if trainer.world_size > 1:
         raise InputError(f"{name} trains nothing that processes could share: take trainer.devices 1")
-    model.refit.find(model.network, train)
+    model.refit.find(model.network, splits[model.refit.split])
     tried = model.refit.found
     if not all(bool(value.isfinite().all()) for weights in tried for value in weights.values()):
         raise InputError(f"{name} leads to weights that are no finite numbers; choose other settings of it")

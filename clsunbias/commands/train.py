@@ -23,7 +23,7 @@ from clsunbias.commands.making import grouping_of, making, write_groups
 from clsunbias.commands.model_check import check_model
 from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards.logger import WandbLogger, attach
-from clsunbias.errors import InputError
+from clsunbias.errors import InputError, listed
 from clsunbias.experiments.report.model_card import model_card
 from clsunbias.experiments.report.subgroup_part import card_with_groups
 from clsunbias.experiments.running.config import load_saved
@@ -173,11 +173,21 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     objective.training_batch(train[torch.arange(2)], 0)  # fails here for rows that it can make nothing of
     check_batches(data, cli.model)
     check_validations(cli.option("trainer"), data)
-    missing = sorted(set(objective.needs) - SEEN.keys() - train[torch.arange(1)].keys())
+    told = set(objective.needs) - SEEN.keys()
+    if told and data.mixup:
+        raise InputError(
+            f"mixup mixes rows, and {objective.name} needs {listed(sorted(told))} of each: take data.mixup out"
+        )
+    missing = sorted(told - train[torch.arange(1)].keys())
     if missing:
         raise InputError(
             f"{objective.name} needs {', '.join(missing)} of each training row, which {data.name} does not give; "
             "choose a data set, or a data.resample, that does"
+        )
+    if objective.in_order and len(data.class_names) > 2 and not data.ordered:
+        raise InputError(
+            f"{objective.name} is for grades, each more than the one before; if {data.name}'s classes are "
+            f"({listed(data.class_names)}), say so: data.ordered true"
         )
     objective.setup(data.class_counts)
     cli.option("anneal").check(objective)
@@ -187,10 +197,11 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     for part in fresh:
         submodule(cli.model.network, part)
     if init:
-        load_weights(cli.model, init, [f"network.{part}" for part in fresh])
+        made = cli.model.refit.fresh if cli.model.refit else ()
+        load_weights(cli.model, init, [".".join(filter(None, ("network", part))) for part in (*fresh, *made)])
     elif fresh:
         raise InputError("--fresh names parts that --init_from leaves alone; there is no --init_from")
-    check_refit(cli.model, train, cli.trainer, bool(init))
+    check_refit(cli.model, data.splits, cli.trainer, bool(init))
     if asked := cli.option("ckpt_path"):
         resumed = load_weights(cli.model, Path(asked))
         check_resumable(Path(asked), resumed)

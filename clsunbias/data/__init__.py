@@ -3,7 +3,7 @@
 from clsunbias.data.augmentation import Jitter, Mixup
 from clsunbias.data.balanced import AttributeBalanced, ClassBalanced, MinorityShare, SpeakerBalanced
 from clsunbias.data.base import DataModule
-from clsunbias.data.describing import Appearance, Attribute, Subclasses
+from clsunbias.data.describing import Appearance, Attribute, Grade, Subclasses
 from clsunbias.data.image_folder import ImageFolder
 from clsunbias.data.medmnist import BreastMNIST, MedMNIST, RetinaMNIST
 from clsunbias.data.neighbours import ADASYN, SMOTE
@@ -31,6 +31,7 @@ __all__ = [
     "ClusterCentroids",
     "DataModule",
     "Expanding",
+    "Grade",
     "ImageFolder",
     "Jitter",
     "LabelNoise",

@@ -1,4 +1,4 @@
-"""Resamplers that leave the training rows as they are, and say more of each: a subclass, an appearance, a group."""
+"""Resamplers that leave the training rows as they are, and say more of each: a subclass, looks, a group, a grade."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from clsunbias.data.resampler import Resampler
 from clsunbias.data.split import Split
 from clsunbias.data.units import Units
+from clsunbias.data_paths import find_data
 from clsunbias.errors import InputError, listed
 from clsunbias.experiments.attributes import read_attributes
 
@@ -100,7 +103,44 @@ class Appearance(Resampler):
 
 
 @dataclass(frozen=True)
-class Attribute(Resampler):
+class _OfUnits(Resampler):
+    """What a file says of training units, by a column of a CSV file with a line for each.
+
+    Args:
+        path: of the file, with the columns ``unit`` (as ``predictions.csv`` names units), the one that is asked for
+            and, where splits share names of units, ``split``.
+        column: the one that is asked for.
+    """
+
+    path: Path
+    column: str
+    in_memory: ClassVar[bool] = False
+
+    def entries(self, train: Split) -> tuple[list[str], Units]:
+        """The entry of each unit of the first level whose units the file knows, and these units.
+
+        Raises:
+            InputError: the file cannot be read, lacks a column or a unit, or names one twice.
+        """
+        values = self.values()
+        units = next((one for one in train.units if set(names_of(one)) <= values.keys()), train.units[0])
+        names = names_of(units)
+        if missing := [name for name in names if not values.get(name)]:
+            raise InputError(
+                f"{self.path} has no {self.column} of {len(missing)} of {len(names)} training units: "
+                f"{listed(missing, 3)}"
+            )
+        return [values[name] for name in names], units
+
+    def values(self) -> dict[str, str]:
+        """The entry of each unit that training may have."""
+        table = read_attributes(Path(self.path).expanduser(), [self.column])
+        if "split" in table:
+            table = table[table["split"] == "train"]
+        return dict(zip(table["unit"], table[self.column], strict=True))
+
+
+class Attribute(_OfUnits):
     """Says which group each training row is of, by a column of a CSV file with a line for each unit, such as sex.
 
     Each row gets a ``group``, int64, the number of its value among those that training units have, in order. Only
@@ -112,38 +152,71 @@ class Attribute(Resampler):
         column: the attribute.
     """
 
-    path: Path
-    column: str
-    in_memory: ClassVar[bool] = False
-
     def __call__(self, train: Split) -> Split:
         """Adds ``group``.
 
         Raises:
             InputError: the file cannot be read, lacks a column or a unit, names one twice, or knows one group only.
         """
-        values = self.values()
-        units = next((one for one in train.units if set(names_of(one)) <= values.keys()), train.units[0])
-        names = names_of(units)
-        if missing := [name for name in names if not values.get(name)]:
-            raise InputError(
-                f"{self.path} has no {self.column} of {len(missing)} of {len(names)} training units: "
-                f"{listed(missing, 3)}"
-            )
-        groups = sorted({values[name] for name in names})
+        entries, units = self.entries(train)
+        groups = sorted(set(entries))
         if len(groups) < 2:
             raise InputError(
                 f"{self.path}: the {self.column} of all training units is {groups[0]!r}; take one that differs"
             )
-        number = torch.tensor([groups.index(values[name]) for name in names])
-        return described(train, group=number if units.of_row is None else number[units.of_row])
+        return described(train, group=of_rows(torch.tensor([groups.index(entry) for entry in entries]), units))
 
-    def values(self) -> dict[str, str]:
-        """The attribute of each unit that training may have."""
-        table = read_attributes(Path(self.path).expanduser(), [self.column])
-        if "split" in table:
-            table = table[table["split"] == "train"]
-        return dict(zip(table["unit"], table[self.column], strict=True))
+
+class Grade(_OfUnits):
+    """Says how far each training row's disease goes, by a number beside its class, such as a grade or a PHQ-8 score.
+
+    Each row gets a ``grade``, float32, the number with mean 0 and variance 1 over training rows, which
+    :class:`~clsunbias.objectives.AuxiliaryGrade` learns beside the class. Only training needs it.
+
+    Args:
+        path: a CSV file as for :class:`Attribute`; or, for a data set of MedMNIST whose labels were made two classes,
+            its ``.npz`` file, whose ``train_labels`` are the grades. As seen from where one stands or, if it is not
+            there, below $CLSUNBIAS_DATA or ``data``.
+        column: of the CSV file.
+    """
+
+    def __init__(self, path: Path, column: str = "grade") -> None:
+        super().__init__(find_data(path), column)
+
+    def __call__(self, train: Split) -> Split:
+        """Adds ``grade``.
+
+        Raises:
+            InputError: as of :class:`Attribute`; a grade that is no number, or the same for all.
+        """
+        entries, units = self.labels(train) if self.path.suffix == ".npz" else self.entries(train)
+        numbers = pd.to_numeric(pd.Series(entries), errors="coerce").to_numpy(float)
+        if wrong := [entry for entry, number in zip(entries, numbers, strict=True) if not np.isfinite(number)]:
+            raise InputError(f"{self.path}: the {self.column} must be a number, got {listed(wrong, 3)}")
+        grade = of_rows(torch.tensor(numbers), units)
+        deviation = grade.std(correction=0)
+        if not deviation > 0:
+            raise InputError(f"{self.path}: the {self.column} of all training rows is {entries[0]}: take another")
+        return described(train, grade=((grade - grade.mean()) / deviation).float())
+
+    def labels(self, train: Split) -> tuple[list[str], Units]:
+        """Those of a file of MedMNIST, and the rows that they are of."""
+        try:
+            with np.load(self.path) as arrays:
+                labels = arrays["train_labels"].reshape(-1).tolist()
+        except Exception as error:  # a file of another kind makes the reader fail in any way at all
+            raise InputError(f"{self.path} has no train_labels, as MedMNIST's files have: {error}") from error
+        if len(labels) != len(train):
+            raise InputError(
+                f"{self.path} has {len(labels)} train_labels, the training split {len(train)} rows: give the data's "
+                "own file, and Grade first of several in data.resample"
+            )
+        return [str(label) for label in labels], Units(train.target)
+
+
+def of_rows(values: Tensor, units: Units) -> Tensor:
+    """What units have, ``(U,)``, for each row."""
+    return values if units.of_row is None else values[units.of_row]
 
 
 def names_of(units: Units) -> Sequence[str]:

@@ -47,6 +47,7 @@ class Tabular(DataModule):
         plan: how rows, or groups, are drawn: by class, with a seed of its own; default 60, 20 and 20 %.
         attributes: columns such as sex and age that are no features: results are shown by them, too. Of a patient's
             rows the first that has an entry says it.
+        ordered: whether the classes are grades, each more than the one before.
         options: of every data set (:class:`DataModule`).
     """
 
@@ -65,6 +66,7 @@ class Tabular(DataModule):
         text: Literal["refuse", "encode"] = "refuse",
         plan: SplitPlan | None = None,
         attributes: Sequence[str] | None = None,
+        ordered: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -74,7 +76,7 @@ class Tabular(DataModule):
         self.roles_in_table = [label, *(name for name in (split, group) if name)]
         self.shown_by = list(attributes or ())
         self.named = [*self.roles_in_table, *ignore, *self.shown_by]
-        self.classes = list(classes)
+        self.classes, self.ordered = list(classes), ordered
         self.missing, self.text = missing, text
         self.levels: Levels = {}  # of columns of text
         self.plan = plan or SplitPlan()

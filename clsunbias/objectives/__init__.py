@@ -1,13 +1,16 @@
 """What training minimises. Each objective is one class, written once for ``(B, C)`` logits."""
 
+from clsunbias.objectives.auxiliary import AuxiliaryGrade
 from clsunbias.objectives.base import ClassRiskObjective, Objective, widen
 from clsunbias.objectives.class_risks import ClassRisks, class_risks
 from clsunbias.objectives.cls_unbias import ClsUnbias, max_min, mean_pairwise, variance
 from clsunbias.objectives.contrastive import OrdinalContrastive, SubclassContrastive, SupervisedContrastive
 from clsunbias.objectives.erm import ERM, ClassWeightedERM, PerClassERM
+from clsunbias.objectives.experts import DiverseExperts
 from clsunbias.objectives.gradients import NormalisedGradients
 from clsunbias.objectives.group_dro import AccumulatedGroupDRO, GroupDRO
 from clsunbias.objectives.invariance import IRM, VRex
+from clsunbias.objectives.ordinal import ProportionalOdds
 from clsunbias.objectives.parity import GroupParity
 from clsunbias.objectives.ranking import APLoss, AUCMargin
 from clsunbias.objectives.regrouped import Regrouped
@@ -43,12 +46,14 @@ __all__ = [
     "AdaptiveMargin",
     "AppearanceWeightedERM",
     "Asymmetric",
+    "AuxiliaryGrade",
     "ClassRiskObjective",
     "ClassRisks",
     "ClassWeightedERM",
     "ClsUnbias",
     "CountedLoss",
     "CrossEntropy",
+    "DiverseExperts",
     "EffectiveNumberERM",
     "Encouraging",
     "FacilityLocation",
@@ -65,6 +70,7 @@ __all__ = [
     "OrdinalContrastive",
     "PerClassERM",
     "PowerWeightedERM",
+    "ProportionalOdds",
     "Regrouped",
     "RepresentationObjective",
     "SampleLoss",

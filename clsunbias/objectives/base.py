@@ -28,13 +28,15 @@ class Objective(nn.Module, ABC):
     Attributes:
         annealable: names of the float attributes that a schedule may move during training; they are logged.
         needs: keys of the batch that :meth:`loss` takes beside logits and target, such as ``row``; or of what a network
-            computes on the way (:data:`clsunbias.networks.parts.SEEN`), such as ``features``.
+            has beside logits (:data:`clsunbias.networks.parts.SEEN`), such as ``features``.
         rows_of_class: rows of each class that a batch must be expected to hold, for there to be pairs.
+        in_order: whether more than two classes must be grades, each more than the one before.
     """
 
     annealable: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
     rows_of_class: ClassVar[int] = 0
+    in_order: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

@@ -135,6 +135,7 @@ class OrdinalContrastive(RepresentationObjective):
         InputError: a number is out of its range, whether given here or set later by a schedule.
     """
 
+    in_order: ClassVar[bool] = True
     annealable: ClassVar[tuple[str, ...]] = (*RepresentationObjective.annealable, "temperature", "width")
     temperature = Positive()
     width = NonNegative()

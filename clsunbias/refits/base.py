@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from clsunbias.data.samplers import SequentialBatches
 from clsunbias.data.split import Split
 from clsunbias.errors import InputError
+from clsunbias.networks.parts import LastLayer
 
 Weights = dict[str, Tensor]
 """Some of a network's weights by their names in it."""
@@ -24,16 +25,24 @@ class Refit(ABC):
 
     Attributes:
         needs_start: whether it changes the weights of a finished run, so that ``--init_from`` must name one.
+        split: which split's rows it looks at.
+        fresh: parts of the network that it has made, of which no other run has weights.
     """
 
     needs_start: ClassVar[bool] = True
+    split: ClassVar[str] = "train"
+    fresh: Sequence[str] = ()
     found: Sequence[Weights] = ()
 
-    def find(self, network: nn.Module, train: Split) -> None:
+    def shaped(self, network: nn.Module) -> nn.Module:
+        """The network with the parts that the weights to try are of, which may be changed; most refits make none."""
+        return network
+
+    def find(self, network: nn.Module, rows: Split) -> None:
         """Works out the weights to try, from those that the network has; errors as of :meth:`candidates`."""
         training = network.training
         network.eval()
-        self.found = list(self.candidates(network, train))
+        self.found = list(self.candidates(network, rows))
         network.train(training)
 
     def apply(self, network: nn.Module, epoch: int) -> None:
@@ -41,12 +50,12 @@ class Refit(ABC):
         network.load_state_dict(self.found[min(epoch, len(self.found) - 1)], strict=False)
 
     @abstractmethod
-    def candidates(self, network: nn.Module, train: Split) -> Iterator[Weights]:
+    def candidates(self, network: nn.Module, rows: Split) -> Iterator[Weights]:
         """The weights to try, in turn.
 
         Args:
             network: in evaluation mode, on the CPU, with the weights that it starts from.
-            train: the training split.
+            rows: the split that it looks at.
 
         Raises:
             InputError: the network or the split is none that it can be done with.
@@ -65,16 +74,18 @@ class HeadRefit(Refit):
     """A refit of the last linear layer."""
 
     @abstractmethod
-    def layers(self, own: Linear, train: Split, network: nn.Module) -> Iterator[Linear]:
+    def layers(self, own: Linear, rows: Split, network: nn.Module) -> Iterator[Linear]:
         """The layers to try in the place of the network's own; for two classes of one logit or of two."""
 
-    def candidates(self, network: nn.Module, train: Split) -> Iterator[Weights]:
+    def candidates(self, network: nn.Module, rows: Split) -> Iterator[Weights]:
         name, layer = last_linear(network)
         prefix = f"{name}." if name else ""
+        if not isinstance(layer, nn.Linear):
+            raise InputError(f"{type(self).__name__} sets a linear layer's weights, {name} is a {type(layer).__name__}")
         if layer.bias is None:
             raise InputError(f"{type(self).__name__} sets weight and bias of {name}, which has no bias")
         own = Linear(layer.weight.detach().double(), layer.bias.detach().double())
-        for made in self.layers(own, train, network):
+        for made in self.layers(own, rows, network):
             fitting = as_outputs(made, len(own.weight))
             yield {f"{prefix}weight": fitting.weight.to(layer.weight), f"{prefix}bias": fitting.bias.to(layer.weight)}
 
@@ -90,9 +101,9 @@ def as_outputs(layer: Linear, outputs: int) -> Linear:
     return layer
 
 
-def last_linear(network: nn.Module) -> tuple[str, nn.Linear]:
-    """Name and module of the last linear layer of a network; raises InputError if it has none."""
-    linear = [(name, part) for name, part in network.named_modules() if isinstance(part, nn.Linear)]
+def last_linear(network: nn.Module) -> tuple[str, nn.Linear | LastLayer]:
+    """Name and module of the last linear layer of a network, or of what is in its place; InputError if it has none."""
+    linear = [(name, part) for name, part in network.named_modules() if isinstance(part, nn.Linear | LastLayer)]
     if not linear:
         raise InputError(f"{type(network).__name__} has no linear layer (torch.nn.Linear), which a refit replaces")
     return linear[-1]

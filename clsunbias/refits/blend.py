@@ -32,7 +32,7 @@ class Blend(Refit):
             raise InputError(f"Blend: alphas must be numbers from 0 to 1, got {list(alphas)}")
         self.other, self.alphas = other, alphas
 
-    def candidates(self, network: nn.Module, train: Split) -> Iterator[Weights]:
+    def candidates(self, network: nn.Module, rows: Split) -> Iterator[Weights]:
         path = selected_weights(self.other)
         prefix = "network."
         theirs = {

@@ -35,8 +35,8 @@ class FittedHead(HeadRefit):
 
     needs_start: ClassVar[bool] = False
 
-    def layers(self, own: Linear, train: Split, network: nn.Module) -> Iterator[Linear]:
-        features, target = train_features(network, train)
+    def layers(self, own: Linear, rows: Split, network: nn.Module) -> Iterator[Linear]:
+        features, target = train_features(network, rows)
         yield self.fit(features.numpy(), target.numpy())
 
     @abstractmethod

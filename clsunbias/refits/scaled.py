@@ -36,7 +36,7 @@ class TauNorm(HeadRefit):
             raise InputError(f"TauNorm: taus must be numbers of at least 0, got {list(taus)}")
         self.taus = taus
 
-    def layers(self, own: Linear, train: Split, network: nn.Module) -> Iterator[Linear]:
+    def layers(self, own: Linear, rows: Split, network: nn.Module) -> Iterator[Linear]:
         check_own_logits(own, "TauNorm")
         norms = own.weight.norm(dim=1).clamp(min=1e-12)
         for tau in self.taus:
@@ -51,9 +51,9 @@ class WeightAligned(HeadRefit):
     Source: arXiv 1911.07053, eqs. 8 and 9, where the small classes are new ones.
     """
 
-    def layers(self, own: Linear, train: Split, network: nn.Module) -> Iterator[Linear]:
+    def layers(self, own: Linear, rows: Split, network: nn.Module) -> Iterator[Linear]:
         check_own_logits(own, "WeightAligned")
-        counts = torch.bincount(train.target, minlength=len(own.weight)).double()
+        counts = torch.bincount(rows.target, minlength=len(own.weight)).double()
         small = counts < counts.mean()
         if not small.any():
             raise InputError("WeightAligned: all classes have as many training rows, there is nothing to align")
@@ -69,9 +69,9 @@ class LearnedScale(HeadRefit):
     Source: arXiv 1910.09217, section 4.2, which draws balanced batches.
     """
 
-    def layers(self, own: Linear, train: Split, network: nn.Module) -> Iterator[Linear]:
+    def layers(self, own: Linear, rows: Split, network: nn.Module) -> Iterator[Linear]:
         check_own_logits(own, "LearnedScale")
-        features, target = train_features(network, train)
+        features, target = train_features(network, rows)
         logits = features @ own.weight.T + own.bias
         weights = 1 / torch.bincount(target, minlength=len(own.weight)).double()
         scale = torch.ones(len(own.weight), dtype=torch.float64, requires_grad=True)

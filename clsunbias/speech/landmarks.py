@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import maximum_filter1d
 
 from clsunbias.errors import InputError
-from clsunbias.files import atomic
+from clsunbias.speech.kept import Arrays, kept
 from clsunbias.speech.manifest import Manifest
 from clsunbias.speech.recordings import read_stretches
 from clsunbias.speech.segments import files_of
@@ -72,18 +72,17 @@ def landmarks(manifest: Manifest, key: str) -> pd.DataFrame:
     """Landmarks of a corpus: ``hash`` and ``speaker``, kept beside its features under a key of its recordings."""
     path = manifest.path.parent / "features" / f"landmarks-{key[:16]}.npz"
     names = list(manifest.rows["speaker"].unique())
-    if path.is_file():
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return pd.DataFrame({"hash": arrays["hash"], "speaker": np.array(names)[arrays["speaker"]]})
-        except Exception as error:  # a damaged file makes the reader fail in any way at all
-            raise InputError(f"{path} is not as it was written ({error or type(error).__name__}); delete it") from error
-    speakers = [rows for _, rows in manifest.rows.groupby("speaker", sort=False)]
-    found = Parallel(-1, prefer="threads")(delayed(of_speaker)(rows) for rows in speakers)
-    codes, hashes = np.repeat(np.arange(len(found)), [len(one) for one in found]), np.concatenate(found)
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, hash=hashes, speaker=codes)
-    return pd.DataFrame({"hash": hashes, "speaker": np.array(names)[codes]})
+
+    def work_out() -> Arrays:
+        speakers = [rows for _, rows in manifest.rows.groupby("speaker", sort=False)]
+        found = Parallel(-1, prefer="threads")(delayed(of_speaker)(rows) for rows in speakers)
+        return {"hash": np.concatenate(found), "speaker": np.repeat(np.arange(len(found)), [len(one) for one in found])}
+
+    arrays = kept(path, work_out)
+    try:
+        return pd.DataFrame({"hash": arrays["hash"], "speaker": np.array(names)[arrays["speaker"].astype(int)]})
+    except (KeyError, IndexError, ValueError) as error:
+        raise InputError(f"{path} is not as it was written; delete it") from error
 
 
 def shared_speech(found: pd.DataFrame, split_of: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from scipy.ndimage import maximum_filter1d
 from scipy.signal import butter, sosfiltfilt
 
 from clsunbias.errors import InputError
-from clsunbias.files import atomic
+from clsunbias.speech.kept import Arrays, kept
 from clsunbias.speech.landmarks import COMMON, LEAST, REACH
 from clsunbias.speech.manifest import Manifest
 from clsunbias.speech.recordings import read_stretches
@@ -160,15 +160,14 @@ def near_copies(manifest: Manifest, key: str) -> list[tuple[str, str]]:
     """Pairs of speakers of a corpus who share sound, kept beside its features under a key of its recordings."""
     path = manifest.path.parent / "features" / f"copies-{key[:16]}.npz"
     names = [str(name) for name in manifest.rows["speaker"].unique()]
-    if path.is_file():
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return [(names[one], names[other]) for one, other in arrays["pairs"].tolist()]
-        except Exception as error:  # a damaged file makes the reader fail in any way at all
-            raise InputError(f"{path} is not as it was written ({error or type(error).__name__}); delete it") from error
-    most = int(np.clip(TOGETHER // len(names), FEWEST, MOST))
-    speakers = [rows for _, rows in manifest.rows.groupby("speaker", sort=False)]
-    pairs = alike(Parallel(-1, prefer="threads")(delayed(of_speaker)(rows, most) for rows in speakers))
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, pairs=np.array(pairs, np.int64).reshape(-1, 2))
-    return [(names[one], names[other]) for one, other in pairs]
+
+    def work_out() -> Arrays:
+        most = int(np.clip(TOGETHER // len(names), FEWEST, MOST))
+        speakers = [rows for _, rows in manifest.rows.groupby("speaker", sort=False)]
+        pairs = alike(Parallel(-1, prefer="threads")(delayed(of_speaker)(rows, most) for rows in speakers))
+        return {"pairs": np.array(pairs, np.int64).reshape(-1, 2)}
+
+    try:
+        return [(names[one], names[other]) for one, other in kept(path, work_out)["pairs"].tolist()]
+    except (KeyError, IndexError, ValueError) as error:
+        raise InputError(f"{path} is not as it was written; delete it") from error
