@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    audit_errors,
     compare_coverage,
     compare_time,
     coverage,
@@ -33,6 +34,7 @@ from benchmarks import (
 from benchmarks.timing import Row
 
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
+    "audit_errors": audit_errors.measure,
     "retina_step": retina_step.measure,
     "step_costs": step_costs.measure,
     "toy_step": toy_step.measure,

@@ -24,11 +24,12 @@ COMMANDS = {
     "report": "report:report",
     "compare": "compare:main",
     "decide": "decide:main",
+    "audit": "audit:main",
     "dashboard": "dashboard:main",
 }
 """Module and function of each command, which takes the command's options and returns the exit status."""
 
-RUN_CLASSES = ("fit", "reproduce", "study", "export")
+RUN_CLASSES = ("fit", "reproduce", "study", "export", "audit")
 """Modules of commands that import a user's own classes, from where the command is run; no other looks there."""
 
 AFTERWARDS = dict.fromkeys(("fit", "reproduce", "study"), "what is done is kept, and the same command goes on")
@@ -65,6 +66,7 @@ results
   report      what a folder of runs shows, as a page to open in a browser: clsunbias report RUNS_DIR --html FILE
   compare     any two or more sets of predictions, paired: clsunbias compare A B [C ...] [--out DIR]
   decide      a decision rule for a run, without retraining: clsunbias decide RUN_DIR --rule NAME [--OPTION VALUE ...]
+  audit       what a model leans on, class by class: clsunbias audit RUN_DIR [RUN_DIR ...] [--out DIR]
   dashboard   the same as a report on W&B of runs shown there: clsunbias dashboard RUNS_DIR --project P [--publish]
 """
 

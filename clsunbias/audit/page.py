@@ -1,0 +1,105 @@
+"""An audit as one self-contained HTML page, of the parts that a comparison's page is made of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from clsunbias.audit.estimates import Estimate
+from clsunbias.audit.found import Audit, PartFound
+from clsunbias.audit.sections import change_sections, notes, sections
+from clsunbias.audit.several import Compared
+from clsunbias.audit.words import about, most_told, sentences
+from clsunbias.experiments.report.html.rendering import render
+from clsunbias.experiments.report.sections import Section
+
+SCRIPTS = ("theme", "looks", "views", "charts", "rows", "audit")
+
+MOST = 12
+"""Parts that a chart shows, those with most evidence."""
+
+
+def page(audits: Sequence[Audit], several: Sequence[Compared], title: str, command: str) -> str:
+    """The whole page, given what was typed."""
+    return render(
+        "audit.html.j2",
+        SCRIPTS,
+        {"methods": [one.name for one in audits], "audits": [records(one) for one in audits]},
+        title=title,
+        simulated=[one.name for one in audits if one.simulated],
+        audits=[
+            {
+                "name": one.name,
+                "about": about(one),
+                "said": sentences(one),
+                "maps": maps(one),
+                "tables": sections(one)[2:],
+                "has_parts": bool(one.parts),
+                "has_features": bool(one.features),
+            }
+            for one in audits
+        ],
+        several=[split(change_sections(audits[0], one.other, one.moved, one.flipped, one.gains)) for one in several],
+        notes=notes(audits),
+        command=command,
+        published=None,
+    )
+
+
+def split(parts: Sequence[Section | str]) -> dict[str, Any]:
+    """What is said, and the tables behind it."""
+    return {"said": parts[0], "tables": parts[1:]}
+
+
+def records(one: Audit) -> dict[str, Any]:
+    """What the page's script draws of a model."""
+    most = sorted(one.parts, key=lambda part: -abs(part.reliance.evidence.value).max())[:MOST]
+    told = sorted(one.features, key=lambda feature: -abs(feature.told.value).max())[:MOST]
+    return {
+        "classes": list(one.classes),
+        "parts": [{"title": marked(part), "rows": rows(one, part)} for part in most],
+        "features": [
+            {
+                "title": feature.name,
+                "rows": [row(name, at, feature.told.of_class(at)) for at, name in enumerate(one.classes)],
+            }
+            for feature in told
+        ],
+    }
+
+
+def marked(part: PartFound) -> str:
+    """A part, and what was found of it."""
+    return f"{part.name}: {part.finding}"
+
+
+def rows(one: Audit, part: PartFound) -> list[dict[str, Any]]:
+    """The evidence of a part about each class."""
+    return [row(name, label, part.reliance.evidence.of_class(label)) for label, name in enumerate(one.classes)]
+
+
+def row(label: str, at: int, found: Estimate) -> dict[str, Any]:
+    """A row of a chart with its interval, in a class's colour."""
+    return {"label": label, "class": at, **{key: float(f"{value:.4g}") for key, value in found._asdict().items()}}
+
+
+def maps(one: Audit) -> list[dict[str, Any]]:
+    """Of images, the evidence of each place about each class; strength is the share of the most there is."""
+    placed = [part for part in one.parts if part.place]
+    if not placed:
+        return []
+    most = max(max(float(part.reliance.evidence.value.max()) for part in placed), 1e-9)
+    made = []
+    for label, name in enumerate(one.classes):
+        cells = []
+        for part in placed:
+            assert part.place is not None
+            down, across, size = part.place
+            value = float(part.reliance.evidence.value[label])
+            specific = part.finding == "class-specific" and most_told(part) == label
+            strength = round(0.75 * max(value, 0) / most, 3)
+            side = 240 / size
+            cells.append(
+                {"x": across * side, "y": down * side, "side": side, "text": f"{value:.3f}", "strength": strength}
+                | {"specific": specific, "title": f"{part.name}: {value:.3f} nats, {part.finding}"}
+            )
+        made.append({"name": name, "label": label, "picture": one.pictures.get(name, ""), "cells": cells})
+    return made

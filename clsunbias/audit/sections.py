@@ -1,0 +1,193 @@
+"""An audit as tables."""
+
+from collections.abc import Sequence
+
+from clsunbias.audit.found import Audit, Change
+from clsunbias.audit.words import about, change_words, ends, p_text, sentences
+from clsunbias.experiments.comparing.flips import Flips
+from clsunbias.experiments.comparing.judging import Gain
+from clsunbias.experiments.report.labels import class_label
+from clsunbias.experiments.report.sections import Entry, Section
+from clsunbias.experiments.report.subgroup_part import ArmGroups, subgroup_sections
+
+HOW_PARTS = (
+    "**Parts.** A part is taken from other units, drawn so that every class gives as often. Rise: by how much each "
+    "class's loss rises then. Evidence: what the part alone tells the model about the class, in nats; index: "
+    "(evidence of the class − that of the others) / their sum, 0 where all classes alike are told of, ±1 where one "
+    "alone is. Both on scores calibrated as if the classes were as frequent, so that imbalance has no part in them. "
+    "Used: p of no rise; specific: p of the same evidence about all classes; both corrected (Holm) for the number "
+    "of parts. Class-specific: both below 0.05. Intervals: 95 %, over units, of this very model."
+)
+
+HOW_FEATURES = (
+    "**Features.** In the data, whatever the model makes of it: KL(p(feature | class) ‖ p(feature)) at equal class "
+    "shares, in nats. Tells: p of nothing told at all; specific: p of as much told about all classes; corrected "
+    "(Holm) for the number of features."
+)
+
+HOW_GAPS = (
+    "**Gaps.** Largest less smallest class loss; of two classes the positive one's less the other's. By chance: 95 "
+    "% of the gaps that come about where class makes no difference, in a split of this size. Without imbalance: "
+    "after slope and offset are fitted to the split as if its classes were as frequent, which no threshold and no "
+    "class weight changes."
+)
+
+HOW_STRESS = (
+    "**Stress.** The model's own decisions with a part changed. Uninformative: taken from units of all classes "
+    "alike; inverted: from units of the next class. Rise: of the class's loss as it is, imbalance and all."
+)
+
+HOW_ATTRIBUTES = (
+    "Within a class: how well a probe finds the group in what comes into the last layer, and the cosine between the "
+    "group's direction there and the class's; p: permutation test, corrected (Holm)."
+)
+
+
+def sections(one: Audit) -> list[Section | str]:
+    """All of an audit, what is said first; :func:`notes` says how to read it."""
+    made: list[Section | str] = [about(one), " ".join(sentences(one))]
+    if one.parts:
+        made += [parts_section(one), stress_section(one)]
+    made.append(gap_section(one))
+    if one.features:
+        made.append(features_section(one))
+    if any(feature.associations for feature in one.features):
+        made.append(association_section(one))
+    return [*made, *attribute_sections(one)]
+
+
+def notes(audits: Sequence[Audit]) -> list[str]:
+    """How the tables are to be read."""
+    made = [HOW_PARTS, HOW_STRESS] if any(one.parts for one in audits) else []
+    made.append(HOW_GAPS)
+    return [*made, *([HOW_FEATURES] if any(one.features for one in audits) else [])]
+
+
+def parts_section(one: Audit) -> Section:
+    """What each part is to the model, a line for each class."""
+    rows: list[list[Entry]] = []
+    for part in one.parts:
+        for label in range(len(one.classes)):
+            rise, evidence = (found.of_class(label) for found in part.reliance)
+            index = ends(part.reliance.evidence.index(label)) if part.finding != "no use shown" else "–"
+            tests = part.finding, p_text(part.used_p), p_text(part.specific_p)
+            rows.append([f"{part.name}: {class_label(one.classes, label)}", ends(rise), ends(evidence), index, *tests])
+    header = ["", "rise of the loss", "evidence", "index", "finding", "used, p", "specific, p"]
+    return Section(f"What {one.name} leans on", header, rows)
+
+
+def stress_section(one: Audit) -> Section:
+    """The classes under each part changed."""
+    rows: list[list[Entry]] = []
+    for part in one.parts:
+        for test in part.stress:
+            for label in range(len(one.classes)):
+                f1 = f"{test.f1_before[label]:.3f} → {test.f1[label]:.3f}"
+                name = f"{part.name}, {test.how}: {class_label(one.classes, label)}"
+                rows.append([name, f1, ends(test.rise.of_class(label))])
+    return Section(f"Stress: {one.name}", ["", "F1", "rise of the loss as it is"], rows)
+
+
+def gap_section(one: Audit) -> Section:
+    """The gap on each split."""
+    rows: list[list[Entry]] = []
+    for split, found in one.gaps.items():
+        for how, gap in found.items():
+            losses = [ends(loss, "") for loss in gap.losses]
+            rows.append([f"{split}, {how}", *losses, ends(gap.gap), f"{gap.by_chance:.3f}", p_text(gap.p)])
+    header = [
+        "",
+        *(f"loss ({class_label(one.classes, at)})" for at in range(len(one.classes))),
+        "gap",
+        "by chance",
+        "p",
+    ]
+    return Section(f"Gap between class losses: {one.name}", header, rows)
+
+
+def features_section(one: Audit) -> Section:
+    """What features tell about the classes."""
+    rows: list[list[Entry]] = []
+    for feature in one.features:
+        last = len(one.classes) - 1
+        told = [ends(feature.told.of_class(label)) for label in range(len(one.classes))]
+        index = "–" if feature.finding.startswith("tells nothing") else ends(feature.told.index(last))
+        tests = feature.finding, p_text(feature.tells_p), p_text(feature.specific_p)
+        rows.append([feature.name, *told, index, *tests])
+    names = [f"about {class_label(one.classes, at)}" for at in range(len(one.classes))]
+    header = ["", *names, f"index ({one.classes[-1]})", "finding", "tells, p", "specific, p"]
+    return Section("What the data tell", header, rows)
+
+
+def association_section(one: Audit) -> Section:
+    """How losses go with features within classes."""
+    rows: list[list[Entry]] = [
+        [feature.name, *(f"{100 * found.share:.1f} % (p {p_text(found.p)})" for found in feature.associations)]
+        for feature in one.features
+    ]
+    header = ["", *(f"of the losses of {name}" for name in one.classes)]
+    return Section("How much of the losses' ranks a feature explains within a class", header, rows)
+
+
+def attribute_sections(one: Audit) -> list[Section | str]:
+    """Attributes in the model's features, groups, and silence."""
+    made: list[Section | str] = []
+    if one.attributes:
+        rows: list[list[Entry]] = [
+            [
+                f"{found.attribute} {found.group}: {one.classes[found.label]}",
+                str(found.units),
+                ends(found.decoded.auroc, ""),
+                p_text(found.decoded.p),
+                ends(found.nearness),
+            ]
+            for found in one.attributes
+        ]
+        made += [
+            Section(
+                f"Attributes in the features of {one.name}", ["", "units", "AUROC", "p", "cosine to the class"], rows
+            ),
+            HOW_ATTRIBUTES,
+        ]
+    if one.subgroups:
+        made += subgroup_sections([ArmGroups(one.classes, one.subgroups)])
+    if one.silence:
+        rows = [
+            [one.classes[found.label], ends(found.quiet.auroc, ""), p_text(found.quiet.p), ends(found.loud.auroc, "")]
+            for found in one.silence
+        ]
+        header = ["", "quietest fifth, AUROC", "p", "the other frames, AUROC"]
+        made.append(Section("The label from silence and channel", header, rows))
+    return made
+
+
+def change_sections(
+    first: Audit, other: Audit, moved: Sequence[Change], flipped: Sequence[Flips], gains: Sequence[Gain]
+) -> list[Section | str]:
+    """What differs between two models on the same units."""
+    made: list[Section | str] = [" ".join([*change_words(first, other, moved), *gain_words(gains)])]
+    rows: list[list[Entry]] = []
+    for one in moved:
+        for label in range(len(first.classes)):
+            rise, evidence = (ends(found.of_class(label)) for found in one.reliance)
+            tests = p_text(one.total_p), p_text(one.specific_p)
+            rows.append([f"{one.name}: {class_label(first.classes, label)}", rise, evidence, *tests])
+    header = ["", "rise of the loss", "evidence", "rise as before, p", "as specific as before, p"]
+    made.append(Section(f"{other.name} less {first.name}", header, rows))
+    turned: list[list[Entry]] = [
+        [one.label, str(one.units), f"{one.newly_wrong:g}", f"{one.newly_right:g}", f"{one.net:+g}", p_text(one.p)]
+        for one in flipped
+    ]
+    made.append(Section(f"Who flips: {other.name}", ["", "units", "newly wrong", "newly right", "net", "p"], turned))
+    return made
+
+
+def gain_words(gains: Sequence[Gain]) -> list[str]:
+    """How much of a gain is a moved threshold."""
+    parts = {one.part: f"{one.value:+.3f} ({one.low:+.3f} to {one.high:+.3f})" for one in gains}
+    if not parts:
+        return ["How much of a gain is threshold is not known without validation units of each class."]
+    return [
+        f"Of a gain in macro-F1 of {parts['gain']} the ranking part is {parts['ranking']}, the threshold part "
+        f"{parts['threshold']}."
+    ]

@@ -1,0 +1,69 @@
+"""An audit printed, and written as Markdown, CSV, JSON and a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from clsunbias.audit.found import Audit
+from clsunbias.audit.sections import change_sections, notes, sections
+from clsunbias.audit.several import Compared, compared, named_apart
+from clsunbias.audit.tables import as_json, tables
+from clsunbias.audit.words import about, sentences
+from clsunbias.experiments.report.sections import Section, markdown, show
+from clsunbias.files import write_csv, write_json, write_text, writing
+from clsunbias.terminal import say
+
+TITLE = "Does it lean on class-specific features?"
+
+
+def report(audits: Sequence[Audit], out: Path | None, command: str) -> None:
+    """Prints audits, and writes them into a folder if one is given.
+
+    Args:
+        audits: of models on the same units, the first one the baseline.
+        out: folder for the page, the Markdown, the CSV files and audit.json.
+        command: what was typed.
+    """
+    audits = named_apart(audits)
+    several = compared(audits)
+    whole = all_sections(audits, several)
+    if out:
+        with writing(out, "give another --out, or mend that"):
+            write(audits, several, whole, out, command)
+    show(TITLE, in_short(audits, several), "")
+    say(
+        f"Everything is in {out}: audit.html, audit.md, audit.json"
+        if out
+        else "--out DIR writes all of it, with a page"
+    )
+
+
+def all_sections(audits: Sequence[Audit], several: Sequence[Compared]) -> list[Section | str]:
+    """Every audit, then what differs."""
+    made = [part for one in audits for part in sections(one)]
+    for found in several:
+        made += change_sections(audits[0], found.other, found.moved, found.flipped, found.gains)
+    return [*made, *notes(audits)]
+
+
+def in_short(audits: Sequence[Audit], several: Sequence[Compared]) -> list[Section | str]:
+    """What is said of each model, and of each against the first."""
+    made: list[Section | str] = [text for one in audits for text in (about(one), *sentences(one))]
+    for found in several:
+        made.append(change_sections(audits[0], found.other, found.moved, found.flipped, found.gains)[0])
+    return made
+
+
+def write(
+    audits: Sequence[Audit], several: Sequence[Compared], whole: Sequence[Section | str], out: Path, command: str
+) -> None:
+    """Writes everything; audit.json last."""
+    from clsunbias.audit.page import page  # here, since templates take a while to load
+
+    made = tables(audits, several)
+    for name, frame in made.items():
+        write_csv(out / f"{name}.csv", frame)
+    text = [f"# {TITLE}\n", *(markdown(one) if isinstance(one, Section) else f"{one}\n" for one in whole)]
+    write_text(out / "audit.md", "\n".join(text))
+    write_text(out / "audit.html", page(audits, several, TITLE, command))
+    said = [" ".join([about(one), *sentences(one)]) for one in audits]
+    write_json(out / "audit.json", as_json(audits, said, made))
