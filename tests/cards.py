@@ -27,7 +27,7 @@ def measured(line: OverviewLine | None) -> str:
     """What is measured of a method."""
     if line is None:
         return "Measured: not yet."
-    ahead = f"{line.ahead:.0%} of the methods are ahead, on {line.datasets} data sets"
+    ahead = f"{100 * line.ahead:.0f} % of the methods are ahead, on {line.datasets} data sets"
     if line.gain is None or line.ranking is None or line.threshold is None:
         return f"Measured: {ahead}."
     ranking = shown(line.ranking, line.ranking_low, line.ranking_high)

@@ -19,6 +19,9 @@ from tests.test_leaks import images
 
 COLUMN = "data.init_args."
 
+ALL = ("--dry-run", "--minutes", "100000")
+"""What is planned does not depend on how fast the machine is."""
+
 
 def settings(out: Path) -> dict[str, object]:
     """What a written grid sets for its data."""
@@ -78,7 +81,7 @@ def test_rows_equal_by_chance_are_no_copies() -> None:
 def test_a_table_with_copies_is_studied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every fold's first run finds no leak; what was done is said, and stands in the grid and in a table to edit."""
     path, out = table_with_copies(tmp_path), tmp_path / "out"
-    assert main(["study", str(path), "--label", "label", "--out", str(out), "--dry-run"]) == 0
+    assert main(["study", str(path), "--label", "label", "--out", str(out), *ALL]) == 0
     said = " ".join(capsys.readouterr().out.split())
     for part in ("58 rows", "2 rows are left out", "4 pairs of rows are copies", "5 folds of groups", "clinic.csv"):
         assert part in said
@@ -114,7 +117,7 @@ def test_copies_join_patients(tmp_path: Path) -> None:
 def test_a_folder_with_copies_is_studied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Images of a folder are listed with their groups; what is listed is found, and no fold has a leak."""
     out = tmp_path / "out"
-    assert main(["study", str(write_images(tmp_path / "scans")), "--out", str(out), "--dry-run"]) == 0
+    assert main(["study", str(write_images(tmp_path / "scans")), "--out", str(out), *ALL]) == 0
     said = " ".join(capsys.readouterr().out.split())
     for part in ("41 rows", "2 images are left out", "2 pairs of images are copies", "5 folds of groups"):
         assert part in said
