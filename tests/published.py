@@ -31,6 +31,7 @@ from clsunbias.experiments.running.run import Record, Run
 from clsunbias.experiments.search import choose, search_scores
 from clsunbias.experiments.simulation import simulated_part
 from clsunbias.files import CONFIGS, check_seal, write_csv
+from tests.cards import METHODS, with_measured
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 TABLES = sorted(path.name.partition("_records.jsonl")[0] for path in RESULTS.glob("*_records.jsonl*"))
@@ -152,6 +153,8 @@ def main() -> None:
             lines[1] = f"|  | {header} |"
             head, search, rest = page.read_text().partition("\n## The search")
             page.write_text("\n".join([head, f"## {CONTRASTS_TITLE}", *lines]) + "\n" + search + rest)
+    lines = [OverviewLine(**line) for line in lines_of("methods_overview.csv")]
+    METHODS.write_text(with_measured(METHODS.read_text(), lines))
 
 
 if __name__ == "__main__":

@@ -128,6 +128,7 @@ def read(case: Case) -> str:
 
 
 def printed_numbers_are_finite() -> bool:
-    """Whether a report shows no NaN or infinity."""
-    words = Path("printed.txt").read_text(errors="replace").lower().split()
+    """Whether a report shows no NaN or infinity, but where it says that it refuses one."""
+    text = " ".join(Path("printed.txt").read_text(errors="replace").lower().split())
+    words = text.replace("it has nan in it", "").replace("it has infinity in it", "").split()
     return not any(word.strip("±▲▼│|,;()") in {"nan", "inf", "-inf"} for word in words)
