@@ -18,7 +18,7 @@ from clsunbias.experiments.analysis.comparison import Comparison, compared
 from clsunbias.experiments.analysis.gains import GainLine
 from clsunbias.experiments.analysis.overview import OverviewLine, ranked
 from clsunbias.experiments.analysis.scores import Scored, run_lines
-from clsunbias.experiments.grid import Grid, load_grid
+from clsunbias.experiments.grid import Grid, load_grid, narrow
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.build import CONTRASTS_TITLE, parts, search_sections
 from clsunbias.experiments.report.gains import gain_sections
@@ -74,11 +74,18 @@ def published(table: str) -> Published:
         folder = Path(result.pop("run"))
         check_seal(result)
         protocol, column, row, *setting, seed = folder.parts
+        if row in grid.stages:
+            continue
         arm = Arm(protocol, column, row, "".join(setting), Run(folder.parent, ()))
         if "test" in result:
             finished.setdefault(arm, {})[int(seed)] = Record(folder, result)
         else:
             searched.setdefault(arm, []).append(Record(folder, result))
+    if grid.ranked:  # whose data sets come one by one
+        grid = narrow(grid, [name for name in grid.columns if any(arm.column == name for arm in finished)], None, None)
+    # A first stage that another method starts from may be of a setting that the search did not choose.
+    chosen = {*choose(grid, search_scores(grid, searched))}
+    finished = {arm: runs for arm, runs in finished.items() if not grid.protocols[arm.protocol].search or arm in chosen}
     return Published(grid, finished, searched)
 
 

@@ -103,6 +103,8 @@ def table(
             for (arm, name), one in measured.items():
                 if (arm.row, arm.protocol) == (row, protocol):
                     by_label.setdefault(row_label(grid, arm), {})[arm.column, name] = one
+            if not by_label and any(arm.row == row for arm, _ in measured):
+                continue  # it has results, under other protocols
             settings = grid.protocols[protocol].label
             if varies(grid, row):  # the label says in what
                 settings = f"otherwise {settings}"
