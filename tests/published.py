@@ -160,8 +160,8 @@ def main() -> None:
             lines[1] = f"|  | {header} |"
             head, search, rest = page.read_text().partition("\n## The search")
             page.write_text("\n".join([head, f"## {CONTRASTS_TITLE}", *lines]) + "\n" + search + rest)
-    lines = [OverviewLine(**line) for line in lines_of("methods_overview.csv")]
-    METHODS.write_text(with_measured(METHODS.read_text(), lines))
+    measured = [OverviewLine(**line) for line in lines_of("methods_overview.csv")]
+    METHODS.write_text(with_measured(METHODS.read_text(), measured))
 
 
 if __name__ == "__main__":
