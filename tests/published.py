@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from clsunbias.experiments.analysis.cells import Cell
@@ -96,17 +97,24 @@ def lines_of(name: str) -> list[dict[str, Any]]:
     return [{str(field): value for field, value in line.items()} for line in found]
 
 
-def classes(finished: Mapping[Arm, Mapping[int, Record]], cells: Mapping[tuple[Arm, str], Cell]) -> Classes:
-    """Names of classes by data set, and which of them some runs never predict."""
-    names = {}
+def classes(grid: Grid, finished: Mapping[Arm, Mapping[int, Record]], page: str) -> Classes:
+    """What records say of classes: one is never predicted where no unit of it is found, and of two all of the other."""
+    names, unpredicted = {}, {}
     for arm, records in finished.items():
-        result = next(iter(records.values())).result
-        if "class_names" in result or arm.column not in names:  # older records have none
-            names[arm.column] = class_names(result)
-    unpredicted = {
-        (arm, name.partition("/")[0]): [int(count) for count in cell.unpredicted.split()]
-        for (arm, name), cell in cells.items()
-    }
+        results = [record.result for record in records.values()]
+        if "class_names" in results[0] or arm.column not in names:  # older records have none
+            names[arm.column] = class_names(results[0])
+        if "neg_recall" in results[0]["test"]:
+            recalls = np.array([[result["test"][f"{side}_recall"] for side in ("neg", "pos")] for result in results])
+            alone = (recalls == 0) & (recalls[:, ::-1] == 1)
+            unpredicted[arm, "test"] = [int(count) for count in alone.sum(0)]
+        else:  # of more classes records do not tell it: what the page notes is taken
+            labels = grid.columns[arm.column].label, grid.rows[arm.row].label, grid.protocols[arm.protocol].label
+            said = {
+                str(name): re.search(re.escape(f"{', '.join(labels)} never predicts {name} in ") + r"(\d+)", page)
+                for name in names[arm.column]
+            }
+            unpredicted[arm, "test"] = [int(found[1]) if found else 0 for found in said.values()]
     scored = [Scored(arm, records, {}) for arm, records in finished.items()]
     return Classes(names, unpredicted, {one.arm: made for one in scored if (made := synthetic_rows(one))})
 
@@ -115,6 +123,7 @@ def derive(table: str, out: Path) -> None:
     """Writes the files of a table into a folder as they follow from what is published; its page without contrasts."""
     found = published(table)
     grid, finished, searched = found
+    known = classes(grid, finished, (RESULTS / f"{table}.md").read_text())
     cells = {(found.arm(line), line["metric"]): Cell(**line) for line in lines_of(f"{table}.csv")}
     comparisons = {
         (found.arm(line), found.arm(line, "baseline"), line["metric"]): Comparison(**line)
@@ -130,7 +139,7 @@ def derive(table: str, out: Path) -> None:
     absent = [name for name in grid.columns if not any(arm.column == name for arm in finished)]
     made = [
         *(overview_sections(grid, overview, ranked(grid, first)) if overview else ()),
-        *parts(grid, list(grid.columns), absent, cells, comparisons, classes(finished, cells)),
+        *parts(grid, list(grid.columns), absent, cells, comparisons, known),
         *gain_sections(split),
         *search_sections(grid, scores, choose(grid, scores)),
     ]
@@ -142,7 +151,7 @@ def derive(table: str, out: Path) -> None:
     if overview:
         write_csv(out / over_all.name, pd.DataFrame(overview, columns=OverviewLine._fields))
         draw_overview(out / f"{table}_overview", grid, overview, split)
-    draw_dots(out / table, grid, grid.metrics[0], cells, classes(finished, cells))
+    draw_dots(out / table, grid, grid.metrics[0], cells, known)
     if split:
         draw_gains(out / f"{table}_gains", grid, split, any(cell.simulated for cell in cells.values()))
 

@@ -14,7 +14,7 @@ class Cell(NamedTuple):
 
     The mean over n runs, their standard deviation (None for a single run) and the ends of the mean's 95 % interval
     (None for too few runs); the paper's number, if it has one, and value − published; whose settings, and which
-    checkpoint; of each class, how many runs never predict it.
+    checkpoint.
     """
 
     table: str
@@ -31,7 +31,6 @@ class Cell(NamedTuple):
     protocol: str
     selection: str
     simulated: bool
-    unpredicted: str = ""
 
 
 def cells(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, str], Cell]:
@@ -61,7 +60,6 @@ def cells(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, s
                 grid.protocols[one.arm.protocol].label,
                 record["selection"],
                 record["simulated"],
-                " ".join(map(str, one.splits[name.partition("/")[0]].unpredicted)),
             )
     return made
 
