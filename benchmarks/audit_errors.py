@@ -17,10 +17,11 @@ from scipy.special import expit
 from scipy.stats import beta, mannwhitneyu
 
 from benchmarks.timing import Row
-from clsunbias.audit.balance import fit_balanced, log_prob
+from clsunbias.audit.balance import fit_balanced
 from clsunbias.audit.found import corrected
 from clsunbias.audit.information import binned, information
 from clsunbias.audit.reliance import Swapped, draw_donors, reliance
+from clsunbias.decisions.base import log_prob
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]

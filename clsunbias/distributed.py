@@ -29,6 +29,11 @@ def sum_over_processes(values: Tensor) -> Tensor:
     return world_size() * (values - values.detach()) + total
 
 
+def mean_over_processes(values: Tensor) -> Tensor:
+    """The mean of the values ``(B,)`` of all processes, whose shares of a batch may differ; differentiable."""
+    return sum_over_processes(values.sum()) / sum_over_processes(values.new_tensor(float(len(values))))
+
+
 def gather_rows(rows: Tensor) -> Tensor:
     """The rows of all processes one after the other, ``(B₀ + B₁ + …, …)`` of ``(B, …)`` each; differentiable.
 

@@ -7,11 +7,12 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm
 
-from clsunbias.audit.balance import fit_balanced, log_prob
+from clsunbias.audit.balance import fit_balanced
 from clsunbias.audit.gap import gaps
 from clsunbias.audit.information import binned, codes_of, information
 from clsunbias.audit.probes import decoded, nearness
 from clsunbias.audit.reliance import Reliance, Swapped, draw_donors, reliance
+from clsunbias.decisions.base import log_prob
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]

@@ -15,10 +15,10 @@ from clsunbias.objectives import ERM, DiverseExperts, LogitAdjusted
 from clsunbias.objectives.experts import by_expert
 from clsunbias.refits import ExpertAggregation
 from clsunbias.runs import load_run
-from tests.fakes import table_of
 from tests.test_cli import fit
 from tests.test_errors import fails
 from tests.test_objectives import batch
+from tests.test_refits import options
 
 
 def test_each_expert_by_hand() -> None:
@@ -110,16 +110,9 @@ def test_views() -> None:
     assert torch.equal(refit.view(frames, 0).isnan(), frames.isnan())
 
 
-def options(folder: Path) -> list[str]:
-    """Of a run on a small table with six outputs."""
-    table_of(120, 3).to_csv(folder / "t.csv", index=False)
-    network = ["--model.network", "torchvision.ops.MLP", "--model.network.in_channels", "3"]
-    return ["--data.path", str(folder / "t.csv"), *network, "--model.network.hidden_channels", "[4, 6]"]
-
-
 def test_two_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Experts, then their weights: the probabilities are those of the weighted experts of the first run."""
-    given = options(tmp_path)
+    given = options(tmp_path, 6)
     first, second = tmp_path / "first", tmp_path / "second"
     assert fit("tabular", first, *given, "--trainer.max_epochs", "20", objective="diverse_experts") == 0
     start = [*given, "--config", "remedies/expert_aggregation", "--init_from", str(first)]

@@ -10,7 +10,7 @@ import soundfile
 
 from clsunbias.__main__ import main
 from clsunbias.errors import InputError
-from clsunbias.speech.kept import kept
+from clsunbias.speech.kept import Arrays, kept
 from clsunbias.speech.near_copies import NOTHING, alike, excerpts
 from tests.speech_trees import write_lines
 from tests.test_leaks import SPEECH_RUN, voice
@@ -104,13 +104,20 @@ def test_a_corpus_that_cannot_be_written_keeps_nothing(
 ) -> None:
     """What is worked out serves the run all the same; a file of other arrays is said to be damaged."""
     work_out = {"pairs": np.zeros((0, 2), np.int64)}
+
+    def shape(arrays: Arrays) -> tuple[int, ...]:
+        return arrays["pairs"].shape
+
     (tmp_path / "file").touch()
-    found = kept(tmp_path / "file" / "copies.npz", lambda: work_out)
-    assert found["pairs"].shape == (0, 2)
+    found = kept(tmp_path / "file" / "copies.npz", lambda: work_out, shape)
+    assert found == (0, 2)
     assert "cannot be written" in capfd.readouterr().err
     path = tmp_path / "copies.npz"
-    assert kept(path, lambda: work_out)["pairs"].shape == (0, 2)
-    assert kept(path, dict)["pairs"].shape == (0, 2), "kept"
+    assert kept(path, lambda: work_out, shape) == (0, 2)
+    assert kept(path, dict, shape) == (0, 2), "kept"
     path.write_bytes(b"torn")
     with pytest.raises(InputError, match="is not as it was written"):
-        kept(path, dict)
+        kept(path, dict, shape)
+    np.savez(path, others=np.zeros(2))
+    with pytest.raises(InputError, match="is not as it was written"):
+        kept(path, dict, shape)

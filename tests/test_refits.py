@@ -179,11 +179,11 @@ def test_what_cannot_be() -> None:
             wrong()
 
 
-def options(folder: Path) -> list[str]:
-    """Of a run on a small table, with a logit for each class."""
+def options(folder: Path, outputs: int = 2) -> list[str]:
+    """Of a run on a small table of two classes, with so many outputs: by default a logit for each class."""
     table_of(120, 3).to_csv(folder / "t.csv", index=False)
     network = ["--model.network", "torchvision.ops.MLP", "--model.network.in_channels", "3"]
-    return ["--data.path", str(folder / "t.csv"), *network, "--model.network.hidden_channels", "[4, 2]"]
+    return ["--data.path", str(folder / "t.csv"), *network, "--model.network.hidden_channels", f"[4, {outputs}]"]
 
 
 def test_by_the_front_door(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -13,16 +13,8 @@ from scipy.special import log_softmax, softmax
 
 from clsunbias.experiments.analysis.statistics import Floats, Labels
 
-LEAST_PROB = 1e-12
-"""A probability of 0 counts as this."""
-
 RIDGE = 1e-3
 """Of the slope, in units of the scores' spread, so that scores that separate the classes have one."""
-
-
-def log_prob(prob: Floats) -> Floats:
-    """Logarithms of probabilities."""
-    return np.asarray(np.log(np.clip(prob, LEAST_PROB, None)))
 
 
 class Balanced(NamedTuple):

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clsunbias.audit.balance import fit_balanced, log_prob
+from clsunbias.audit.balance import fit_balanced
 from clsunbias.audit.faults import check_classes, check_target
 from clsunbias.audit.features import features_found
 from clsunbias.audit.found import Audit
 from clsunbias.audit.gap import gaps
 from clsunbias.audit.information import codes_of
+from clsunbias.decisions.base import log_prob
 from clsunbias.errors import InputError, listed
 from clsunbias.experiments.comparing.reading import FORMAT, Part, Predictions, of_frame
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clsunbias.audit.balance import fit_balanced, log_prob, own
+from clsunbias.audit.balance import fit_balanced, own
 from clsunbias.audit.estimates import DEALINGS, MOST_DEALT, ByClass, Estimate, of_means
+from clsunbias.decisions.base import log_prob
 from clsunbias.experiments.analysis.statistics import Floats, Labels
 
 

@@ -8,6 +8,7 @@ from clsunbias.audit.found import Audit, PartFound
 from clsunbias.audit.sections import change_sections, notes, sections
 from clsunbias.audit.several import Compared
 from clsunbias.audit.words import about, most_told, sentences
+from clsunbias.experiments.comparing.page import digits
 from clsunbias.experiments.report.html.rendering import render
 from clsunbias.experiments.report.sections import Section
 
@@ -37,7 +38,7 @@ def page(audits: Sequence[Audit], several: Sequence[Compared], title: str, comma
             }
             for one in audits
         ],
-        several=[split(change_sections(audits[0], one.other, one.moved, one.flipped, one.gains)) for one in several],
+        several=[split(change_sections(audits[0], one)) for one in several],
         notes=notes(audits),
         command=command,
         published=None,
@@ -78,7 +79,7 @@ def rows(one: Audit, part: PartFound) -> list[dict[str, Any]]:
 
 def row(label: str, at: int, found: Estimate) -> dict[str, Any]:
     """A row of a chart with its interval, in a class's colour."""
-    return {"label": label, "class": at, **{key: float(f"{value:.4g}") for key, value in found._asdict().items()}}
+    return {"label": label, "class": at, **{key: digits(value) for key, value in found._asdict().items()}}
 
 
 def maps(one: Audit) -> list[dict[str, Any]]:

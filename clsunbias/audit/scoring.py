@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clsunbias.audit.balance import log_prob
 from clsunbias.audit.parts import Part
 from clsunbias.audit.reliance import Swapped
 from clsunbias.data.split import Split
+from clsunbias.decisions.base import log_prob
 from clsunbias.experiments.analysis.statistics import Floats, Labels
 
 Model = Callable[[Tensor], Tensor]

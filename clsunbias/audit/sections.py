@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from clsunbias.audit.found import Audit, Change
+from clsunbias.audit.found import Audit
+from clsunbias.audit.several import Compared
 from clsunbias.audit.words import about, change_words, ends, p_text, sentences
-from clsunbias.experiments.comparing.flips import Flips
 from clsunbias.experiments.comparing.judging import Gain
 from clsunbias.experiments.report.labels import class_label
 from clsunbias.experiments.report.sections import Entry, Section
@@ -161,22 +161,21 @@ def attribute_sections(one: Audit) -> list[Section | str]:
     return made
 
 
-def change_sections(
-    first: Audit, other: Audit, moved: Sequence[Change], flipped: Sequence[Flips], gains: Sequence[Gain]
-) -> list[Section | str]:
+def change_sections(first: Audit, found: Compared) -> list[Section | str]:
     """What differs between two models on the same units."""
-    made: list[Section | str] = [" ".join([*change_words(first, other, moved), *gain_words(gains)])]
+    other = found.other
+    made: list[Section | str] = [" ".join([*change_words(first, other, found.moved), *gain_words(found.gains)])]
     rows: list[list[Entry]] = []
-    for one in moved:
+    for one in found.moved:
         for label in range(len(first.classes)):
-            rise, evidence = (ends(found.of_class(label)) for found in one.reliance)
+            rise, evidence = (ends(part.of_class(label)) for part in one.reliance)
             tests = p_text(one.total_p), p_text(one.specific_p)
             rows.append([f"{one.name}: {class_label(first.classes, label)}", rise, evidence, *tests])
     header = ["", "rise of the loss", "evidence", "rise as before, p", "as specific as before, p"]
     made.append(Section(f"{other.name} less {first.name}", header, rows))
     turned: list[list[Entry]] = [
         [one.label, str(one.units), f"{one.newly_wrong:g}", f"{one.newly_right:g}", f"{one.net:+g}", p_text(one.p)]
-        for one in flipped
+        for one in found.flipped
     ]
     made.append(Section(f"Who flips: {other.name}", ["", "units", "newly wrong", "newly right", "net", "p"], turned))
     return made

@@ -8,7 +8,7 @@ from clsunbias.audit.sections import change_sections, notes, sections
 from clsunbias.audit.several import Compared, compared, named_apart
 from clsunbias.audit.tables import as_json, tables
 from clsunbias.audit.words import about, sentences
-from clsunbias.experiments.report.sections import Section, markdown, show
+from clsunbias.experiments.report.sections import Section, document, show
 from clsunbias.files import write_csv, write_json, write_text, writing
 from clsunbias.terminal import say
 
@@ -41,7 +41,7 @@ def all_sections(audits: Sequence[Audit], several: Sequence[Compared]) -> list[S
     """Every audit, then what differs."""
     made = [part for one in audits for part in sections(one)]
     for found in several:
-        made += change_sections(audits[0], found.other, found.moved, found.flipped, found.gains)
+        made += change_sections(audits[0], found)
     return [*made, *notes(audits)]
 
 
@@ -49,7 +49,7 @@ def in_short(audits: Sequence[Audit], several: Sequence[Compared]) -> list[Secti
     """What is said of each model, and of each against the first."""
     made: list[Section | str] = [text for one in audits for text in (about(one), *sentences(one))]
     for found in several:
-        made.append(change_sections(audits[0], found.other, found.moved, found.flipped, found.gains)[0])
+        made.append(change_sections(audits[0], found)[0])
     return made
 
 
@@ -62,8 +62,7 @@ def write(
     made = tables(audits, several)
     for name, frame in made.items():
         write_csv(out / f"{name}.csv", frame)
-    text = [f"# {TITLE}\n", *(markdown(one) if isinstance(one, Section) else f"{one}\n" for one in whole)]
-    write_text(out / "audit.md", "\n".join(text))
+    write_text(out / "audit.md", document(TITLE, whole))
     write_text(out / "audit.html", page(audits, several, TITLE, command))
     said = [" ".join([about(one), *sentences(one)]) for one in audits]
     write_json(out / "audit.json", as_json(audits, said, made))

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
 from clsunbias.callbacks import Anneal
 from clsunbias.dashboards.logger import Wandb
 from clsunbias.errors import InputError
+from clsunbias.experiments.running.config import load_yaml
 from clsunbias.files import find_config, shipped_configs
 from clsunbias.selection import SelectionRule
 from clsunbias.yaml_files import check_section_files, read_yaml
@@ -116,7 +116,7 @@ def in_a_config(error: InputError, args: Sequence[str]) -> InputError:
     unknown = re.match(r"there is no option ([^-\s;][^\s;]*)", str(error))
     for before, option in zip(["", *args], args, strict=False):
         path = Path(option if before in CONFIG_OPTIONS else option.removeprefix("--config="))
-        if unknown and path.is_file() and has(yaml.safe_load(read_yaml(path)), unknown[1].split(".")):
+        if unknown and path.is_file() and has(load_yaml(path), unknown[1].split(".")):
             return InputError(f"{path}: {error}")
     return error
 

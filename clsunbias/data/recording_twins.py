@@ -19,12 +19,12 @@ def recording_twins(manifest: Manifest, split_of: Mapping[str, str]) -> list[Twi
     key = recordings_hash(manifest)
     equal = list(shared_speech(landmarks(manifest, key), split_of))
     known = {frozenset(pair) for pair in equal}
-    near = [pair for pair in near_copies(manifest, key) if frozenset(pair) not in known]
+    near = [
+        (one, other)
+        for one, other in near_copies(manifest, key)
+        if split_of[one] != split_of[other] and frozenset((one, other)) not in known
+    ]
     return [
         *(Twin("equal", split_of[one], one, split_of[other], other) for one, other in equal),
-        *(
-            Twin("near", split_of[one], one, split_of[other], other)
-            for one, other in near
-            if split_of[one] != split_of[other]
-        ),
+        *(Twin("near", split_of[one], one, split_of[other], other) for one, other in near),
     ]

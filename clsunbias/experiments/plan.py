@@ -145,10 +145,11 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
         about = {"group": f"{folder.name}/{column}", "method": f"{row}, {protocol}", "tags": [protocol, row]}
         fixed |= {"wandb": about} if wandb else {}
         own = method.axes if searched else {}
+        together = len(settings(protocol, own))  # that follow each other with one step of what all share
         distinct: dict[str, Arm] = {}
         first[row] = {}
         for place, (setting, parameters) in enumerate(settings(protocol, {**shared, **own}).items()):
-            of_all = place // len(settings(protocol, own))  # the last axes go fastest
+            of_all = place // together
             applying = {name: value for name, value in parameters.items() if applies(name, config)}
             overrides = tuple({**fixed, **applying}.items())
             run = Run(folder / protocol / column / row / setting, files, overrides, data.source)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from clsunbias.distributed import sum_over_processes
+from clsunbias.distributed import mean_over_processes
 from clsunbias.objectives.added import AddedObjective
 from clsunbias.objectives.base import ClassRiskObjective
 from clsunbias.objectives.numbers import NonNegative
@@ -44,5 +44,4 @@ class AuxiliaryGrade(AddedObjective):
     def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
         base = self.base.loss(self.class_logits(logits), target)
         errors = (logits[:, -1].float() - more["grade"].float()).square()
-        mean = sum_over_processes(errors.sum()) / sum_over_processes(errors.new_tensor(float(len(errors))))
-        return base + self.weight * mean
+        return base + self.weight * mean_over_processes(errors)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clsunbias.distributed import sum_over_processes
+from clsunbias.distributed import mean_over_processes
 from clsunbias.errors import InputError
 from clsunbias.objectives.base import Objective
 from clsunbias.objectives.numbers import NonNegative
@@ -61,7 +61,7 @@ class DiverseExperts(Objective):
         reversed_shares[shares.argsort(stable=True)] = shares.sort(descending=True).values
         moved = experts + torch.stack([torch.zeros_like(shares), shares, shares - self.lam * reversed_shares])
         losses = F.cross_entropy(moved.transpose(1, 2), target.unsqueeze(1).expand(-1, EXPERTS), reduction="none")
-        return sum_over_processes(losses.sum()) / sum_over_processes(losses.new_tensor(float(len(losses))))
+        return mean_over_processes(losses)
 
 
 def by_expert(logits: Tensor) -> Tensor:

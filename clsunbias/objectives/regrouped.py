@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from clsunbias.distributed import sum_over_processes
+from clsunbias.distributed import mean_over_processes
 from clsunbias.errors import InputError
 from clsunbias.objectives.base import Objective
 from clsunbias.objectives.sample_losses import cross_entropy
@@ -48,4 +48,4 @@ class Regrouped(Objective):
 
     def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
         losses = cross_entropy(logits, more["subclass"])
-        return sum_over_processes(losses.sum()) / sum_over_processes(losses.new_tensor(float(len(losses))))
+        return mean_over_processes(losses)

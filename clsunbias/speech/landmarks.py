@@ -11,7 +11,6 @@ from joblib import Parallel, delayed
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import maximum_filter1d
 
-from clsunbias.errors import InputError
 from clsunbias.speech.kept import Arrays, kept
 from clsunbias.speech.manifest import Manifest
 from clsunbias.speech.recordings import read_stretches
@@ -78,11 +77,10 @@ def landmarks(manifest: Manifest, key: str) -> pd.DataFrame:
         found = Parallel(-1, prefer="threads")(delayed(of_speaker)(rows) for rows in speakers)
         return {"hash": np.concatenate(found), "speaker": np.repeat(np.arange(len(found)), [len(one) for one in found])}
 
-    arrays = kept(path, work_out)
-    try:
-        return pd.DataFrame({"hash": arrays["hash"], "speaker": np.array(names)[arrays["speaker"].astype(int)]})
-    except (KeyError, IndexError, ValueError) as error:
-        raise InputError(f"{path} is not as it was written; delete it") from error
+    def read(arrays: Arrays) -> pd.DataFrame:
+        return pd.DataFrame({"hash": arrays["hash"], "speaker": np.array(names)[arrays["speaker"]]})
+
+    return kept(path, work_out, read)
 
 
 def shared_speech(found: pd.DataFrame, split_of: Mapping[str, str]) -> Iterator[tuple[str, str]]:

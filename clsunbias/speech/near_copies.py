@@ -14,7 +14,6 @@ from joblib import Parallel, delayed
 from scipy.ndimage import maximum_filter1d
 from scipy.signal import butter, sosfiltfilt
 
-from clsunbias.errors import InputError
 from clsunbias.speech.kept import Arrays, kept
 from clsunbias.speech.landmarks import COMMON, LEAST, REACH
 from clsunbias.speech.manifest import Manifest
@@ -167,7 +166,4 @@ def near_copies(manifest: Manifest, key: str) -> list[tuple[str, str]]:
         pairs = alike(Parallel(-1, prefer="threads")(delayed(of_speaker)(rows, most) for rows in speakers))
         return {"pairs": np.array(pairs, np.int64).reshape(-1, 2)}
 
-    try:
-        return [(names[one], names[other]) for one, other in kept(path, work_out)["pairs"].tolist()]
-    except (KeyError, IndexError, ValueError) as error:
-        raise InputError(f"{path} is not as it was written; delete it") from error
+    return kept(path, work_out, lambda arrays: [(names[one], names[other]) for one, other in arrays["pairs"].tolist()])

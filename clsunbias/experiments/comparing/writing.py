@@ -9,7 +9,7 @@ from clsunbias.experiments.comparing.curves import Curves, curves
 from clsunbias.experiments.comparing.flips import Flips, flipped_units, flips
 from clsunbias.experiments.comparing.judging import Judged
 from clsunbias.experiments.comparing.sections import sections
-from clsunbias.experiments.report.sections import Section, markdown, show
+from clsunbias.experiments.report.sections import Section, document, show
 from clsunbias.files import write_csv, write_text, writing
 
 
@@ -52,5 +52,4 @@ def write(
     write_csv(out / "risk_coverage.csv", pd.DataFrame(found.risk))
     if judged.gains:
         write_csv(out / "gains.csv", pd.DataFrame(judged.gains))
-    text = [f"# {title}\n", *(markdown(one) if isinstance(one, Section) else f"{one}\n" for one in parts)]
-    write_text(out / "comparison.md", "\n".join(text))
+    write_text(out / "comparison.md", document(title, parts))

@@ -1,12 +1,15 @@
 """Copies within a data set: rows that are one and the same go into one group, which no two splits share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from clsunbias.experiments.own_data.understanding import Understood
 
 GROUP = "group"
 """The column that says so, unless the table has another of that name."""
@@ -79,6 +82,27 @@ def group_copies(
     groups = called.groupby(component[stays]).transform("first")
     joined = 0 if patients is None else len(np.unique(whose[stays])) - len(np.unique(component[stays]))
     return Copies(int(own.sum()), labels.index[stays], groups, int((~stays).sum()), joined)
+
+
+def in_groups(found: Understood, copies: Copies, file: Path, group: str, what: str) -> Understood:
+    """A data set whose copies are in one group, and those of two classes left out, as a file lists them.
+
+    Args:
+        found: the data set as it lay there.
+        copies: among its rows.
+        file: with the rows that stay, and their groups.
+        group: the file's column of groups; that of patients, who are in them, is no feature.
+        what: a reader calls the rows.
+    """
+    patient = [found.asked.patient] if found.asked.patient else []
+    settings = {
+        **found.settings,
+        "data.init_args.path": str(file.resolve()),
+        "data.init_args.group": group,
+        "data.init_args.ignore": [*found.settings.get("data.init_args.ignore", []), *patient],
+    }
+    labels, remarks = found.labels[copies.kept], [*found.remarks, *copies.remarks(what, file)]
+    return replace(found, settings=settings, labels=labels, patients=copies.groups, remarks=remarks)
 
 
 def free_name(taken: Sequence[str]) -> str:

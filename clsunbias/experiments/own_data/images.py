@@ -17,7 +17,7 @@ from clsunbias.data.image_store import store
 from clsunbias.data.pixels import Pixels
 from clsunbias.data.split import Split
 from clsunbias.data.twins import image_copies
-from clsunbias.experiments.own_data.copies import free_name, group_copies
+from clsunbias.experiments.own_data.copies import free_name, group_copies, in_groups
 from clsunbias.experiments.own_data.understanding import (
     Asked,
     Understood,
@@ -83,7 +83,7 @@ def without_copies(found: Understood, frame: pd.DataFrame, files: Sequence[Path]
         files: where they are.
         out: folder of the list.
     """
-    asked, settings = found.asked, dict(found.settings)
+    asked, settings = found.asked, found.settings
     if asked.allow_leaks:
         return found
     images = store(files, Decoder(settings["data.init_args.size"], settings["data.init_args.channels"]), MEMORY)
@@ -98,22 +98,15 @@ def without_copies(found: Understood, frame: pd.DataFrame, files: Sequence[Path]
     paths = [os.path.relpath(file.resolve(), out.resolve()) for file in files]
     kept = frame.assign(**{PATH: paths}).loc[copies.kept].assign(**{group: copies.groups})
     write_csv(listing, kept)
-    attributes, left_out = [*asked.attributes], [asked.patient] if asked.patient else []
+    grouped = in_groups(found, copies, listing, group, "images")
+    attributes = [*asked.attributes]
     apart = bool(attributes) and bool((kept.groupby(group)[attributes].nunique() > 1).any(axis=None))
-    settings |= {
-        "data.init_args.path": str(listing.resolve()),
+    settings = {
+        **grouped.settings,
         "data.init_args.label": asked.label or LABEL,
-        "data.init_args.group": group,
-        "data.init_args.ignore": [*settings.get("data.init_args.ignore", []), *left_out],
         "data.init_args.headline": "image" if apart else None,  # copies that say otherwise of sex or age count apart
     }
-    return replace(
-        found,
-        settings=settings,
-        labels=found.labels[copies.kept],
-        patients=copies.groups,
-        remarks=[*found.remarks, *copies.remarks("images", listing)],
-    )
+    return replace(grouped, settings=settings)
 
 
 def understood(

@@ -1,6 +1,5 @@
 """A CSV file of features: which of its columns a model can learn from."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from clsunbias.data.scale import fit_scale
 from clsunbias.data.tabular import Tabular, tensor
 from clsunbias.data.twins import row_copies
 from clsunbias.errors import InputError, listed, shortened
-from clsunbias.experiments.own_data.copies import free_name, group_copies
+from clsunbias.experiments.own_data.copies import free_name, group_copies, in_groups
 from clsunbias.experiments.own_data.understanding import (
     Asked,
     Understood,
@@ -97,19 +96,7 @@ def without_copies(found: Understood, frame: pd.DataFrame, out: Path) -> Underst
         return found
     table, group = out / f"{asked.path.stem}.csv", free_name([*frame])
     write_csv(table, frame.loc[copies.kept].assign(**{group: copies.groups}))
-    left_out = [asked.patient] if asked.patient else []
-    return replace(
-        found,
-        settings={
-            **settings,
-            "data.init_args.path": str(table.resolve()),
-            "data.init_args.group": group,
-            "data.init_args.ignore": [*settings["data.init_args.ignore"], *left_out],
-        },
-        labels=found.labels[copies.kept],
-        patients=copies.groups,
-        remarks=[*found.remarks, *copies.remarks("rows", table)],
-    )
+    return in_groups(found, copies, table, group, "rows")
 
 
 def useless(features: pd.DataFrame) -> dict[str, str]:

@@ -12,7 +12,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from clsunbias.experiments.analysis.cells import Cell
-from clsunbias.files import atomic, write_csv
+from clsunbias.files import write_csv, write_text
 from clsunbias.terminal import console
 
 Mark = Literal["better", "worse", "chosen"]
@@ -81,6 +81,12 @@ def markdown(section: Section) -> str:
     return f"## {section.title}\n\n{markdown_table(section.header, section.lines)}"
 
 
+def document(title: str, parts: Sequence[Section | str]) -> str:
+    """Sections and paragraphs as Markdown below a title."""
+    text = [markdown(part) if isinstance(part, Section) else f"{part}\n" for part in parts]
+    return "\n".join([f"# {title}\n", *text])
+
+
 def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """A Markdown table; the first column is aligned left, the others right."""
     table = [header, [":--", *["--:"] * (len(header) - 1)], *lines]
@@ -139,11 +145,9 @@ def write_table(
     """
     write_csv(out / f"{name}.csv", pd.DataFrame(cells, columns=Cell._fields))
     write_csv(out / f"{name}_runs.csv", runs)
-    text = [markdown(part) if isinstance(part, Section) else f"{part}\n" for part in parts]
     tables = [latex(part) for part in parts if isinstance(part, Section)]
-    for suffix, content in (("md", [f"# {title}\n", *text]), ("tex", tables)):
-        with atomic(out / f"{name}.{suffix}") as temporary:
-            temporary.write_text("\n".join(content))
+    write_text(out / f"{name}.md", document(title, parts))
+    write_text(out / f"{name}.tex", "\n".join(tables))
     show(title, parts, f"see {out / name}.md")
 
 
