@@ -115,6 +115,7 @@ class Checkpoints(Checkpoint):
         self.rule = rule
         self.every_seconds = every_seconds
         self.history: list[dict[str, float]] = []
+        self.steps = 0  # of the whole training, once it has ended
         self.selection = Selection()
         self.best_weights: dict[str, Tensor] = {}
         self.diverged_at: int | None = None
@@ -131,11 +132,15 @@ class Checkpoints(Checkpoint):
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
         row = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.history.append(row | {"step": float(trainer.global_step)})
+        self.validated(row, trainer.global_step, pl_module)
+
+    def validated(self, row: Mapping[str, float], step: int, model: nn.Module) -> None:
+        """Takes what a validation found after so many steps, and a copy of the weights if the rule prefers them."""
+        self.history.append({**row, "step": float(step)})
         if not math.isfinite(row["val/loss"]):
-            self.diverged_at = trainer.global_step if self.diverged_at is None else self.diverged_at
+            self.diverged_at = step if self.diverged_at is None else self.diverged_at
         elif self.selection.update(self.rule, self.history):
-            self.best_weights = self._averaged or copied_weights(pl_module)
+            self.best_weights = self._averaged or copied_weights(model)
 
     # At the start and end of fit, not of training: Lightning skips those where a resumed run has no step left to do.
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -159,6 +164,15 @@ class Checkpoints(Checkpoint):
             self._written = time.monotonic()
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.select(pl_module, trainer.global_step, trainer.is_global_zero)
+
+    def select(self, model: nn.Module, steps: int, write: bool = True) -> None:
+        """Ends a training of so many steps: the model gets the selected weights, and so does the file, if it is to.
+
+        Raises:
+            InputError: there are none.
+        """
+        self.steps = steps
         if not self.best_weights and self.diverged_at is not None:
             raise InputError(
                 f"training diverged: from step {self.diverged_at} on the validation loss is no finite number, and no "
@@ -166,11 +180,11 @@ class Checkpoints(Checkpoint):
             )
         if not self.best_weights:
             raise InputError(
-                f"{self.rule} found no eligible validation (there were {len(self.history)} in {trainer.global_step} "
+                f"{self.rule} found no eligible validation (there were {len(self.history)} in {steps} "
                 "steps): train longer, or validate more often (trainer.check_val_every_n_epoch)"
             )
-        pl_module.load_state_dict(self.best_weights)
-        if trainer.is_global_zero:
+        model.load_state_dict(self.best_weights)
+        if write:
             kept = {"state_dict": self.best_weights, "global_step": self.selection.step}
             write_checkpoint(self.folder / "selected.ckpt", kept | {"pytorch-lightning_version": lightning.__version__})
 

@@ -1,10 +1,12 @@
 """The experiment commands on LightningCLI: what a command line makes, and what is done with it."""
 
+import contextlib
 import logging
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -46,6 +48,10 @@ QUIET = (
 )
 
 
+PARSERS: dict[bool, dict[str, Any]] = {}
+"""Lightning's parsers with and without subcommands, once they are made."""
+
+
 class Parser(RaisesInputError, LightningArgumentParser):
     """LightningCLI's parser."""
 
@@ -67,6 +73,26 @@ def made(kind: type[nn.Module], *args: Any, **arguments: Any) -> nn.Module:
 
 class ExperimentCLI(LightningCLI):
     """LightningCLI around Classifier and DataModule, with annealing, a selection rule and an output folder."""
+
+    rows_in_memory: ClassVar[int] = 1
+    """Rows of curves after which their file is written."""
+
+    replicas: int = 1
+    """Runs that are trained together with this one, itself among them."""
+
+    _saved: dict[str, Any] | None = None
+
+    def setup_parser(
+        self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]
+    ) -> None:
+        """Takes the parser that was made before in this process, if any: to make one takes longer than some runs."""
+        if add_subcommands not in PARSERS:
+            super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
+            names = {"parser", "_subcommand_parsers", "_subcommand_method_arguments"} & vars(self).keys()
+            PARSERS[add_subcommands] = {name: vars(self)[name] for name in names}
+        vars(self).update(PARSERS[add_subcommands])
+        for parser in (self.parser, *getattr(self, "_subcommand_parsers", {}).values()):
+            vars(parser).pop("print_config", None)  # asked for in vain by a command line that was refused
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_options(parser)
@@ -123,7 +149,7 @@ class ExperimentCLI(LightningCLI):
             callbacks.append(RunProgress())
         # The CSV comes first and always: another logger may be offline, and a run's curves must not depend on it.
         extra = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
-        loggers: list[Logger] = [CSVLogger(self.out, name="", version="", flush_logs_every_n_steps=1)]
+        loggers: list[Logger] = [CSVLogger(self.out, name="", version="", flush_logs_every_n_steps=self.rows_in_memory)]
         loggers += [logger for logger in extra if isinstance(logger, Logger)]
         return self.made_trainer(callbacks=callbacks, logger=loggers, **kwargs)
 
@@ -138,8 +164,10 @@ class ExperimentCLI(LightningCLI):
 
     def saved_config(self) -> dict[str, Any]:
         """The run's whole config, as it is saved."""
-        config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
-        return {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
+        if self._saved is None:
+            config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
+            self._saved = {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
+        return self._saved
 
     def fit(self, **_: Any) -> None:
         """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
@@ -158,27 +186,36 @@ class ExperimentCLI(LightningCLI):
         evaluate.predict(self)
 
 
-def run(args: list[str], execute: bool = True) -> ExperimentCLI:
-    """Runs one experiment command; raises InputError for what its user can mend.
-
-    Args:
-        args: the command and its options; without execute, options alone.
-        execute: whether to run it, or only to make what the options say.
-    """
-    check_meaning(args[0] if execute else "fit", args)
-    args = with_found_configs(args)
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Without what Lightning says that does not hold here."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         for message in QUIET:
             warnings.filterwarnings("ignore", message)
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
+        yield
+
+
+def run(args: list[str], execute: bool = True, kind: type[ExperimentCLI] = ExperimentCLI) -> ExperimentCLI:
+    """Runs one experiment command; raises InputError for what its user can mend.
+
+    Args:
+        args: the command and its options; without execute, options alone.
+        execute: whether to run it, or only to make what the options say.
+        kind: what is made of them, and does it.
+    """
+    check_meaning(args[0] if execute else "fit", args)
+    args = with_found_configs(args)
+    with quietly():
         try:
-            return ExperimentCLI(
+            return kind(
                 Classifier,
                 DataModule,
                 subclass_mode_data=True,
                 auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,  # a checkpoint is loaded into what its config says
                 save_config_callback=None,
                 seed_everything_default=0,
                 trainer_defaults=TRAINER_DEFAULTS,

@@ -30,7 +30,7 @@ def making(cli: "ExperimentCLI") -> Making:
         rows={split: torch.bincount(rows.target, minlength=classes).tolist() for split, rows in data.splits.items()},
         parameters=sum(parameter.numel() for parameter in parameters),
         trained=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
-        steps=cli.trainer.global_step,
+        steps=cli.checkpoints.steps,
         validations=len(cli.checkpoints.history),
         finished=datetime.now(UTC),
     )

@@ -23,8 +23,13 @@ from clsunbias.experiments.running.display import display
 from clsunbias.experiments.running.run import Run
 from clsunbias.experiments.running.workers import UNPINNED, Workers, pin_device, pool
 from clsunbias.files import write_text
+from clsunbias.replicas.grouping import in_words, units_of
+from clsunbias.terminal import note
 
 BUSY = "busy"
+
+Unit = tuple[Run, ...]
+"""Runs that a worker does as one: a single one, or several that may be trained together."""
 
 ROOM = 10_000_000
 """Bytes on the disk without which no run is begun: it would train to find that it cannot save what it has learnt."""
@@ -59,6 +64,32 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
         return failed(run, error)
     (run.out / "error.txt").unlink(missing_ok=True)
     return run, ""
+
+
+def execute_unit(unit: Unit, wait: bool) -> list[tuple[Run, str]]:
+    """Does runs that may be trained together, and then one by one what that leaves undone; see :func:`execute`."""
+    if len(unit) > 1:
+        with contextlib.ExitStack() as locks:
+            free = []
+            for run in unit:
+                with contextlib.suppress(Timeout, OSError):  # which execute gives account of
+                    run.out.mkdir(parents=True, exist_ok=True)
+                    locks.enter_context(FileLock(run.out / ".lock", timeout=0))
+                    free.append(run)
+            fit_together([run for run in free if not run.is_done and all(start.is_done for _, start in run.after)])
+    return [execute(run, wait) for run in unit]
+
+
+def fit_together(runs: Sequence[Run]) -> None:
+    """Trains and tests those of some runs that can be trained together."""
+    import torch
+
+    from clsunbias.replicas.training import train_together
+
+    torch.set_num_threads(1)
+    silent = io.StringIO()
+    with IN_THIS_PROCESS, contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
+        train_together(runs)
 
 
 def failed(run: Run, error: str) -> tuple[Run, str]:
@@ -121,6 +152,8 @@ def execute_all(runs: Sequence[Run], jobs: int | None, dask: str | None = None) 
         InputError: there is no scheduler at that address, or dask is not installed.
     """
     failures: dict[Run, str] = {}
+    if chosen := in_words(units_of(runs, jobs or cpu_count())):
+        note(chosen)
     # One process a run at most: a worker takes seconds to start.
     with (
         pool(max(1, min(jobs or cpu_count(), len(runs))), dask) as workers,
@@ -142,7 +175,7 @@ def in_stages(runs: Sequence[Run], limit: int, workers: Workers) -> Iterator[tup
         return len(run.prerequisites), run.devices > 1
 
     for (_, several), group in itertools.groupby(sorted(runs, key=stage), stage):
-        todo = list(group)
+        todo = units_of([*group], workers.size)
         for wait in (False, True):  # those that another grid is at come last, when they are mostly done
             busy = []
             for run, error in outcomes(todo, 1 if several else limit, wait, workers):
@@ -150,30 +183,37 @@ def in_stages(runs: Sequence[Run], limit: int, workers: Workers) -> Iterator[tup
                     busy.append(run)
                 else:
                     yield run, error
-            todo = busy
+            todo = [(run,) for run in busy]
 
 
-def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> Iterator[tuple[Run, str]]:
-    """Outcomes of runs, so many at a time; a killed worker costs only what the workers were at, which is done again."""
-    todo, under_way = deque(runs), dict[Future[tuple[Run, str]], Run]()
+def outcomes(units: Sequence[Unit], limit: int, wait: bool, workers: Workers) -> Iterator[tuple[Run, str]]:
+    """Outcomes of runs, so many units of them at a time.
+
+    A killed worker costs only what the workers were at, which is done again, run by run.
+    """
+    todo, under_way = deque(units), dict[Future[list[tuple[Run, str]]], Unit]()
     lost, suspects = Counter[tuple[Run, float]](), dict[Run, Exception]()
     while todo or under_way:
         while todo and len(under_way) < limit:
-            run = todo.popleft()
-            under_way[workers.submit(execute, run, wait)] = run
+            unit = todo.popleft()
+            under_way[workers.submit(execute_unit, unit, wait)] = unit
         for future in futures.wait(under_way, return_when=FIRST_COMPLETED).done:
-            run = under_way.pop(future)
+            unit = under_way.pop(future)
             try:
-                yield future.result()
+                yield from future.result()
             except Exception as error:  # of its worker: the run has killed it, or another run has, or somebody else
+                if len(unit) > 1:
+                    todo.extend((run,) for run in unit)
+                    continue
+                (run,) = unit
                 so_far = (run, saved_at(run))
                 lost[so_far] += 1
                 if lost[so_far] < workers.chances:
-                    todo.append(run)
+                    todo.append(unit)
                 else:
                     suspects[run] = error
     if limit > 1:  # alone, so that a run that kills its worker costs no other
-        yield from outcomes(list(suspects), 1, wait, workers)
+        yield from outcomes([(run,) for run in suspects], 1, wait, workers)
         return
     for run, cause in suspects.items():
         yield failed(run, f"{cause}\nits worker was lost each time, in the end with no other run: out of memory?")
