@@ -1,6 +1,6 @@
 """The one LightningModule: any network, any objective, any data set."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -173,15 +173,14 @@ class Classifier(LightningModule):
         """Means over the steps since the last call: objective, class losses, their gap; annealed numbers and lr now."""
         if not self._train:
             return {}
-        steps = [torch.stack(column).double().cpu() for column in zip(*self._train, strict=True)]
+        sums, counts, objective = (torch.stack(column).double().cpu() for column in zip(*self._train, strict=True))
         self._train.clear()
-        return self.means_of_steps(*steps)
+        return self.training_figures(sums.sum(0) / counts.sum(0), objective.mean())  # NaN for a class never met
 
-    def means_of_steps(self, sums: Tensor, counts: Tensor, objective: Tensor) -> dict[str, float]:
-        """The same, of class sums and counts float64 ``(S, C)`` and objectives ``(S,)`` of some steps."""
-        loss = sums.sum(0) / counts.sum(0)  # NaN for a class never met
+    def training_figures(self, loss: Tensor, objective: Tensor) -> dict[str, float]:
+        """The same, given the means: of each class's losses float64 ``(C,)``, and of the objective."""
         names = class_loss_names(self.class_names(len(loss)))
-        means: dict[str, Any] = {"train/objective": objective.mean(), "train/loss_gap": loss.max() - loss.min()}
+        means: dict[str, Any] = {"train/objective": objective, "train/loss_gap": loss.max() - loss.min()}
         means |= {f"train/{name}": value for name, value in zip(names, loss, strict=True)}
         means |= {f"train/{name}": value for name, value in self.objective.watched().items()}
         last_used = {**self.objective.annealed(), "lr": self.optimizer_groups[0]["lr"]}
@@ -192,7 +191,7 @@ class Classifier(LightningModule):
         return self.data.class_names if self.data else default_class_names(num_classes)
 
     def on_validation_epoch_start(self) -> None:
-        self.start_scores({"val": self.trainer.val_dataloaders})
+        self._start({"val": self.trainer.val_dataloaders})
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self._score("val", batch)
@@ -200,7 +199,7 @@ class Classifier(LightningModule):
     def on_validation_epoch_end(self) -> None:
         if self.trainer.sanity_checking:
             return
-        metrics = self.training_metrics() | self.validation_metrics()
+        metrics = self.training_metrics() | {f"val/{name}": value for name, value in self.metrics("val").items()}
         # Not self.log, which copies its records for each figure: with a small model that doubled a run's time.
         self.trainer.callback_metrics.update(
             {name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()}
@@ -208,15 +207,11 @@ class Classifier(LightningModule):
         for logger in self.loggers:
             logger.log_metrics(metrics, self.global_step)
 
-    def validation_metrics(self) -> dict[str, float]:
-        """Metrics of the validation split, which has been scored, as ``val/NAME``."""
-        return {f"val/{name}": value for name, value in self.metrics("val").items()}
-
     def on_test_epoch_start(self) -> None:
         loaders = self.trainer.test_dataloaders
         loaders = loaders if isinstance(loaders, list) else [loaders]
         plain = ["test"] if len(loaders) == 1 else [f"test_{number}" for number in range(1, len(loaders) + 1)]
-        self.start_scores(dict(zip(self.data.scored_splits if self.data else plain, loaders, strict=True)))
+        self._start(dict(zip(self.data.scored_splits if self.data else plain, loaders, strict=True)))
 
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._score(list(self.scores)[dataloader_idx], batch)
@@ -243,8 +238,7 @@ class Classifier(LightningModule):
         units = self.data.splits[split].units[0] if self.data else Units(target)
         return *units.merge(prob, loss), units.target
 
-    def start_scores(self, loaders: Mapping[str, Any]) -> None:
-        """Makes room for the scores of the splits that some loaders read."""
+    def _start(self, loaders: dict[str, Any]) -> None:
         self.scores = {split: RowScores(len(loader.dataset)) for split, loader in loaders.items()}
 
     def _score(self, split: str, batch: Any) -> None:
@@ -254,10 +248,6 @@ class Classifier(LightningModule):
                 "with several processes each batch must say which rows of the split it holds: add 'row' to it, or use "
                 "a clsunbias.data.DataModule"
             )
-        self.score(split, self(batch["x"]), batch)
-
-    def score(self, split: str, logits: Tensor, batch: "Batch") -> None:
-        """Adds the scores of some rows of a split, by the logits of their classes ``(B, C)``."""
-        logits = logits.float()
+        logits = self(batch["x"]).float()
         loss = cross_entropy(logits, batch["target"])
         self.scores[split].update(logits.softmax(1), loss, batch["target"], batch.get("row"))

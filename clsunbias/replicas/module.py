@@ -18,7 +18,9 @@ from clsunbias.data.base import loader
 from clsunbias.data.samplers import BatchSampler, SequentialBatches
 from clsunbias.data.split import Batch
 from clsunbias.data.training_rows import epochs_of
+from clsunbias.metrics import metrics_of_several
 from clsunbias.objectives import widen
+from clsunbias.objectives.sample_losses import cross_entropy
 from clsunbias.replicas.batches import InStep, SideBySide
 from clsunbias.replicas.objectives import Evaluated, evaluations
 from clsunbias.replicas.stack import Stack
@@ -41,9 +43,9 @@ class Replicas(LightningModule):
         groups = [[*group] for _, group in groupby(self.runs, optimizer_of)]
         self.leads = [group[0].model for group in groups]
         self.stack = Stack([run.model.network for run in self.runs], [len(group) for group in groups])
-        self.failed: dict[int, Exception] = {}  # by number of the run: what went wrong in it alone
         self._evaluated: list[Evaluated] = []
         self._steps: list[tuple[Tensor, Tensor, Tensor]] = []  # since validation: class sums, counts, objectives
+        self._scored: list[tuple[Tensor, Tensor]] = []  # of a batch of validation rows: probabilities, losses
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         made: list[Optimizer] = [
@@ -114,28 +116,38 @@ class Replicas(LightningModule):
         return losses.sum()  # the parameters of each run have a part in its own loss alone
 
     def on_validation_epoch_start(self) -> None:
-        for run in self.runs:
-            run.model.start_scores({"val": self.trainer.val_dataloaders})
+        self._scored.clear()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         logits = self.stack(batch["x"])
-        for run, own, target, row in zip(self.runs, logits, batch["target"], batch["row"], strict=True):
-            class_logits = run.model.objective.class_logits(widen(own))
-            run.model.score("val", class_logits, {"target": target, "row": row})
+        parts = []
+        for one in self._evaluated:
+            rows = widen(logits[one.runs].flatten(0, 1))
+            parts.append(one.objective.class_logits(rows).unflatten(0, (len(one.runs), -1)))
+        class_logits = torch.cat(parts)[self._place].float()
+        loss = cross_entropy(class_logits.flatten(0, 1), batch["target"].flatten()).view_as(batch["target"])
+        # A softmax may round to just above 1, which torchmetrics would take for a logit.
+        self._scored.append((class_logits.softmax(2).clamp(max=1).cpu(), loss.cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        steps = [torch.stack(column)[:, self._place].double().cpu() for column in zip(*self._steps, strict=True)]
+        sums, counts, objectives = (torch.stack(column).double().cpu() for column in zip(*self._steps, strict=True))
         self._steps.clear()
-        for number, run in enumerate(self.runs):
-            if number in self.failed:
-                continue
-            try:
-                means = run.model.means_of_steps(*(column[:, number] for column in steps))
-                figures = means | run.model.validation_metrics()
-                run.checkpoints.validated(figures, self.global_step, run.model)
-                run.trainer.loggers[0].log_metrics(figures, self.global_step)
-            except Exception as error:  # must not cost the others
-                self.failed[number] = error
+        losses = (sums.sum(0) / counts.sum(0))[self._place]
+        means = objectives.mean(0)[self._place]
+        for number, (run, metrics) in enumerate(zip(self.runs, self._metrics(), strict=True)):
+            figures = run.model.training_figures(losses[number], means[number])
+            figures |= {f"val/{name}": value for name, value in metrics.items()}
+            run.checkpoints.validated(figures, self.global_step, run.model)
+            run.trainer.loggers[0].log_metrics(figures, self.global_step)
+
+    def _metrics(self) -> list[dict[str, float]]:
+        """Metrics of each run on its validation units."""
+        prob, loss = (torch.cat(column, 1) for column in zip(*self._scored, strict=True))
+        units = [run.datamodule.splits["val"].units[0] for run in self.runs]
+        merged = [one.merge(*scores) for one, scores in zip(units, zip(prob, loss, strict=True), strict=True)]
+        data = self.runs[0].datamodule
+        prob, loss = (torch.stack(column) for column in zip(*merged, strict=True))
+        return metrics_of_several(prob, torch.stack([one.target for one in units]), loss, data.class_names, data.ordered)
 
 
 def optimizer_of(run: ExperimentCLI) -> str:

@@ -94,10 +94,10 @@ def shape_of(cli: ExperimentCLI) -> Hashable:
     data = cli.datamodule
     train, val = data.splits["train"], data.splits["val"]
     sampler = data.train_sampler(train)
-    rows = [(len(split), tuple(split.x[:1].shape), *split.more) for split in (train, val)]
+    rows = [(len(split), len(split.units[0].target), split.x[0].shape, *split.more) for split in (train, val)]
     optimizer = type(cli.model.configure_optimizers())
     trainer = json.dumps(cli.saved_config()["trainer"], sort_keys=True)
-    return repr(cli.model.network), optimizer, trainer, repr(rows), sampler.size, sampler.batch_size, *data.class_names
+    return repr(cli.model.network), optimizer, trainer, repr(rows), sampler.size, sampler.batch_size, data.class_names, data.ordered
 
 
 def train_group(group: Sequence[tuple[ExperimentCLI, Ready]]) -> None:
@@ -113,9 +113,8 @@ def train_group(group: Sequence[tuple[ExperimentCLI, Ready]]) -> None:
         trainer = Trainer(**options)
         trainer.fit(together)
         ready_of = {cli.out: ready for cli, ready in group}
-        for number, cli in enumerate(together.runs):
-            if number not in together.failed:
-                with contextlib.suppress(Exception):
-                    cli.checkpoints.select(cli.model, trainer.global_step)
-                    cli.trainer.loggers[0].finalize("success")
-                    end(cli, ready_of[cli.out])
+        for cli in together.runs:
+            with contextlib.suppress(Exception):
+                cli.checkpoints.select(cli.model, trainer.global_step)
+                cli.trainer.loggers[0].finalize("success")
+                end(cli, ready_of[cli.out])
