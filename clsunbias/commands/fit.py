@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -198,7 +198,7 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def run(args: list[str], execute: bool = True, kind: type[ExperimentCLI] = ExperimentCLI) -> ExperimentCLI:
+def run(args: list[str], execute: bool = True, kind: Callable[..., ExperimentCLI] = ExperimentCLI) -> ExperimentCLI:
     """Runs one experiment command; raises InputError for what its user can mend.
 
     Args:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import torch
 import yaml
 from lightning.fabric.plugins import TorchCheckpointIO
@@ -21,7 +22,7 @@ from clsunbias.commands.checks import (
 )
 from clsunbias.commands.making import grouping_of
 from clsunbias.commands.model_check import check_model
-from clsunbias.commands.writing import write_results
+from clsunbias.commands.writing import show_results, write_results
 from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError, listed
@@ -59,7 +60,8 @@ def fit(cli: "ExperimentCLI") -> None:
     with one_process_in(cli.out) if cli.trainer.is_global_zero else nullcontext():
         resume_from, wandb = begin(cli, ready)
         cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=resume_from, weights_only=True)
-        end(cli, ready, wandb)
+        if found := end(cli, ready, wandb):
+            show_results(cli, *found)
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,16 @@ def begin(cli: "ExperimentCLI", ready: Ready) -> tuple[str | None, WandbLogger |
     return resume_from, attach(cli.trainer, asked, cli.out, shown, ready.about["config_sha256"])
 
 
-def end(cli: "ExperimentCLI", ready: Ready, wandb: WandbLogger | None = None) -> None:
-    """Tests a trained run once, and writes the results."""
+def end(
+    cli: "ExperimentCLI", ready: Ready, wandb: WandbLogger | None = None
+) -> tuple[dict[str, Any], pd.DataFrame] | None:
+    """Tests a trained run once, and writes the results; the first process gives result and predictions."""
     data = cli.datamodule
     data.withhold_test = cli.option("withhold_test")
     cli.trainer.test(cli.model, datamodule=data, verbose=False)
     levels = [scored_units(cli.model, level) for level in range(len(data.splits["train"].units))]
     features = features_of(cli.trainer, cli.model)
-    if cli.trainer.is_global_zero:
-        write_results(cli, ready.about, levels, features, wandb)
+    return write_results(cli, ready.about, levels, features, wandb) if cli.trainer.is_global_zero else None
 
 
 def start_of(asked: Path | None) -> Path | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from torch import Tensor
 
 from clsunbias.commands.making import making, write_groups
@@ -25,8 +26,8 @@ def write_results(
     levels: Sequence[Mapping[str, UnitScores]],
     features: Mapping[str, Tensor],
     wandb: WandbLogger | None,
-) -> None:
-    """Writes what a run has found, the result last of all, and shows it.
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Writes what a run has found, the result last of all.
 
     Args:
         cli: of the run.
@@ -34,6 +35,9 @@ def write_results(
         levels: scores of the headline's units, then of other levels.
         features: of the headline's units by split, if they are to be kept.
         wandb: where the run is shown, too.
+
+    Returns:
+        The result, and the predictions.
     """
     data, rows = cli.datamodule, row_predictions(cli.model)
     frame = predictions(levels[0], data.class_names)
@@ -65,9 +69,16 @@ def write_results(
         card = card_with_groups(card, groups)
     write_text(cli.out / "MODEL_CARD.md", card)
     write_json(cli.out / "result.json", sealed(result))
-    shown = {split: result[split] for split in (*levels[0], "test") if split in result}
-    simulated = "SIMULATED: " if data.simulated else ""
-    show(shown, f"{simulated}{data.name}, {about['objective']}, step {result['step']}", frame, data.class_names)
-    say(f"results in {cli.out}")
     if wandb:
         wandb.close()
+    return result, frame
+
+
+def show_results(cli: "ExperimentCLI", result: Mapping[str, Any], frame: pd.DataFrame) -> None:
+    """Prints what a run has found."""
+    splits = dict.fromkeys((*frame["split"].unique(), "test"))
+    shown = {split: result[split] for split in splits if split in result}
+    simulated = "SIMULATED: " if result["simulated"] else ""
+    title = f"{simulated}{result['dataset']}, {result['objective']}, step {result['step']}"
+    show(shown, title, frame, result["class_names"])
+    say(f"results in {cli.out}")

@@ -123,7 +123,8 @@ class Replicas(LightningModule):
         parts = []
         for one in self._evaluated:
             rows = widen(logits[one.runs].flatten(0, 1))
-            parts.append(one.objective.class_logits(rows).unflatten(0, (len(one.runs), -1)))
+            classes = one.objective.class_logits(rows)
+            parts.append(classes.view(len(one.runs), -1, classes.shape[1]))
         class_logits = torch.cat(parts)[self._place].float()
         loss = cross_entropy(class_logits.flatten(0, 1), batch["target"].flatten()).view_as(batch["target"])
         # A softmax may round to just above 1, which torchmetrics would take for a logit.
@@ -147,7 +148,9 @@ class Replicas(LightningModule):
         merged = [one.merge(*scores) for one, scores in zip(units, zip(prob, loss, strict=True), strict=True)]
         data = self.runs[0].datamodule
         prob, loss = (torch.stack(column) for column in zip(*merged, strict=True))
-        return metrics_of_several(prob, torch.stack([one.target for one in units]), loss, data.class_names, data.ordered)
+        return metrics_of_several(
+            prob, torch.stack([one.target for one in units]), loss, data.class_names, data.ordered
+        )
 
 
 def optimizer_of(run: ExperimentCLI) -> str:

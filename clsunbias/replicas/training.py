@@ -1,24 +1,21 @@
 """Runs of a grid trained together in a worker process; what cannot be is left undone, for the way of a single run."""
 
 import contextlib
-import copy
 import json
 from collections.abc import Hashable, Sequence
 from contextlib import ExitStack
-from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
 from clsunbias.commands.fit import ExperimentCLI, quietly
-from clsunbias.commands.fit import run as run_command
-from clsunbias.commands.train import Ready, begin, end, get_ready
-from clsunbias.data.base import DataModule
+from clsunbias.commands.train import Ready, begin, end
 from clsunbias.experiments.running.run import Run
 from clsunbias.files import one_process_in
 from clsunbias.objectives import APLoss, Objective
 from clsunbias.optimizers import SignDescent
+from clsunbias.replicas.making import Maker
 from clsunbias.replicas.module import Replicas
 from clsunbias.replicas.objectives import draws_random_numbers
 from clsunbias.replicas.stack import can_be_stacked
@@ -30,41 +27,19 @@ TRIED = 64
 """Rows that an objective is tried on."""
 
 
-class Replica(ExperimentCLI):
-    """A run that is made and not trained yet."""
-
-    rows_in_memory = 10**9
-
-    def fit(self, **_: Any) -> None:
-        """Leaves it to those that train it together with others."""
-
-
 def train_together(runs: Sequence[Run]) -> None:
     """Trains those of some runs together that fit together; whatever goes wrong with one, it is left undone."""
     made: dict[Hashable, list[tuple[ExperimentCLI, Ready]]] = {}
-    loaded: dict[str, DataModule] = {}
+    maker = Maker()
     for run in runs:
         with contextlib.suppress(Exception):  # which is said when the run is done alone, as are those below
-            cli, ready = make_ready(run, loaded)
+            cli, ready = maker.make(run)
             if ready is not None and fits(cli):
                 made.setdefault(shape_of(cli), []).append((cli, ready))
     for group in made.values():
         if len(group) > 1:
             with contextlib.suppress(Exception):
                 train_group(group)
-
-
-def make_ready(run: Run, loaded: dict[str, DataModule]) -> tuple[ExperimentCLI, Ready | None]:
-    """A run's objects, as it has them when its training starts; data that were loaded before are not loaded again."""
-    cli = run_command(["fit", *run.options, "--trainer.enable_progress_bar", "false"], kind=Replica)
-    data = json.dumps(cli.saved_config()["data"], sort_keys=True)
-    if data in loaded:
-        cli.datamodule = copy.copy(loaded[data])
-        cli.datamodule.trainer = None
-        vars(cli.datamodule).pop("class_counts", None)  # which may depend on the seed
-    ready = get_ready(cli)
-    loaded.setdefault(data, cli.datamodule)
-    return cli, ready
 
 
 def fits(cli: ExperimentCLI) -> bool:
@@ -97,7 +72,16 @@ def shape_of(cli: ExperimentCLI) -> Hashable:
     rows = [(len(split), len(split.units[0].target), split.x[0].shape, *split.more) for split in (train, val)]
     optimizer = type(cli.model.configure_optimizers())
     trainer = json.dumps(cli.saved_config()["trainer"], sort_keys=True)
-    return repr(cli.model.network), optimizer, trainer, repr(rows), sampler.size, sampler.batch_size, data.class_names, data.ordered
+    return (
+        repr(cli.model.network),
+        optimizer,
+        trainer,
+        repr(rows),
+        sampler.size,
+        sampler.batch_size,
+        data.class_names,
+        data.ordered,
+    )
 
 
 def train_group(group: Sequence[tuple[ExperimentCLI, Ready]]) -> None:
