@@ -32,7 +32,7 @@ def units_of(runs: Sequence[Run], jobs: int) -> list[tuple[Run, ...]]:
         kinds.setdefault(kind_of(run), []).append(run)
     units = []
     for kind, alike in kinds.items():
-        parts = max(jobs, -(-len(alike) // MOST)) if kind else len(alike)
+        parts = jobs * -(-len(alike) // (MOST * jobs)) if kind else len(alike)
         size = -(-len(alike) // parts)
         units += [tuple(alike[first : first + size]) for first in range(0, len(alike), size)]
     return units

@@ -108,5 +108,6 @@ class Maker:
             made.datamodule.trainer = None
             vars(made.datamodule).pop("class_counts", None)  # which may depend on the seed
         ready = get_ready(made)
-        self._data.setdefault(data, made.datamodule)
+        if ready:
+            self._data.setdefault(data, made.datamodule)
         return made, ready
