@@ -83,6 +83,29 @@ class Anneal(Callback):
             self.move(pl_module.training_progress())
 
 
+class EndEarly(Callback):
+    """Ends a training after a share of its length, at the end of an epoch; all schedules stay those of the whole.
+
+    A refit, whose epochs are sets of weights to try, is not ended.
+
+    Args:
+        share: of the steps of the optimiser, above 0 and at most 1.
+
+    Raises:
+        InputError: another share.
+    """
+
+    def __init__(self, share: float) -> None:
+        if not 0 < share <= 1:
+            raise InputError(f"EndEarly: share is of a training, above 0 and at most 1; got {share}")
+        self.share = share
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        refits = isinstance(pl_module, Classifier) and pl_module.refit is not None
+        if not refits and trainer.global_step >= self.share * trainer.estimated_stepping_batches:
+            trainer.should_stop = True
+
+
 def copied_weights(model: nn.Module) -> dict[str, Tensor]:
     """A model's weights as they are now, whatever becomes of it."""
     return {name: value.clone() for name, value in model.state_dict().items()}

@@ -73,6 +73,7 @@ def published(table: str) -> Published:
     for line in records_of(table):
         result = json.loads(line)
         folder = Path(result.pop("run"))
+        result.pop("ended_after_seeds", None)
         check_seal(result)
         protocol, column, row, *setting, seed = folder.parts
         if row in grid.stages:
@@ -141,7 +142,7 @@ def derive(table: str, out: Path) -> None:
         *(overview_sections(grid, overview, ranked(grid, first)) if overview else ()),
         *parts(grid, list(grid.columns), absent, cells, comparisons, known),
         *gain_sections(split),
-        *search_sections(grid, scores, choose(grid, scores)),
+        *search_sections(grid, scores, {}),
     ]
     runs = run_lines([Scored(arm, records, {}) for arm, records in finished.items()])
     write_table(out, table, grid.title, list(cells.values()), runs, made)

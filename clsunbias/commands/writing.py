@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from torch import Tensor
 
+from clsunbias.callbacks import EndEarly
 from clsunbias.commands.making import making, write_groups
 from clsunbias.dashboards.logger import WandbLogger
 from clsunbias.experiments.report.model_card import model_card
@@ -40,6 +41,7 @@ def write_results(
         The result, and the predictions.
     """
     data, rows = cli.datamodule, row_predictions(cli.model)
+    early = [one for one in cli.option("trainer").callbacks or () if isinstance(one, EndEarly)]
     frame = predictions(levels[0], data.class_names)
     write_json(cli.out / FILES["inputs"], data.account())
     write_csv(cli.out / FILES["predictions"], frame)
@@ -54,6 +56,7 @@ def write_results(
         "selection": repr(cli.checkpoints.rule),
         "step": cli.checkpoints.selection.step,
         "tied_validations": cli.checkpoints.selection.tied,
+        **({"share": early[0].share} if early else {}),
         **({"replicas": cli.replicas} if cli.replicas > 1 else {}),
         **({"synthetic_training_rows": data.synthetic_rows} if data.synthetic_rows else {}),
         "leaks": data.leaks,

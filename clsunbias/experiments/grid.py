@@ -119,12 +119,22 @@ class Search:
         first_seed: the seeds are counted from here.
         metric: ``val/NAME`` of what a run records.
         mode: whether the largest or the smallest mean is chosen.
+        halving: whether the worse half of a cell's settings ends after one seed, that of the rest after two, four …;
+            equals stay.
+        share: of each run's length after which it ends, its schedules those of the whole.
     """
 
     seeds: int
     first_seed: int
     metric: str = "val/macro_f1"
     mode: Literal["max", "min"] = "max"
+    halving: bool = False
+    share: float = 1.0
+
+    @property
+    def rungs(self) -> list[int]:
+        """Seeds after which the settings of a cell are judged, all of them last."""
+        return [2**power for power in range(self.seeds) if 2**power < self.seeds and self.halving] + [self.seeds]
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,10 @@ def check(grid: "Grid") -> None:
             raise InputError(f"protocol {name!r} has {protocol.folds} folds; give 3 or more, to train, select and test")
         if protocol.search and not 1 <= protocol.search.seeds <= MOST_SEEDS:
             raise InputError(f"the search of protocol {name!r} has {protocol.search.seeds} seeds; it needs at least 1")
+        if protocol.search and not 0 < protocol.search.share <= 1:
+            raise InputError(
+                f"the search of protocol {name!r} has share {protocol.search.share:g}; it is of a run, above 0 to 1"
+            )
         if min(protocol.first_seed, protocol.search.first_seed if protocol.search else 0) < 0:
             raise InputError(f"protocol {name!r} has a negative first_seed; seeds are counted from 0 or above")
 

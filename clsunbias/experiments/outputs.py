@@ -48,7 +48,11 @@ def write_study(study: Study, out: Path) -> None:
         figures.append(f"{name}_gains")
     root = out / "runs" / name
     records = {run.out.relative_to(root): record.result for run, record in study.records.items() if record}
-    printed = (json.dumps({"run": str(folder), **result}) + "\n" for folder, result in records.items())
+    early = {arm.run.out.relative_to(root): {"ended_after_seeds": seeds} for arm, seeds in study.ended.items()}
+    printed = (
+        json.dumps({"run": str(folder), **early.get(folder.parent, {}), **result}) + "\n"
+        for folder, result in records.items()
+    )
     write_text(out / f"{name}_records.jsonl", "".join(printed))  # a search's too, small enough to be published
     lines_by_part = (
         "comparisons.csv",

@@ -16,6 +16,9 @@ from clsunbias.experiments.running.config import load_yaml, merge_all
 from clsunbias.experiments.running.run import Run
 from clsunbias.files import CONFIGS
 
+END_EARLY = "clsunbias.callbacks.EndEarly"
+"""Ends the runs of a search after a share of their length."""
+
 MOST_SETTINGS = 10_000
 """Of a protocol: more are a slip of the pen."""
 
@@ -59,14 +62,17 @@ class Arm:
         """Protocol, data set and method: the place in the table that the arm's settings compete for."""
         return self.protocol, self.column, self.row
 
-    def seed(self, seed: int, withhold_test: bool = False, fold: Fold | None = None) -> Run:
-        """The run with a seed, of one fold if there are any."""
+    def seed(self, seed: int, withhold_test: bool = False, fold: Fold | None = None, share: float = 1.0) -> Run:
+        """The run with a seed, of one fold if there are any, ended after a share of its length."""
         seeded = dict.fromkeys(("seed_everything", *self.per_seed), seed) | {"withhold_test": withhold_test}
-        after = tuple((name, arm.seed(seed, withhold_test, fold)) for name, arm in self.after)
+        after = tuple((name, arm.seed(seed, withhold_test, fold, share)) for name, arm in self.after)
         start = {name: str(run.out) for name, run in after}
-        part = {"data.init_args.plan": fold.plan} if fold else {}
+        part: dict[str, Any] = {"data.init_args.plan": fold.plan} if fold else {}
+        if share < 1:
+            part |= {"trainer.callbacks+": [{"class_path": END_EARLY, "init_args": {"share": share}}]}
         overrides = (*self.run.overrides, *seeded.items(), *part.items(), *start.items())
         name = f"{seed},repeat={fold.repeat},fold={fold.number}" if fold else str(seed)
+        name += f",share={share:g}" if share < 1 else ""
         return replace(self.run, out=self.run.out / name, overrides=overrides, after=after)
 
 
@@ -97,11 +103,11 @@ def folded(grid: Grid, arms: Mapping[Fold, Arm], whole: Arm) -> dict[int, Run]:
 
 
 def trials_of(grid: Grid, arm: Arm, fold: Fold | None = None) -> list[Run]:
-    """The runs that a search judges an arm by, of a fold or of all; none without a search."""
+    """The runs that a search may judge an arm by, of a fold or of all; none without a search."""
     protocol = grid.protocols[arm.protocol]
     folds: list[Fold | None] = [fold] if fold else [*folds_of(protocol)] or [None]
-    seeds = seeds_of(protocol.search) if protocol.search else ()
-    return [arm.seed(seed, withhold_test=True, fold=one) for one in folds for seed in seeds]
+    search = protocol.search
+    return [arm.seed(seed, True, one, search.share) for one in folds for seed in seeds_of(search)] if search else []
 
 
 def arms(

@@ -14,8 +14,8 @@ NETWORKS = {"Linear", "MLP", "Perceptron"}
 
 DATA = {"Toy", "Tabular"}
 
-TRAINER = {"accelerator", "max_epochs", "max_steps", "check_val_every_n_epoch", "enable_progress_bar"}
-"""Options of a trainer that mean the same for a group; a run with any other is done alone."""
+TRAINER = {"accelerator", "callbacks", "max_epochs", "max_steps", "check_val_every_n_epoch", "enable_progress_bar"}
+"""Options of a trainer that mean the same for a group; a run with others is done alone. Of callbacks EndEarly does."""
 
 ALONE = {"ckpt_path", "freeze", "save_every", "save_features", "wandb"}
 """Options of a run that is done alone where they are given."""
@@ -44,6 +44,8 @@ def kind_of(run: Run) -> str:
     model, data, trainer = (config.get(name) or {} for name in ("model", "data", "trainer"))
     options = data.get("init_args") or {}
     if any(config.get(name) not in (None, False, []) for name in ALONE) or model.get("refit") or options.get("mixup"):
+        return ""
+    if any(name_of(one) != "EndEarly" for one in trainer.get("callbacks") or ()):
         return ""
     if not trainer.keys() <= TRAINER or trainer.get("accelerator", "auto") not in {"auto", "cpu"}:
         return ""

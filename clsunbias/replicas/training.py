@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
+from clsunbias.callbacks import EndEarly
 from clsunbias.commands.fit import ExperimentCLI, quietly
 from clsunbias.commands.train import Ready, begin, end
 from clsunbias.experiments.running.run import Run
@@ -87,7 +88,8 @@ def shape_of(cli: ExperimentCLI) -> Hashable:
 def train_group(group: Sequence[tuple[ExperimentCLI, Ready]]) -> None:
     """Trains runs together, then tests each and writes its results."""
     first = group[0][0]
-    options = {**first.option("trainer"), "callbacks": [], "logger": False, "enable_checkpointing": False}
+    callbacks = [one for one in first.option("trainer").callbacks or () if isinstance(one, EndEarly)]
+    options = {**first.option("trainer"), "callbacks": callbacks, "logger": False, "enable_checkpointing": False}
     with ExitStack() as folders, quietly():
         for cli, ready in group:
             folders.enter_context(one_process_in(cli.out))

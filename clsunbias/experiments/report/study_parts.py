@@ -11,7 +11,6 @@ from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.notes import Cells, Comparisons, classes_of
 from clsunbias.experiments.report.sections import Section
 from clsunbias.experiments.report.subgroup_part import ArmGroups, arm_groups, subgroup_sections
-from clsunbias.experiments.search import choose
 from clsunbias.experiments.study import Study, shown
 
 
@@ -40,7 +39,7 @@ def sections(
         *parts(study.grid, study.columns, study.absent, cells, comparisons, classes_of(scored)),
         *gain_sections(split),
         *contrast_section(study.grid, scored),
-        *search_sections(study.grid, study.scores, choose(study.grid, study.scores)),
+        *search_sections(study.grid, study.scores, study.ended),
     ]
 
 
