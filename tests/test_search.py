@@ -152,7 +152,7 @@ def test_a_share_that_is_none(share: float, tmp_path: Path) -> None:
 
 def test_a_search_that_ends_early(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Trials end at their share with the schedules of the whole, the worse half after one seed; the table says so."""
-    search = {**SEARCH["search"], "halving": True, "share": 0.5}
+    search = {"seeds": 2, "first_seed": 0, "halving": True, "share": 0.5}
     tuned = {**SEARCH, "axes": {LR: [0.1, 0.01]}, "search": search}
     steps = {**SHORT, "trainer.max_epochs": -1, "trainer.max_steps": 41}
     changes = {

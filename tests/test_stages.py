@@ -145,6 +145,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> Fits:
     work_here(monkeypatch)
     stand_in = Fits()
     monkeypatch.setattr(executor, "fit", stand_in)
+    monkeypatch.setattr(executor, "fit_together", lambda runs: None)
     monkeypatch.setattr(executor, "check", lambda runs: None)
     return stand_in
 
