@@ -1,5 +1,6 @@
 """Runs trained together: each leaves what it would leave alone, and what does not go with others is done alone."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ import pandas as pd
 import pytest
 
 from clsunbias.__main__ import main
+from clsunbias.errors import InputError
 from clsunbias.experiments.running.executor import execute, execute_unit
 from clsunbias.experiments.running.run import Run
 from clsunbias.files import CONFIGS
-from clsunbias.replicas.grouping import in_words, units_of
-from clsunbias.replicas.training import train_together
+from clsunbias.replicas.grouping import in_words, kind_of, units_of
+from clsunbias.replicas.making import Maker
+from clsunbias.replicas.training import fits, train_together
 from tests.fakes import SHORT, table_of, write_grid
 
 TABLE: dict[str, Any] = {
@@ -179,6 +182,22 @@ def test_what_is_done_alone(what: str, table: Path) -> None:
     runs = tuple(table_run(table / "runs" / str(seed), "erm", seed=seed, **ALONE[what]) for seed in (0, 1))
     assert dict(execute_unit(runs, wait=False)) == dict.fromkeys(runs, "")
     assert replicas_in(table) == {"runs": [1, 1]}
+
+
+@pytest.mark.parametrize("kind", ["objectives", "remedies"])
+def test_what_configs_tell_is_what_fits(kind: str, table: Path) -> None:
+    """Of every shipped overlay: what is put into a group can be trained in it, so that what is said of it is so."""
+    maker, fitting = Maker(), list[str]()
+    for path in sorted((CONFIGS / kind).glob("*.yaml")):
+        overlays = (path.stem,) if kind == "objectives" else ("erm", f"remedies/{path.stem}")
+        run = table_run(table / path.stem, *overlays)
+        if not kind_of(run):
+            continue
+        with contextlib.suppress(InputError):  # of what is not for this table
+            cli, _ = maker.make(run)
+            assert fits(cli), path.stem
+            fitting.append(path.stem)
+    assert len(fitting) >= (25 if kind == "objectives" else 15), fitting
 
 
 def test_groups(tmp_path: Path) -> None:

@@ -21,6 +21,14 @@ ALONE = {"ckpt_path", "freeze", "save_every", "save_features", "wandb"}
 """Options of a run that is done alone where they are given."""
 
 
+APART = {
+    *("APLoss", "LogitVariation", "SelectiveMixup", "SelfSupervised", "ProportionalOdds", "SAM", "ImbSAM"),
+    *("SupervisedContrastive", "SubclassContrastive", "OrdinalContrastive", "FacilityLocation", "GraphCut"),
+    *("NeuralCollapse", "NormalisedGradients"),
+}
+"""Classes whose runs are done alone: they need what a network computes on the way, draw, have weights or rows of their
+own, or look at a step twice. What else cannot go together is found out when it is tried."""
+
 CLASSES = {"class_path", "selection", "network", "objective", "sample_loss", "optimizer", "sampler", "resample"}
 """Parameters whose value may be the import path of a class."""
 
@@ -52,7 +60,7 @@ def kind_of(run: Run) -> str:
     if (
         name_of(model.get("network")) not in NETWORKS
         or name_of(data) not in DATA
-        or not all(map(is_shipped, paths(config)))
+        or not all(is_shipped(path) and path.rpartition(".")[2] not in APART for path in paths(config))
     ):
         return ""
     rows = {name: options.get(name) for name in ("path", "batch_size", "plan")}

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.accelerators import CPUAccelerator
 from torch import Tensor
 
 from clsunbias.callbacks import EndEarly
@@ -50,6 +51,8 @@ def fits(cli: ExperimentCLI) -> bool:
     """
     model, data = cli.model, cli.datamodule
     objective, train = model.objective, data.splits["train"]
+    if not isinstance(cli.trainer.accelerator, CPUAccelerator):  # where it is not known to pay
+        return False
     if isinstance(objective, APLoss) or model.seen or [*objective.parameters()] or model.configure_callbacks():
         return False
     if type(objective).training_batch is not Objective.training_batch:

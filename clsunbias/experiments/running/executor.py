@@ -152,30 +152,35 @@ def execute_all(runs: Sequence[Run], jobs: int | None, dask: str | None = None) 
         InputError: there is no scheduler at that address, or dask is not installed.
     """
     failures: dict[Run, str] = {}
-    if chosen := in_words(units_of(runs, jobs or cpu_count())):
-        note(chosen)
     # One process a run at most: a worker takes seconds to start.
-    with (
-        pool(max(1, min(jobs or cpu_count(), len(runs))), dask) as workers,
-        display(len(runs), workers.size) as advance,
-    ):
+    with pool(max(1, min(jobs or cpu_count(), len(runs))), dask) as workers:
+        stages = stages_of(runs, workers.size)
+        if said := in_words([unit for _, units in stages for unit in units]):
+            note(said)
         # A cluster gets all at once, for its workers come and go.
         limit = len(runs) if dask else workers.size
-        for run, error in in_stages(runs, limit, workers):
-            advance(run, error)
-            if error:
-                failures[run] = error
+        with display(len(runs), workers.size) as advance:
+            for run, error in in_stages(stages, limit, workers):
+                advance(run, error)
+                if error:
+                    failures[run] = error
     return failures
 
 
-def in_stages(runs: Sequence[Run], limit: int, workers: Workers) -> Iterator[tuple[Run, str]]:
-    """Outcomes of runs, so many at a time: first stages first, and of a stage last the runs of several devices."""
+def stages_of(runs: Sequence[Run], jobs: int) -> list[tuple[bool, list[Unit]]]:
+    """What is done one after the other: first stages first, and of a stage last the runs of several devices (True)."""
 
     def stage(run: Run) -> tuple[int, bool]:
         return len(run.prerequisites), run.devices > 1
 
-    for (_, several), group in itertools.groupby(sorted(runs, key=stage), stage):
-        todo = units_of([*group], workers.size)
+    groups = itertools.groupby(sorted(runs, key=stage), stage)
+    return [(several, units_of([*group], jobs)) for (_, several), group in groups]
+
+
+def in_stages(stages: Sequence[tuple[bool, Sequence[Unit]]], limit: int, workers: Workers) -> Iterator[tuple[Run, str]]:
+    """Outcomes of the runs of some stages, so many units at a time."""
+    for several, units in stages:
+        todo = units
         for wait in (False, True):  # those that another grid is at come last, when they are mostly done
             busy = []
             for run, error in outcomes(todo, 1 if several else limit, wait, workers):
