@@ -16,7 +16,14 @@ from torch import nn
 from clsunbias.callbacks import Checkpoints
 from clsunbias.commands import evaluate, train
 from clsunbias.commands.checks import check_processes, check_sections, check_trainer_options, check_whole_numbers
-from clsunbias.commands.experiment_options import add_options, check_meaning, in_a_config, refusal, with_found_configs
+from clsunbias.commands.experiment_options import (
+    add_options,
+    add_selection,
+    check_meaning,
+    in_a_config,
+    refusal,
+    with_found_configs,
+)
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError, shortened
 from clsunbias.features import Features
@@ -32,7 +39,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 }
 LIBRARIES = {"clsunbias", "torch", "torchvision", "timm"}  # whose classes say what is wrong with their arguments
 # What a saved config leaves out: where things lie on this machine, and options that a single command has.
-TRANSIENT = ("config", "out", "input", "resize", "threshold", "rule", "save_every", "save_features", "wandb")
+TRANSIENT = ("config", "out", "input", "resize", "threshold", "rule", "save_every", "save_features", "wandb", "also")
 LIGHTNING_TRANSIENT = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 
 # Lightning's advice that does not hold here.
@@ -105,6 +112,11 @@ class ExperimentCLI(LightningCLI):
         return Path("runs", name, self.model.objective.name, str(self.option("seed_everything")))
 
     @property
+    def others(self) -> dict[Path, Any]:
+        """Selection rules that the same training is judged by, too, by the folders of the runs that they make of it."""
+        return {Path(out).expanduser(): rule for out, rule in self.option("also").items()}
+
+    @property
     def has_own_out(self) -> bool:
         """Whether the output folder is ``fit``'s own choice, which ends with objective and seed."""
         return not self.option("out") and "WANDB_SWEEP_ID" not in os.environ
@@ -113,7 +125,8 @@ class ExperimentCLI(LightningCLI):
         trainer = self.option("trainer")
         if self.subcommand != "fit":
             return self.made_trainer(logger=False, **kwargs)
-        self.checkpoints = Checkpoints(self.option("selection"), self.out / "checkpoints", self.option("save_every"))
+        rules = {self.out: self.option("selection"), **self.others}
+        self.checkpoints = Checkpoints(rules, self.option("save_every"))
         callbacks = list(trainer.callbacks or [])
         if self.option("save_features"):
             callbacks.append(Features())
@@ -136,10 +149,15 @@ class ExperimentCLI(LightningCLI):
         check_processes(trainer.num_devices, type(trainer.accelerator).__name__)
         return trainer
 
-    def saved_config(self) -> dict[str, Any]:
-        """The run's whole config, as it is saved."""
+    def saved_configs(self) -> dict[Path, dict[str, Any]]:
+        """The whole config of each run that the training makes, by its folder, as it is saved; the run's own first."""
         config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
-        return {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
+        kept = {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
+        one = Parser()  # for within a mapping a rule is not saved as it is alone
+        add_selection(one)
+        alone = (one.dump(one.parse_object({"selection": rule}), skip_none=False) for rule in config["also"].values())
+        others = {out: kept | yaml.safe_load(rule) for out, rule in zip(self.others, alone, strict=True)}
+        return {self.out: kept, **others}
 
     def fit(self, **_: Any) -> None:
         """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""

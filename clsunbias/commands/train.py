@@ -1,7 +1,8 @@
 """``clsunbias fit``: train, select, test once, write the results."""
 
+import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,10 @@ from clsunbias.errors import InputError, listed
 from clsunbias.experiments.report.model_card import model_card
 from clsunbias.experiments.report.subgroup_part import card_with_groups
 from clsunbias.experiments.running.config import load_saved
-from clsunbias.experiments.running.run import FILES
+from clsunbias.experiments.running.run import FILES, LAST
 from clsunbias.features import features_of, write_features
 from clsunbias.files import (
+    atomic,
     check_out,
     config_sha256,
     one_process_in,
@@ -59,34 +61,48 @@ if TYPE_CHECKING:
 
 
 def fit(cli: "ExperimentCLI") -> None:
-    """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
-    config, data = cli.saved_config(), cli.datamodule
-    sha256 = config_sha256(config)
+    """Trains, tests what each rule selects once, and writes the results; goes on with an interrupted run."""
+    configs, data = cli.saved_configs(), cli.datamodule
     init = start_of(cli.option("init_from"))
     sources = {"source": data.source, "init": init}
-    if finished(cli.out, config, sources, cli.has_own_out):
+    there = [out for out, config in configs.items() if finished(out, config, sources, cli.has_own_out)]
+    if cli.out in there:
         if cli.option("save_features") and not (cli.out / FILES["features"]).is_file():
             raise InputError(f"{cli.out} holds this run, finished without its features: give another --out")
+        if len(there) < len(configs):
+            lacking = next(out for out in configs if out not in there)
+            raise InputError(f"{cli.out} holds this run, finished: make that of {lacking} by itself, as its own --out")
         note(f"{cli.out} already holds this run, finished; nothing to do")
         return
-    check_out(cli.out)
+    for out in configs:
+        check_out(out)
     resumed = prepare(cli, init)
     if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
         cli.trainer.fit(cli.model, datamodule=data)
         return
-    with one_process_in(cli.out) if cli.trainer.is_global_zero else nullcontext():
+    with ExitStack() as held:
+        if cli.trainer.is_global_zero:
+            for out in configs:
+                held.enter_context(one_process_in(out))
         hashes = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
         cli.checkpoints.made_from = hashes
-        resume_from = start(cli, config, resumed)
+        resume_from = start(cli, configs, resumed)
         about = {"dataset": data.name, "simulated": data.simulated, "objective": cli.model.objective.name}
-        wandb = attach(cli.trainer, cli.option("wandb") or False, cli.out, {**config, **about}, sha256)
+        config = configs[cli.out]
+        asked = cli.option("wandb") or False
+        wandb = attach(cli.trainer, asked, cli.out, {**config, **about}, config_sha256(config))
         cli.trainer.fit(cli.model, datamodule=data, ckpt_path=resume_from, weights_only=True)
         data.withhold_test = cli.option("withhold_test")
-        cli.trainer.test(cli.model, datamodule=data, verbose=False)
-        levels = [scored_units(cli.model, level) for level in range(len(data.splits["train"].units))]
-        features = features_of(cli.trainer, cli.model)
-        if cli.trainer.is_global_zero:
-            write_results(cli, {**about, "config_sha256": sha256, **hashes}, levels, features, wandb)
+        for out, config in configs.items():
+            if out in there:
+                continue
+            cli.checkpoints.load_selected(out, cli.model)
+            cli.trainer.test(cli.model, datamodule=data, verbose=False)
+            levels = [scored_units(cli.model, level) for level in range(len(data.splits["train"].units))]
+            features = features_of(cli.trainer, cli.model)
+            if cli.trainer.is_global_zero:
+                run = {**about, "config_sha256": config_sha256(config), **hashes}
+                write_results(cli, out, run, levels, features, wandb if out == cli.out else None)
 
 
 def start_of(asked: Path | None) -> Path | None:
@@ -101,6 +117,7 @@ def start_of(asked: Path | None) -> Path | None:
 
 def write_results(
     cli: "ExperimentCLI",
+    out: Path,
     about: dict[str, Any],
     levels: Sequence[Mapping[str, UnitScores]],
     features: Mapping[str, Tensor],
@@ -110,44 +127,48 @@ def write_results(
 
     Args:
         cli: of the run.
+        out: the run's folder, or that of another rule's on the same training.
         about: what the result says of the run itself.
         levels: scores of the headline's units, then of other levels.
         features: of the headline's units by split, if they are to be kept.
         wandb: where the run is shown, too.
     """
-    data, rows = cli.datamodule, row_predictions(cli.model)
+    data, rows, kept = cli.datamodule, row_predictions(cli.model), cli.checkpoints.kept[out]
     frame = predictions(levels[0], data.class_names)
-    write_json(cli.out / FILES["inputs"], data.account())
-    write_csv(cli.out / FILES["predictions"], frame)
+    if out != cli.out:  # what the one training logged
+        with atomic(out / FILES["metrics"]) as copy:
+            shutil.copyfile(cli.out / FILES["metrics"], copy)
+    write_json(out / FILES["inputs"], data.account())
+    write_csv(out / FILES["predictions"], frame)
     if rows is not None:
-        write_csv(cli.out / FILES["rows"], rows)
-    (cli.out / FILES["features"]).unlink(missing_ok=True)  # of a run before, in the same folder
+        write_csv(out / FILES["rows"], rows)
+    (out / FILES["features"]).unlink(missing_ok=True)  # of a run before, in the same folder
     if features:
-        write_features(cli.out / FILES["features"], features)
+        write_features(out / FILES["features"], features)
     result = {
         **about,
         "seed": cli.option("seed_everything"),
-        "selection": repr(cli.checkpoints.rule),
-        "step": cli.checkpoints.selection.step,
-        "tied_validations": cli.checkpoints.selection.tied,
+        "selection": repr(kept.rule),
+        "step": kept.selection.step,
+        "tied_validations": kept.selection.tied,
         **({"synthetic_training_rows": data.synthetic_rows} if data.synthetic_rows else {}),
         "leaks": data.leaks,
         **units_and_metrics(levels, data.class_names, data.ordered),
         **({"left_out": data.left_out} if data.left_out else {}),
         "versions": versions(),
-        **{f"{name}_sha256": sha256_of(cli.out / path) for name, path in FILES.items() if (cli.out / path).is_file()},
+        **{f"{name}_sha256": sha256_of(out / path) for name, path in FILES.items() if (out / path).is_file()},
     }
     if wandb:
         wandb.log_result(cli.trainer.global_step, frame, data.class_names, result)
-    card = model_card(result, frame, making(cli))
-    if groups := write_groups(cli.out, data, result, frame):
+    card = model_card(result, frame, making(cli, out))
+    if groups := write_groups(out, data, result, frame):
         card = card_with_groups(card, groups)
-    write_text(cli.out / "MODEL_CARD.md", card)
-    write_json(cli.out / "result.json", sealed(result))
+    write_text(out / "MODEL_CARD.md", card)
+    write_json(out / "result.json", sealed(result))
     shown = {split: result[split] for split in (*levels[0], "test") if split in result}
     simulated = "SIMULATED: " if data.simulated else ""
     show(shown, f"{simulated}{data.name}, {about['objective']}, step {result['step']}", frame, data.class_names)
-    say(f"results in {cli.out}")
+    say(f"results in {out}")
     if wandb:
         wandb.close()
 
@@ -216,21 +237,23 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     return resumed
 
 
-def start(cli: "ExperimentCLI", config: Mapping[str, Any], resumed: dict[str, Any] | None) -> str | None:
-    """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's.
+def start(cli: "ExperimentCLI", configs: Mapping[Path, Any], resumed: dict[str, Any] | None) -> str | None:
+    """Saves the configs and says which checkpoint to go on from: the one asked for, or an interrupted run's.
 
     Args:
         cli: of the run.
-        config: the run's.
+        configs: of each run that the training makes, by its folder.
         resumed: what the checkpoint that is asked for holds.
     """
-    saved, last = cli.out / "config.yaml", cli.out / "checkpoints" / "last.ckpt"
+    saved, last = cli.out / "config.yaml", cli.out / LAST
     asked = cli.option("ckpt_path")
     if not asked and saved.exists() and last.exists():
-        found = differences(load_saved(saved), config)
+        found = differences(load_saved(saved), configs[cli.out])
         if found:
             note(f"the unfinished run in {cli.out} is another's ({in_words(found)}); starting anew")
-        elif resumed := read_if_whole(last):
+        elif (resumed := read_if_whole(last)) and not cli.checkpoints.fits(resumed):
+            note(f"the unfinished run in {cli.out} kept the weights of other selection rules; starting anew")
+        elif resumed:
             note(f"going on from {last}")
             asked = last
     if not asked:
@@ -238,5 +261,6 @@ def start(cli: "ExperimentCLI", config: Mapping[str, Any], resumed: dict[str, An
     if resumed and type(cli.trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # no other of the user's
         cli.trainer.strategy.checkpoint_io = ReadBefore(resumed)
     if cli.trainer.is_global_zero:
-        write_text(saved, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        for out, config in configs.items():
+            write_text(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     return str(asked) if asked else None

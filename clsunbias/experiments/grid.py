@@ -144,6 +144,9 @@ class Protocol:
         folds: if any, patients (or rows that stand alone) are parted in so many, by class, and each part is the test
             once: a run is then the models of all folds, which together score every unit once.
         repeats: partings, each drawn anew.
+        fraction: share of the crossed settings that are run, drawn once for all rows and columns; a larger share holds
+            a smaller one. Selection rules are not drawn from: one training serves them all.
+        why: of an axis and its step, why somebody may choose so; the page says it.
     """
 
     label: str
@@ -154,6 +157,8 @@ class Protocol:
     search: Search | None = None
     folds: int = 0
     repeats: int = 1
+    fraction: float = 1.0
+    why: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def runs(self) -> int:
@@ -185,6 +190,8 @@ class Grid:
         curves: figures of training curves, by file name, drawn from the first protocol.
         contrasts: claims about several cells, by name: ``column/row`` → its weight in a sum.
         ranked: whether methods are ranked over all data sets, too, in a table and a figure of their own.
+        specifications: whether each setting is a way to test the same claim, that a row beats the baselines: then the
+            curve of all differences takes the place of a table of cells.
         stages: what rows start from that is no method of its own, by name: a first stage, which no table shows.
         decisions: rules, each chosen anew on validation by every run, that all metrics are shown under, too.
     """
@@ -202,6 +209,7 @@ class Grid:
     decisions: list[str] = field(default_factory=list)
     stages: dict[str, Row] = field(default_factory=dict)
     ranked: bool = False
+    specifications: bool = False
 
 
 def under_rules(names: Sequence[str], rules: Sequence[str]) -> list[str]:

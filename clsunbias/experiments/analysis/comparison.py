@@ -97,7 +97,7 @@ def comparable(grid: Grid, ours: Arm, theirs: Arm) -> bool:
     """Whether an arm is to be compared with another: a baseline of the same cell; each pair of baselines once."""
     if ours.column != theirs.column or theirs.row not in grid.baselines:
         return False
-    if not grid.protocols[ours.protocol].search and ours.setting != theirs.setting:
+    if not grid.protocols[ours.protocol].search and ours.setting not in (theirs.setting, *theirs.stands_for):
         return False
     return ours.row not in grid.baselines or grid.baselines.index(ours.row) > grid.baselines.index(theirs.row)
 

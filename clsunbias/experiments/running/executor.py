@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import FIRST_COMPLETED, Future
+from dataclasses import replace
 from multiprocessing import current_process
 
 from filelock import FileLock, Timeout
@@ -20,7 +21,7 @@ from joblib import cpu_count
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.config import difference, parse_yaml
 from clsunbias.experiments.running.display import display
-from clsunbias.experiments.running.run import Run
+from clsunbias.experiments.running.run import LAST, Run, sharing
 from clsunbias.experiments.running.workers import UNPINNED, Workers, pin_device, pool
 from clsunbias.files import write_text
 
@@ -50,21 +51,24 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
         with FileLock(run.out / ".lock", timeout=-1 if wait else 0), IN_THIS_PROCESS:
             for half_written in run.out.glob(".*.*.*"):  # by a process that was killed
                 half_written.unlink()
-            error = "" if run.is_done else fit(run)
+            todo = [one for one in (run, *run.also) if not one.is_done]
+            error = fit(replace(todo[0], also=tuple(todo[1:]))) if todo else ""
     except Timeout:
         return run, BUSY
     except OSError as refused:  # a full disk, a folder that may not be written
         return failed(run, f"its folder cannot be written: {refused.strerror or refused}")
     if error:
         return failed(run, error)
-    (run.out / "error.txt").unlink(missing_ok=True)
+    for one in (run, *run.also):
+        (one.out / "error.txt").unlink(missing_ok=True)
     return run, ""
 
 
 def failed(run: Run, error: str) -> tuple[Run, str]:
     """The outcome of a run that went wrong, whose account is left in its folder, where that can be written."""
-    with contextlib.suppress(OSError):
-        write_text(run.out / "error.txt", error)
+    for one in (run, *run.also):
+        with contextlib.suppress(OSError):
+            write_text(one.out / "error.txt", error)
     return run, error
 
 
@@ -128,10 +132,11 @@ def execute_all(runs: Sequence[Run], jobs: int | None, dask: str | None = None) 
     ):
         # A cluster gets all at once, for its workers come and go.
         limit = len(runs) if dask else workers.size
-        for run, error in in_stages(runs, limit, workers):
-            advance(run, error)
-            if error:
-                failures[run] = error
+        for run, error in in_stages(sharing(runs), limit, workers):
+            for one in (run, *run.also):
+                advance(one, error)
+                if error:
+                    failures[one] = error
     return failures
 
 
@@ -181,5 +186,5 @@ def outcomes(runs: Sequence[Run], limit: int, wait: bool, workers: Workers) -> I
 
 def saved_at(run: Run) -> float:
     """When the run has saved how far it is; what gets further each time is not to blame for the loss of its workers."""
-    path = run.out / "checkpoints" / "last.ckpt"
+    path = run.out / LAST
     return path.stat().st_mtime if path.exists() else 0.0
