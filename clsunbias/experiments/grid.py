@@ -10,7 +10,7 @@ from jsonargparse.typing import register_type
 
 from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid_checks import MOST_SEEDS, check, check_keys, check_names
+from clsunbias.experiments.grid_checks import MOST_SEEDS, check, check_fraction, check_keys, check_names
 from clsunbias.experiments.running.config import load_yaml
 from clsunbias.parser import Parser
 
@@ -242,8 +242,14 @@ def load_grid(path: Path) -> Grid:
     return grid
 
 
-def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] | None, seeds: int | None) -> Grid:
-    """Some columns and protocols of a grid, with so many runs of each cell; None keeps all, or their own number."""
+def narrow(
+    grid: Grid,
+    columns: Sequence[str] | None,
+    protocols: Sequence[str] | None,
+    seeds: int | None,
+    fraction: float | None = None,
+) -> Grid:
+    """Some columns, protocols and settings of a grid, with so many runs of each cell; None keeps what the grid says."""
     for kind, names, known in (("column", columns, grid.columns), ("protocol", protocols, grid.protocols)):
         for name in names or ():
             if name not in known:
@@ -255,6 +261,10 @@ def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] |
         raise InputError(f"--seeds must be at most {MOST_SEEDS}, got {seeds}")
     kept_columns = {name: column for name, column in grid.columns.items() if columns is None or name in columns}
     kept_protocols = {name: one for name, one in grid.protocols.items() if protocols is None or name in protocols}
+    if fraction is not None:
+        kept_protocols = {name: replace(protocol, fraction=fraction) for name, protocol in kept_protocols.items()}
+        for name, protocol in kept_protocols.items():
+            check_fraction(name, protocol)
     if seeds is not None:
         kept_protocols = {name: replace(protocol, seeds=seeds) for name, protocol in kept_protocols.items()}
     return replace(grid, columns=kept_columns, protocols=kept_protocols)

@@ -135,11 +135,7 @@ def check(grid: "Grid") -> None:
             raise InputError(f"protocol {name!r} has {protocol.repeats} repeats; those are of folds, 1 or more")
         if protocol.folds and not 3 <= protocol.folds <= MOST_SEEDS:
             raise InputError(f"protocol {name!r} has {protocol.folds} folds; give 3 or more, to train, select and test")
-        if not 0 < protocol.fraction <= 1 or (protocol.search and protocol.fraction < 1):
-            raise InputError(
-                f"protocol {name!r} has a fraction of {protocol.fraction}; give a share above 0, at most 1, and 1 with "
-                "a search, which tries every setting"
-            )
+        check_fraction(name, protocol)
         check_why(name, protocol)
         if protocol.search and not 1 <= protocol.search.seeds <= MOST_SEEDS:
             raise InputError(f"the search of protocol {name!r} has {protocol.search.seeds} seeds; it needs at least 1")
@@ -154,6 +150,15 @@ def check_axes(owner: str, axes: Mapping[str, Collection[Any]]) -> None:
             raise InputError(f"axis {axis!r} of {owner} has no step; give at least one, or leave it out")
         if not all(isinstance(step, str | int | float | list | dict | None) for step in steps):
             raise InputError(f"axis {axis!r} lists a class with arguments; give such steps names instead")
+
+
+def check_fraction(name: str, protocol: "Protocol") -> None:
+    """Raises InputError if a fraction is none, or is of the settings that a search compares."""
+    if not 0 < protocol.fraction <= 1 or (protocol.search and protocol.fraction < 1):
+        raise InputError(
+            f"protocol {name!r} has a fraction of {protocol.fraction}; give a share above 0, at most 1, and 1 with a "
+            "search, which tries every setting"
+        )
 
 
 def check_why(name: str, protocol: "Protocol") -> None:

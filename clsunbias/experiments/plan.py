@@ -147,10 +147,9 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
         together = len(crossed(protocol, own))  # that follow each other with one step of what all share
         distinct: dict[str, Arm] = {}
         first[row] = {}
-        for place, (setting, steps) in enumerate(crossed(protocol, {**shared, **own}).items()):
+        crossing = crossed(protocol, {**shared, **own})
+        for place, (setting, steps) in enumerate(crossing.items()):
             of_all = place // together
-            if not is_drawn(steps):
-                continue
             applying = {name: value for name, value in parameters(steps).items() if applies(name, config)}
             overrides = tuple({**fixed, **applying}.items())
             run = Run(folder / protocol / column / row / setting, files, overrides, data.source)
@@ -161,7 +160,8 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
             arm = distinct.get(key, arm)
             arm = distinct[key] = replace(arm, stands_for=(*arm.stands_for, setting))
             first[row].setdefault(of_all, arm)
-        made[row] = [*distinct.values()]
+        # Known by the first of all its settings, drawn or not: so a larger share finds what a smaller one has run.
+        made[row] = [arm for arm in distinct.values() if any(is_drawn(crossing[one]) for one in arm.stands_for)]
     return [arm for row in grid.rows for arm in made.get(row, [])]
 
 

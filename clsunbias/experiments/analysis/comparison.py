@@ -51,10 +51,13 @@ class Comparison(NamedTuple):
 def results(
     table: str, grid: Grid, finished: Mapping[Arm, Mapping[int, Record]]
 ) -> tuple[list[Scored], dict[tuple[Arm, str], Cell], dict[tuple[Arm, Arm, str], Comparison]]:
-    """The finished runs of a grid scored, its cells, and the comparisons between its methods."""
+    """The finished runs of a grid scored, its cells, and the comparisons between its methods.
+
+    Of a grid of specifications the runs alone: its curves say the rest.
+    """
     names = list(dict.fromkeys((*grid.metrics, *grid.also)))
     scored = [score(arm, by_seed, names) for arm, by_seed in finished.items()]
-    return scored, cells(table, grid, scored), compare(table, grid, scored)
+    return scored, *(({}, {}) if grid.specifications else (cells(table, grid, scored), compare(table, grid, scored)))
 
 
 def compare(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, Arm, str], Comparison]:
