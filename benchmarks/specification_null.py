@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import stdtrit
 from scipy.stats import binom
 
 from benchmarks.timing import Row
@@ -33,10 +34,10 @@ def simulated(of_runs: float, of_patients: float, gain: float, random: np.random
     by_patient = patient[:, np.newaxis] + own
     gained = gain + run.reshape(SEEDS, -1) + by_patient.mean(0)
     drawn = weights @ by_patient - by_patient.mean(0)
-    error = np.sqrt(drawn.var(0) + gained.var(0, ddof=1) / SEEDS)
+    error = np.hypot(1.96 * drawn.std(0), stdtrit(SEEDS - 1, 0.975) * gained.std(0, ddof=1) / SEEDS**0.5)
     means = gained.mean(0)
     found = [
-        Specification({}, float(mean), float(mean - 2 * one), float(mean + 2 * one), str(at // RULES))
+        Specification({}, float(mean), float(mean - one), float(mean + one), str(at // RULES))
         for at, (mean, one) in enumerate(zip(means, error, strict=True))
     ]
     return Curve("method", "baseline", "test/macro_f1", found, gained, drawn.astype(np.float32))
