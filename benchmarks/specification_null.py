@@ -51,7 +51,7 @@ def without(curve: Curve, part: str) -> Curve:
 
 
 def rates(of_runs: float, of_patients: float, gain: float, count: int) -> dict[str, tuple[int, int]]:
-    """How many curves have a median, and so many intervals, as luck alone gives in 5 %: by what the null knows."""
+    """How many curves have a median, and a share of positive ones, as luck gives in 5 %: by what the null knows."""
     random = np.random.default_rng(3)
     parts = ("names swapped", "patients drawn", "both")
     found = {part: (0, 0) for part in parts}
@@ -59,8 +59,8 @@ def rates(of_runs: float, of_patients: float, gain: float, count: int) -> dict[s
         curve = simulated(of_runs, of_patients, gain, random)
         for part in parts:
             one = summary("", without(curve, part))
-            median, shown = found[part]
-            found[part] = median + (one.p_median <= 0.05), shown + (one.p_shown <= 0.05)
+            median, share = found[part]
+            found[part] = median + (one.p_median <= 0.05), share + (one.p_positive <= 0.05)
     return found
 
 
@@ -71,10 +71,10 @@ def measure() -> Sequence[Row]:
         for gain in (0.0, GAIN) if title == "both" else (0.0,):
             found = rates(of_runs, of_patients, gain, CURVES)
             told = "; ".join(
-                f"{part} {100 * median / CURVES:.1f} % ({100 * shown / CURVES:.1f} %)"
-                for part, (median, shown) in found.items()
+                f"{part} {100 * median / CURVES:.1f} % ({100 * share / CURVES:.1f} %)"
+                for part, (median, share) in found.items()
             )
-            what = f"specification_null: {title}, true gain {gain:g}: curves called different by median (by intervals)"
+            what = f"specification_null: {title}, true gain {gain:g}: called different by median (by share positive)"
             high = 100 * float(binom.ppf(0.975, CURVES, 0.05)) / CURVES
             rows.append(Row(what, told, "" if gain else f"both: at most {high:.1f} %, 5 % but for luck"))
     return rows

@@ -84,8 +84,8 @@ class Summary(NamedTuple):
     """A curve in a few numbers; its fields are the columns of ``tableN_curves.csv``.
 
     Specifications, and the trainings behind them; the median difference; the share of positive differences; the shares
-    whose interval lies above and below 0; and how often luck alone gives a median as far from 0, a share of positive
-    ones as far from a half, as many intervals on one side of 0 (:func:`null`).
+    whose interval lies above and below 0; and how often luck alone gives a median as far from 0, and a share of
+    positive ones as far from a half (:func:`null`).
     """
 
     table: str
@@ -100,7 +100,6 @@ class Summary(NamedTuple):
     below: float
     p_median: float
     p_positive: float
-    p_shown: float
 
 
 def curves(grid: Grid, scored: Sequence[Scored]) -> list[Curve]:
@@ -190,18 +189,10 @@ def specification_lines(table: str, found: Sequence[Curve]) -> pd.DataFrame:
 def summary(table: str, curve: Curve) -> Summary:
     """A curve in a few numbers."""
     differences, shown = curve.differences, np.array([one.shown for one in curve.specifications])
-    luck = null(curve)
-    halves = np.array([(one.difference - one.low, one.high - one.difference) for one in curve.specifications])
-    lucky = {
-        "median": np.abs(np.median(luck, axis=1)),
-        "positive": np.abs((luck > 0).mean(1) - 0.5),
-        "shown": np.maximum((luck > halves[:, 0]).sum(1), (luck < -halves[:, 1]).sum(1)),
-    }
-    seen = {
-        "median": abs(np.median(differences)),
-        "positive": abs((differences > 0).mean() - 0.5),
-        "shown": max((shown > 0).sum(), (shown < 0).sum()),
-    }
+    seen, lucky = (
+        {"median": np.abs(np.median(values, axis=-1)), "positive": np.abs((values > 0).mean(-1) - 0.5)}
+        for values in (differences, null(curve))
+    )
     ps = [float((1 + (values >= seen[name] - 1e-9).sum()) / (1 + len(values))) for name, values in lucky.items()]
     return Summary(
         table,
@@ -230,7 +221,7 @@ def null(curve: Curve, seed: int = 0) -> Floats:
     place = {name: at for at, name in enumerate(curve.trainings)}
     of = np.array([place[one.training] for one in curve.specifications])
     signs = random.integers(0, 2, (NULLS, len(curve.gained), len(place))) * 2.0 - 1
-    swapped = np.einsum("nsp,sp->np", signs[:, :, of], curve.gained) / len(curve.gained)
+    swapped = (signs[:, :, of] * curve.gained).mean(1)
     return np.asarray(swapped + curve.drawn[random.integers(0, len(curve.drawn), NULLS)])
 
 

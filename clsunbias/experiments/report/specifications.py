@@ -51,7 +51,7 @@ def summary_section(summaries: Sequence[Summary]) -> Section:
     """A line for each claim and metric."""
     header = [
         *("", "metric", "specifications (trainings)", "median difference", "positive", "interval above 0"),
-        *("below 0", "p: median", "p: positive", "p: intervals"),
+        *("below 0", "p: median", "p: positive"),
     ]
     rows = [
         [
@@ -60,7 +60,7 @@ def summary_section(summaries: Sequence[Summary]) -> Section:
             f"{one.specifications} ({one.trainings})",
             f"{one.median:+.3f}",
             *(f"{SHARE * share:.0f} %" for share in (one.positive, one.above, one.below)),
-            *(f"{p:.3f}" for p in (one.p_median, one.p_positive, one.p_shown)),
+            *(f"{p:.3f}" for p in (one.p_median, one.p_positive)),
         ]
         for one in summaries
     ]

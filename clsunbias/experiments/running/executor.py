@@ -96,10 +96,10 @@ def fit(run: Run) -> str:
 
 
 def check(runs: Sequence[Run]) -> None:
-    """Raises InputError if the command line does not take the options of a run, one of each set of parameters."""
+    """Raises InputError if the command line does not take the options of a run: one training of each setting."""
     from clsunbias.commands.fit import run as run_command
 
-    for run in {run.out.parent: run for run in runs}.values():
+    for run in {run.out.parent: run for run in sharing(runs)}.values():
         try:
             with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
                 run_command(["fit", *run.options, "--print_config"])
