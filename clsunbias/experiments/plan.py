@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -144,6 +144,7 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
         about = {"group": f"{folder.name}/{column}", "method": f"{row}, {protocol}", "tags": [protocol, row]}
         fixed |= {"wandb": about} if wandb else {}
         own = method.axes if searched else {}
+        check_starts(row, rows, shared if searched else {})
         together = len(crossed(protocol, own))  # that follow each other with one step of what all share
         distinct: dict[str, Arm] = {}
         first[row] = {}
@@ -163,6 +164,19 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
         # Known by the first of all its settings, drawn or not: so a larger share finds what a smaller one has run.
         made[row] = [arm for arm in distinct.values() if any(is_drawn(crossing[one]) for one in arm.stands_for)]
     return [arm for row in grid.rows for arm in made.get(row, [])]
+
+
+def check_starts(name: str, rows: Mapping[str, Row], shared: Collection[str]) -> None:
+    """Raises InputError if a row starts from another's runs, and one of them has steps of its own on a shared axis.
+
+    It starts from the run of the same steps, which there would not be.
+    """
+    for row in (name, *rows[name].starts.values()) if rows[name].starts else ():
+        if own := [axis for axis in rows[row].axes if axis in shared]:
+            raise InputError(
+                f"row {name!r} starts from runs of the same steps, and row {row!r} has steps of its own on {own[0]!r}, "
+                "an axis of all rows: give that axis another name, or leave it to all"
+            )
 
 
 def applies(dotted: str, config: Mapping[str, Any]) -> bool:

@@ -84,8 +84,7 @@ class Summary(NamedTuple):
     """A curve in a few numbers; its fields are the columns of ``tableN_curves.csv``.
 
     Specifications, and the trainings behind them; the median difference; the share of positive differences; the shares
-    whose interval lies above and below 0; and how often luck alone gives a median as far from 0, and a share of
-    positive ones as far from a half (:func:`null`).
+    whose interval lies above and below 0; and how often luck alone gives a median as far from 0 (:func:`null`).
     """
 
     table: str
@@ -98,8 +97,7 @@ class Summary(NamedTuple):
     positive: float
     above: float
     below: float
-    p_median: float
-    p_positive: float
+    p: float
 
 
 def curves(grid: Grid, scored: Sequence[Scored]) -> list[Curve]:
@@ -189,11 +187,7 @@ def specification_lines(table: str, found: Sequence[Curve]) -> pd.DataFrame:
 def summary(table: str, curve: Curve) -> Summary:
     """A curve in a few numbers."""
     differences, shown = curve.differences, np.array([one.shown for one in curve.specifications])
-    seen, lucky = (
-        {"median": np.abs(np.median(values, axis=-1)), "positive": np.abs((values > 0).mean(-1) - 0.5)}
-        for values in (differences, null(curve))
-    )
-    ps = [float((1 + (values >= seen[name] - 1e-9).sum()) / (1 + len(values))) for name, values in lucky.items()]
+    lucky = np.abs(np.median(null(curve), axis=1)) >= abs(np.median(differences)) - 1e-9
     return Summary(
         table,
         curve.row,
@@ -205,7 +199,7 @@ def summary(table: str, curve: Curve) -> Summary:
         float((differences > 0).mean()),
         float((shown > 0).mean()),
         float((shown < 0).mean()),
-        *ps,
+        float((1 + lucky.sum()) / (1 + len(lucky))),
     )
 
 

@@ -51,7 +51,7 @@ def summary_section(summaries: Sequence[Summary]) -> Section:
     """A line for each claim and metric."""
     header = [
         *("", "metric", "specifications (trainings)", "median difference", "positive", "interval above 0"),
-        *("below 0", "p: median", "p: positive"),
+        *("below 0", "p"),
     ]
     rows = [
         [
@@ -60,7 +60,7 @@ def summary_section(summaries: Sequence[Summary]) -> Section:
             f"{one.specifications} ({one.trainings})",
             f"{one.median:+.3f}",
             *(f"{SHARE * share:.0f} %" for share in (one.positive, one.above, one.below)),
-            *(f"{p:.3f}" for p in (one.p_median, one.p_positive)),
+            f"{one.p:.3f}",
         ]
         for one in summaries
     ]
@@ -77,10 +77,10 @@ def how_read(grid: Grid) -> str:
     (seeds,) = {protocol.seeds for protocol in grid.protocols.values()} or {0}
     return (
         f"Each specification is the mean over {seeds} seeds, the same for both methods, with its 95 % interval over "
-        f"test units and seeds, not corrected for their number. p: how often {NULLS} curves of luck alone are as "
-        "extreme: the two methods' names swapped at random, for all that rests on one training and seed together, and "
-        "the test units drawn anew. Where settings differ in what the baseline has no use for (λ of ERM), they share "
-        "its runs."
+        f"test units and seeds, not corrected for their number. p: how often {NULLS} curves of luck alone have a "
+        "median as far from 0: the two methods' names swapped at random, for all that rests on one training and seed "
+        "together, and the test units drawn anew. Where settings differ in what the baseline has no use for (λ of "
+        "ERM), they share its runs."
     )
 
 
