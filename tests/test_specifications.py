@@ -149,7 +149,7 @@ def test_what_is_written(made_up: Path, capfd: pytest.CaptureFixture[str]) -> No
     """Every specification with its choices, the curve in numbers, figure, page and records; the report alike."""
     out = made_up.parent / "out"
     assert main(["reproduce", str(made_up), "--out", str(out)]) == 0
-    lines, summaries = pd.read_csv(out / "toy.csv"), pd.read_csv(out / "toy_curves.csv")
+    lines, summaries = pd.read_csv(out / "toy_differences.csv"), pd.read_csv(out / "toy_curves.csv")
     assert len(lines.query("row == 'Cls-unbias'")) == 2 * 8 * 2 + 2 * 8
     assert {"row", "baseline", "data set", *AXES, "threshold", "difference", "low", "high"} <= {*lines}
     first = summaries.query("row == 'Cls-unbias'").iloc[0]
@@ -179,7 +179,7 @@ def test_a_share_on_the_command_line(made_up: Path, capfd: pytest.CaptureFixture
     """--fraction takes the place of the grid's own; one that is none is refused."""
     out = made_up.parent / "out"
     assert main(["reproduce", str(made_up), "--out", str(out), "--fraction", "0.5"]) == 0
-    lines = pd.read_csv(out / "toy.csv").query("metric == 'test/auroc' and row == 'Cls-unbias'")
+    lines = pd.read_csv(out / "toy_differences.csv").query("metric == 'test/auroc' and row == 'Cls-unbias'")
     assert len(lines) == 2 * 2 * 2
     assert len(lines.groupby(["rate", "lambda"])) == 2
     assert main(["reproduce", str(made_up), "--out", str(out), "--fraction", "1.5"]) == 2

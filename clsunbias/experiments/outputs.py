@@ -79,7 +79,7 @@ def write_specifications(study: Study, out: Path, found: Sequence[Curve], runs: 
     summaries = [summary(name, curve) for curve in found]
     parts = curve_sections(grid, found, summaries)
     write_csv(out / f"{name}_curves.csv", pd.DataFrame(summaries, columns=Summary._fields))
-    write_csv(out / f"{name}.csv", specification_lines(name, found))
+    write_csv(out / f"{name}_differences.csv", specification_lines(name, found))
     write_csv(out / f"{name}_runs.csv", runs)
     write_text(out / f"{name}.md", document(grid.title, parts))
     write_text(out / f"{name}.html", page(study, found, summaries))
@@ -87,7 +87,7 @@ def write_specifications(study: Study, out: Path, found: Sequence[Curve], runs: 
         draw_specifications(out / name, grid, first)
     write_records(study, out)
     show(grid.title, parts, f"see {out / name}.html, or a wider terminal")
-    figures = f"{name}.md, .html, .csv, .png and .svg"
+    figures = f"{name}.md, .html, .png and .svg, {name}_differences.csv"
     say(f"{figures}, {name}_curves.csv, {name}_runs.csv, {name}_records.jsonl in {out}")
 
 
