@@ -16,6 +16,7 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.comparison import results
 from clsunbias.experiments.analysis.specifications import Curve, choices, curves, explained, null, summary
 from clsunbias.experiments.grid import load_grid, narrow
+from clsunbias.experiments.grid_runs import locate
 from clsunbias.experiments.plan import arms, runs_of
 from clsunbias.experiments.settings import balanced, crossed, drawn
 from clsunbias.files import CONFIGS
@@ -62,8 +63,8 @@ def read(path: Path) -> tuple[Any, list[Any]]:
 def test_a_fraction_is_balanced_and_grows(tmp_path: Path) -> None:
     """Steps come about equally often, a larger share holds a smaller one, and selection rules are all taken."""
     grid = load_grid(CONFIGS / "tables" / "specifications.yaml")
-    protocol = grid.protocols["specifications"]
-    crossing = crossed("specifications", {name: axis for name, axis in protocol.axes.items() if name != "selection"})
+    protocol = grid.protocols["choices"]
+    crossing = crossed("choices", {name: axis for name, axis in protocol.axes.items() if name != "selection"})
     few, more = balanced(crossing, 27), balanced(crossing, 54)
     assert few == more[:27]
     for axis, steps in protocol.axes.items():
@@ -74,10 +75,10 @@ def test_a_fraction_is_balanced_and_grows(tmp_path: Path) -> None:
     taken = [name for name, steps in crossed("", protocol.axes).items() if drawn("", protocol)(steps)]
     assert len(taken) == 27 * 4
     assert Counter(name.rpartition(",")[2] for name in taken) == dict.fromkeys(protocol.axes["selection"], 27)
-    planned = arms(grid, ["breast"], ["specifications"], tmp_path, CONFIGS / "tables")
+    planned = arms(grid, ["breast"], ["choices"], tmp_path, CONFIGS / "tables")
     assert Counter(arm.row for arm in planned)["cls_unbias"] == 108
     whole = narrow(grid, None, None, None, fraction=1)
-    assert len(arms(whole, ["breast"], ["specifications"], tmp_path, CONFIGS / "tables")) == 2 * 432 / 3 * 4 + 432 * 4
+    assert len(arms(whole, ["breast"], ["choices"], tmp_path, CONFIGS / "tables")) == 2 * 432 / 3 * 4 + 432 * 4
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_each_specification_is_paired_with_its_baseline(made_up: Path) -> None:
     made = curves(grid, scored)
     assert {(curve.row, curve.baseline) for curve in made} == {("Cls-unbias", "ERM"), ("Weighted", "ERM")}
     weighted = next(curve for curve in made if curve.row == "Weighted")
-    assert set(choices([weighted])) == {"data set", "rate", "rule", "threshold"}, "neither has a use for λ"
+    assert set(choices(grid, [weighted])) == {"data set", "rate", "rule", "threshold"}, "neither has a use for λ"
     found = {curve.metric: curve for curve in made if curve.row == "Cls-unbias"}
     f1, auroc = found["test/macro_f1"], found["test/auroc"]
     assert len(f1.specifications) == 2 * 8 * 2, "data sets, settings, thresholds"
@@ -118,8 +119,8 @@ def test_each_specification_is_paired_with_its_baseline(made_up: Path) -> None:
         )
         assert one.difference == pytest.approx(ours - theirs)
         assert one.low < one.difference < one.high
-    assert set(choices([f1])) == {"data set", *AXES, "threshold"}
-    assert set(choices([auroc])) == {"data set", *AXES}
+    assert set(choices(grid, [f1])) == {"data set", *AXES, "threshold"}
+    assert set(choices(grid, [auroc])) == {"data set", *AXES}
 
 
 def test_variance_goes_with_the_choice_that_makes_it(made_up: Path) -> None:
@@ -127,7 +128,7 @@ def test_variance_goes_with_the_choice_that_makes_it(made_up: Path) -> None:
     grid, scored = read(made_up)
     curve = next(one for one in curves(grid, scored) if (one.row, one.metric) == ("Cls-unbias", "test/macro_f1"))
     rigged = [one._replace(difference=0.1 if one.choices["rate"] == "lr 0.1" else -0.1) for one in curve.specifications]
-    shares = explained(Curve("", "", "test/macro_f1", rigged, curve.gained, curve.drawn), choices([curve]))
+    shares = explained(Curve("", "", "test/macro_f1", rigged, curve.gained, curve.drawn), choices(grid, [curve]))
     assert shares.pop("rate") == pytest.approx(1)
     assert all(share == pytest.approx(0, abs=1e-9) for share in shares.values())
 
@@ -184,3 +185,12 @@ def test_a_share_on_the_command_line(made_up: Path, capfd: pytest.CaptureFixture
     assert len(lines.groupby(["rate", "lambda"])) == 2
     assert main(["reproduce", str(made_up), "--out", str(out), "--fraction", "1.5"]) == 2
     assert "give a share above 0" in capfd.readouterr().err
+
+
+def test_a_protocol_may_be_named_after_a_table(tmp_path: Path) -> None:
+    """Its folder is then none of that table's runs."""
+    (tmp_path / "runs" / "why" / "table2").mkdir(parents=True)
+    for folder in (tmp_path / "runs" / "why", tmp_path / "runs", tmp_path):
+        grid, root = locate(folder, None) or (None, None)
+        assert grid == CONFIGS / "tables" / "why.yaml"
+        assert root == tmp_path / "runs" / "why"

@@ -18,7 +18,7 @@ from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.analysis.statistics import RANKING, Floats, lower_is_better
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.settings import crossed, is_free
+from clsunbias.experiments.settings import crossed, is_free, steps_of
 
 DATA, THRESHOLD = "data set", "threshold"
 """Choices that are no axis of a protocol."""
@@ -118,7 +118,7 @@ def curves(grid: Grid, scored: Sequence[Scored]) -> list[Curve]:
                     if ends is None:
                         continue
                     column = grid.columns[ours.arm.column].label
-                    choices = {DATA: column, **steps_of(ours.arm, taken), THRESHOLD: threshold}
+                    choices = {DATA: column, **steps_taken(ours.arm, taken), THRESHOLD: threshold}
                     came_from = training(grid, theirs.arm, taken[theirs.arm.protocol, theirs.arm.setting])
                     found.append(Specification(choices, float(sample.values.mean()), *ends, came_from))
                     gained.append(sample.values)
@@ -146,7 +146,7 @@ def steps(grid: Grid) -> dict[tuple[str, str], dict[str, str]]:
     }
 
 
-def steps_of(arm: Arm, taken: Mapping[tuple[str, str], Mapping[str, str]]) -> dict[str, str]:
+def steps_taken(arm: Arm, taken: Mapping[tuple[str, str], Mapping[str, str]]) -> dict[str, str]:
     """The steps that an arm takes, of the axes that apply to it: the settings that come to it differ in the others."""
     settings = [taken[arm.protocol, setting] for setting in arm.stands_for]
     return {axis: step for axis, step in settings[0].items() if len({one[axis] for one in settings}) == 1}
@@ -160,15 +160,16 @@ def training(grid: Grid, arm: Arm, taken: Mapping[str, str]) -> str:
     )
 
 
-def choices(found: Sequence[Curve]) -> dict[str, list[str]]:
-    """The choices of some curves and their steps, those of one step and of none left out."""
-    taken: dict[str, list[str]] = {}
-    for curve in found:
-        for one in curve.specifications:
-            for choice, step in one.choices.items():
-                if step and step not in taken.setdefault(choice, []):
-                    taken[choice].append(step)
-    return {choice: several for choice, several in taken.items() if len(several) > 1}
+def choices(grid: Grid, found: Sequence[Curve]) -> dict[str, list[str]]:
+    """The choices of some curves and the steps taken, as the grid has them; those of one step are left out."""
+    declared = {DATA: dict.fromkeys(column.label for column in grid.columns.values())}
+    for protocol in grid.protocols.values():
+        for axis, given in protocol.axes.items():
+            declared.setdefault(axis, {}).update(dict.fromkeys(step.name for step in steps_of(axis, given)))
+    declared[THRESHOLD] = dict.fromkeys(threshold for curve in found for threshold in variants(grid, curve.metric))
+    taken = {pair for curve in found for one in curve.specifications for pair in one.choices.items() if pair[1]}
+    several = {choice: [step for step in steps if (choice, step) in taken] for choice, steps in declared.items()}
+    return {choice: steps for choice, steps in several.items() if len(steps) > 1}
 
 
 def specification_lines(table: str, found: Sequence[Curve]) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def curve_sections(grid: Grid, found: Sequence[Curve], summaries: Sequence[Summa
     """Summary, what choices explain, and the answers by choice, of the headline's metric; and how to read them."""
     if not found:
         return ["No setting has a method and its baseline with enough seeds for an interval yet."]
-    taken = choices(found)
+    taken = choices(grid, found)
     first = [curve for curve in found if curve.metric == grid.metrics[0]]
     made: list[Section | str] = [grid.note] if grid.note else []
     made += [summary_section(summaries), how_read(grid)]
@@ -126,7 +126,7 @@ def draw_specifications(path: Path, grid: Grid, found: Sequence[Curve]) -> None:
 
     The path has no suffix; PNG and SVG are written.
     """
-    taken = choices(found)
+    taken = choices(grid, found)
     lines = sum(len(steps) + 0.7 for steps in taken.values())
     figure = Figure(figsize=(4.5 + 5.5 * len(found), 4 + 0.19 * lines), layout="constrained")
     panels = figure.subplots(2, len(found), sharex="col", sharey="row", squeeze=False, height_ratios=(4, 0.21 * lines))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clsunbias.experiments.analysis.comparison import results
-from clsunbias.experiments.analysis.specifications import DATA, Curve, Summary, choices, curves, summary
+from clsunbias.experiments.analysis.specifications import Curve, Summary, choices, curves, summary
 from clsunbias.experiments.report.html.rendering import render
 from clsunbias.experiments.report.labels import metric_name
 from clsunbias.experiments.report.specifications import claim, curve_sections, less
@@ -41,9 +41,7 @@ def page(study: Study, found: Sequence[Curve], summaries: Sequence[Summary]) -> 
 
 def records(study: Study, found: Sequence[Curve]) -> dict[str, Any]:
     """What the page's script draws: of each specification its difference, interval, and the steps that it takes."""
-    taken = choices(found)
-    if DATA in taken:  # first: it gives the colour
-        taken = {DATA: taken[DATA], **taken}
+    taken = choices(study.grid, found)
     place = {pair: at for at, pair in enumerate((choice, step) for choice, steps in taken.items() for step in steps)}
     return {
         "methods": [],
