@@ -24,6 +24,7 @@ from benchmarks import (
     replicas_time,
     report_time,
     retina_step,
+    specification_null,
     speech_features,
     speech_training,
     step_costs,
@@ -54,6 +55,7 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "gain_coverage": gain_coverage.measure,
     "fold_coverage": fold_coverage.measure,
     "subgroup_gaps": subgroup_gaps.measure,
+    "specification_null": specification_null.measure,
 }
 
 

@@ -35,7 +35,7 @@ from clsunbias.files import CONFIGS, check_seal, write_csv
 from tests.cards import METHODS, with_measured
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
-TABLES = sorted(path.name.partition("_records.jsonl")[0] for path in RESULTS.glob("*_records.jsonl*"))
+TABLES = sorted(path.name.partition("_comparisons.csv")[0] for path in RESULTS.glob("*_comparisons.csv"))
 
 CONTRASTS = re.compile(r"\n## Contrasts.*?(?=\n## |\Z)", re.DOTALL)
 

@@ -18,7 +18,14 @@ from torch import nn
 from clsunbias.callbacks import Checkpoints
 from clsunbias.commands import evaluate, train
 from clsunbias.commands.checks import check_processes, check_sections, check_trainer_options, check_whole_numbers
-from clsunbias.commands.experiment_options import add_options, check_meaning, in_a_config, refusal, with_found_configs
+from clsunbias.commands.experiment_options import (
+    add_options,
+    add_selection,
+    check_meaning,
+    in_a_config,
+    refusal,
+    with_found_configs,
+)
 from clsunbias.data import DataModule
 from clsunbias.errors import InputError, shortened
 from clsunbias.features import Features
@@ -34,7 +41,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 }
 LIBRARIES = {"clsunbias", "torch", "torchvision", "timm"}  # whose classes say what is wrong with their arguments
 # What a saved config leaves out: where things lie on this machine, and options that a single command has.
-TRANSIENT = ("config", "out", "input", "resize", "threshold", "rule", "save_every", "save_features", "wandb")
+TRANSIENT = ("config", "out", "input", "resize", "threshold", "rule", "save_every", "save_features", "wandb", "also")
 LIGHTNING_TRANSIENT = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 
 # Lightning's advice that does not hold here.
@@ -80,7 +87,7 @@ class ExperimentCLI(LightningCLI):
     replicas: int = 1
     """Runs that are trained together with this one, itself among them."""
 
-    _saved: dict[str, Any] | None = None
+    _saved: dict[Path, dict[str, Any]] | None = None
 
     def setup_parser(
         self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]
@@ -131,6 +138,11 @@ class ExperimentCLI(LightningCLI):
         return Path("runs", name, self.model.objective.name, str(self.option("seed_everything")))
 
     @property
+    def others(self) -> dict[Path, Any]:
+        """Selection rules that the same training is judged by, too, by the folders of the runs that they make of it."""
+        return {Path(out).expanduser(): rule for out, rule in self.option("also").items()}
+
+    @property
     def has_own_out(self) -> bool:
         """Whether the output folder is ``fit``'s own choice, which ends with objective and seed."""
         return not self.option("out") and "WANDB_SWEEP_ID" not in os.environ
@@ -139,7 +151,8 @@ class ExperimentCLI(LightningCLI):
         trainer = self.option("trainer")
         if self.subcommand != "fit":
             return self.made_trainer(logger=False, **kwargs)
-        self.checkpoints = Checkpoints(self.option("selection"), self.out / "checkpoints", self.option("save_every"))
+        rules = {self.out: self.option("selection"), **self.others}
+        self.checkpoints = Checkpoints(rules, self.option("save_every"))
         callbacks = list(trainer.callbacks or [])
         if self.option("save_features"):
             callbacks.append(Features())
@@ -162,11 +175,17 @@ class ExperimentCLI(LightningCLI):
         check_processes(trainer.num_devices, type(trainer.accelerator).__name__)
         return trainer
 
-    def saved_config(self) -> dict[str, Any]:
-        """The run's whole config, as it is saved."""
+    def saved_configs(self) -> dict[Path, dict[str, Any]]:
+        """The whole config of each run that the training makes, by its folder, as it is saved; the run's own first."""
         if self._saved is None:
             config = yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False))
-            self._saved = {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
+            kept = {name: value for name, value in config.items() if name not in TRANSIENT + LIGHTNING_TRANSIENT}
+            one = Parser()  # for within a mapping a rule is not saved as it is alone
+            add_selection(one)
+            rules = config["also"].values()
+            alone = (one.dump(one.parse_object({"selection": rule}), skip_none=False) for rule in rules)
+            others = {out: kept | yaml.safe_load(rule) for out, rule in zip(self.others, alone, strict=True)}
+            self._saved = {self.out: kept, **others}
         return self._saved
 
     def fit(self, **_: Any) -> None:

@@ -1,7 +1,7 @@
 """``clsunbias fit``: train, select, test once, write the results."""
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError, listed
 from clsunbias.experiments.running.config import load_saved
-from clsunbias.experiments.running.run import FILES
+from clsunbias.experiments.running.run import FILES, LAST
 from clsunbias.features import features_of
 from clsunbias.files import (
     check_out,
@@ -50,70 +50,87 @@ if TYPE_CHECKING:
 
 
 def fit(cli: "ExperimentCLI") -> None:
-    """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
+    """Trains, tests what each rule selects once, and writes the results; goes on with an interrupted run."""
     ready = get_ready(cli)
     if ready is None:
         return
     if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
         cli.trainer.fit(cli.model, datamodule=cli.datamodule)
         return
-    with one_process_in(cli.out) if cli.trainer.is_global_zero else nullcontext():
-        resume_from, wandb = begin(cli, ready)
+    with ExitStack() as held:
+        resume_from, wandb = begin(cli, ready, held)
         cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=resume_from, weights_only=True)
-        if found := end(cli, ready, wandb):
-            show_results(cli, *found)
+        for out, found in end(cli, ready, wandb):
+            show_results(out, *found)
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What is known of a run before it is trained.
+    """What is known of a training before it begins.
 
     Attributes:
-        config: the run's, as it is saved.
-        about: what its result says of the run itself.
+        configs: of each run that it makes, by its folder, as it is saved; its own first.
+        done: folders of those that are finished.
+        about: what a result says of the run itself.
         resumed: what --ckpt_path holds, if it is given.
     """
 
-    config: dict[str, Any]
+    configs: dict[Path, dict[str, Any]]
+    done: list[Path]
     about: dict[str, Any]
     resumed: dict[str, Any] | None
 
 
 def get_ready(cli: "ExperimentCLI") -> Ready | None:
     """Makes a run ready to be trained; None if its folder holds it, finished."""
-    config, data = cli.saved_config(), cli.datamodule
+    configs, data = cli.saved_configs(), cli.datamodule
     init = start_of(cli.option("init_from"))
     sources = {"source": data.source, "init": init}
-    if finished(cli.out, config, sources, cli.has_own_out):
+    done = [out for out, config in configs.items() if finished(out, config, sources, cli.has_own_out)]
+    if cli.out in done:
         if cli.option("save_features") and not (cli.out / FILES["features"]).is_file():
             raise InputError(f"{cli.out} holds this run, finished without its features: give another --out")
+        if len(done) < len(configs):
+            lacking = next(out for out in configs if out not in done)
+            raise InputError(f"{cli.out} holds this run, finished: make that of {lacking} by itself, as its own --out")
         note(f"{cli.out} already holds this run, finished; nothing to do")
         return None
-    check_out(cli.out)
+    for out in configs:
+        check_out(out)
     resumed = prepare(cli, init)
-    cli.checkpoints.made_from = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
+    hashes = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
+    cli.checkpoints.made_from = hashes
     about = {"dataset": data.name, "simulated": data.simulated, "objective": cli.model.objective.name}
-    return Ready(config, {**about, "config_sha256": config_sha256(config), **cli.checkpoints.made_from}, resumed)
+    return Ready(configs, done, {**about, **hashes}, resumed)
 
 
-def begin(cli: "ExperimentCLI", ready: Ready) -> tuple[str | None, WandbLogger | None]:
-    """Saves the config; says which checkpoint to go on from, and where else the run is shown."""
-    resume_from = start(cli, ready.config, ready.resumed)
-    shown = ready.config | {name: ready.about[name] for name in ("dataset", "simulated", "objective")}
+def begin(cli: "ExperimentCLI", ready: Ready, held: ExitStack) -> tuple[str | None, WandbLogger | None]:
+    """Takes the folders and saves the configs; says which checkpoint to go on from, and where else the run is shown."""
+    if cli.trainer.is_global_zero:
+        for out in ready.configs:
+            held.enter_context(one_process_in(out))
+    resume_from, config = start(cli, ready.configs, ready.resumed), ready.configs[cli.out]
+    shown = config | {name: ready.about[name] for name in ("dataset", "simulated", "objective")}
     asked = cli.option("wandb") or False
-    return resume_from, attach(cli.trainer, asked, cli.out, shown, ready.about["config_sha256"])
+    return resume_from, attach(cli.trainer, asked, cli.out, shown, config_sha256(config))
 
 
 def end(
     cli: "ExperimentCLI", ready: Ready, wandb: WandbLogger | None = None
-) -> tuple[dict[str, Any], pd.DataFrame] | None:
-    """Tests a trained run once, and writes the results; the first process gives result and predictions."""
+) -> Iterator[tuple[Path, tuple[dict[str, Any], pd.DataFrame]]]:
+    """Tests what each rule selects once, and writes the results, which the first process gives by their folders."""
     data = cli.datamodule
     data.withhold_test = cli.option("withhold_test")
-    cli.trainer.test(cli.model, datamodule=data, verbose=False)
-    levels = [scored_units(cli.model, level) for level in range(len(data.splits["train"].units))]
-    features = features_of(cli.trainer, cli.model)
-    return write_results(cli, ready.about, levels, features, wandb) if cli.trainer.is_global_zero else None
+    for out, config in ready.configs.items():
+        if out in ready.done:
+            continue
+        cli.checkpoints.load_selected(out, cli.model)
+        cli.trainer.test(cli.model, datamodule=data, verbose=False)
+        levels = [scored_units(cli.model, level) for level in range(len(data.splits["train"].units))]
+        features = features_of(cli.trainer, cli.model)
+        if cli.trainer.is_global_zero:
+            about = {**ready.about, "config_sha256": config_sha256(config)}
+            yield out, write_results(cli, out, about, levels, features, wandb if out == cli.out else None)
 
 
 def start_of(asked: Path | None) -> Path | None:
@@ -190,21 +207,23 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     return resumed
 
 
-def start(cli: "ExperimentCLI", config: Mapping[str, Any], resumed: dict[str, Any] | None) -> str | None:
-    """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's.
+def start(cli: "ExperimentCLI", configs: Mapping[Path, Any], resumed: dict[str, Any] | None) -> str | None:
+    """Saves the configs and says which checkpoint to go on from: the one asked for, or an interrupted run's.
 
     Args:
         cli: of the run.
-        config: the run's.
+        configs: of each run that the training makes, by its folder.
         resumed: what the checkpoint that is asked for holds.
     """
-    saved, last = cli.out / "config.yaml", cli.out / "checkpoints" / "last.ckpt"
+    saved, last = cli.out / "config.yaml", cli.out / LAST
     asked = cli.option("ckpt_path")
     if not asked and saved.exists() and last.exists():
-        found = differences(load_saved(saved), config)
+        found = differences(load_saved(saved), configs[cli.out])
         if found:
             note(f"the unfinished run in {cli.out} is another's ({in_words(found)}); starting anew")
-        elif resumed := read_if_whole(last):
+        elif (resumed := read_if_whole(last)) and not cli.checkpoints.fits(resumed):
+            note(f"the unfinished run in {cli.out} kept the weights of other selection rules; starting anew")
+        elif resumed:
             note(f"going on from {last}")
             asked = last
     if not asked:
@@ -212,5 +231,6 @@ def start(cli: "ExperimentCLI", config: Mapping[str, Any], resumed: dict[str, An
     if resumed and type(cli.trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # no other of the user's
         cli.trainer.strategy.checkpoint_io = ReadBefore(resumed)
     if cli.trainer.is_global_zero:
-        write_text(saved, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        for out, config in configs.items():
+            write_text(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     return str(asked) if asked else None

@@ -60,7 +60,11 @@ def kind_of(run: Run) -> str:
     if (
         name_of(model.get("network")) not in NETWORKS
         or name_of(data) not in DATA
-        or not all(is_shipped(path) and path.rpartition(".")[2] not in APART for path in paths(config))
+        or not all(
+            is_shipped(path) and path.rpartition(".")[2] not in APART
+            for one in (run, *run.also)
+            for path in paths(one.config)
+        )
     ):
         return ""
     rows = {name: options.get(name) for name in ("path", "batch_size", "plan")}
@@ -92,4 +96,5 @@ def in_words(units: Sequence[Sequence[Run]]) -> str:
         return ""
     sizes = [f"{together.count(size)} × {size}" for size in sorted(set(together), reverse=True)]
     alone = f", {len(units) - len(together)} one by one" if len(units) > len(together) else ""
-    return f"{sum(together)} runs as {' + '.join(sizes)} replicas{alone}"
+    kind = "trainings" if any(run.also for unit in units for run in unit) else "runs"
+    return f"{sum(together)} {kind} as {' + '.join(sizes)} replicas{alone}"

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser
@@ -37,23 +38,34 @@ class Replica(ExperimentCLI):
             super().parse_arguments(parser, args)
             return
         self.config = self.like.config.clone()
-        write(self.config["fit"], {**changed, "out": self.asked.out})
+        rules = self.like.config["fit"]["also"].values()
+        also = {str(one.out): rule for one, rule in zip(self.asked.also, rules, strict=True)}
+        write(self.config["fit"], {**changed, "out": self.asked.out, "also": also})
 
-    def saved_config(self) -> dict[str, Any]:
+    def saved_configs(self) -> dict[Path, dict[str, Any]]:
         if self._saved is None and self.like:
-            saved = self.like.saved_config()
-            if changed := changes(self.like, self.asked, saved):
-                self._saved = copy.deepcopy(saved)
-                write(self._saved, changed)
-        return super().saved_config()
+            saved = self.like.saved_configs()
+            if changed := changes(self.like, self.asked, config_of(self.like)):
+                outs = [self.asked.out, *(one.out for one in self.asked.also)]
+                self._saved = dict(zip(outs, copy.deepcopy([*saved.values()]), strict=True))
+                for config in self._saved.values():
+                    write(config, changed)
+        return super().saved_configs()
 
     def fit(self, **_: Any) -> None:
         """Leaves it to those that train it together with others."""
 
 
+def config_of(cli: ExperimentCLI) -> dict[str, Any]:
+    """The whole config of a run, as it is saved."""
+    return cli.saved_configs()[cli.out]
+
+
 def differs_in_numbers(run: Run, other: Run) -> bool:
     """Whether two runs ask for the same but for numbers of one type."""
     if run.files != other.files or [name for name, _ in run.overrides] != [name for name, _ in other.overrides]:
+        return False
+    if [one.config.get("selection") for one in run.also] != [one.config.get("selection") for one in other.also]:
         return False
     pairs = zip(dict(run.overrides).values(), dict(other.overrides).values(), strict=True)
     return all(one == two or (type(one) is type(two) and isinstance(one, NUMBERS)) for one, two in pairs)
@@ -102,7 +114,7 @@ class Maker:
         assert isinstance(made, Replica)
         if like is None:
             self._made.append(made)
-        data = json.dumps(made.saved_config()["data"], sort_keys=True)
+        data = json.dumps(config_of(made)["data"], sort_keys=True)
         if data in self._data:
             made.datamodule = copy.copy(self._data[data])
             made.datamodule.trainer = None

@@ -22,6 +22,7 @@ from clsunbias.metrics import metrics_of_several
 from clsunbias.objectives import widen
 from clsunbias.objectives.sample_losses import cross_entropy
 from clsunbias.replicas.batches import InStep, SideBySide
+from clsunbias.replicas.making import config_of
 from clsunbias.replicas.objectives import Evaluated, evaluations
 from clsunbias.replicas.stack import Stack
 from clsunbias.schedules import progress
@@ -155,13 +156,13 @@ class Replicas(LightningModule):
 
 def optimizer_of(run: ExperimentCLI) -> str:
     """What a run's optimiser and its learning rates are made of: runs that are alike in it are one group."""
-    model = run.saved_config()["model"]
+    model = config_of(run)["model"]
     return repr((model["optimizer"], model["lr_schedule"]))
 
 
 def objective_of(run: ExperimentCLI) -> str:
     """What a run's objective and its schedules are made of."""
-    config = run.saved_config()
+    config = config_of(run)
     return repr((config["model"]["objective"], config["anneal"]))
 
 

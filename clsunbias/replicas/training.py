@@ -13,11 +13,10 @@ from torch import Tensor
 from clsunbias.callbacks import EndEarly
 from clsunbias.commands.fit import ExperimentCLI, quietly
 from clsunbias.commands.train import Ready, begin, end
-from clsunbias.experiments.running.run import Run
-from clsunbias.files import one_process_in
+from clsunbias.experiments.running.run import LAST, Run
 from clsunbias.objectives import APLoss, Objective
 from clsunbias.optimizers import SignDescent
-from clsunbias.replicas.making import Maker
+from clsunbias.replicas.making import Maker, config_of
 from clsunbias.replicas.module import Replicas
 from clsunbias.replicas.objectives import draws_random_numbers
 from clsunbias.replicas.stack import can_be_stacked
@@ -61,7 +60,7 @@ def fits(cli: ExperimentCLI) -> bool:
         return False
     if not can_be_stacked(model.network) or type(model.configure_optimizers()) not in ELEMENTWISE:
         return False
-    if (cli.out / "checkpoints" / "last.ckpt").exists():  # it goes on from there
+    if (cli.out / LAST).exists():  # it goes on from there
         return False
     rows = train[torch.arange(len(train))[:TRIED]]
     with torch.no_grad():
@@ -75,7 +74,7 @@ def shape_of(cli: ExperimentCLI) -> Hashable:
     sampler = data.train_sampler(train)
     rows = [(len(split), len(split.units[0].target), split.x[0].shape, *split.more) for split in (train, val)]
     optimizer = type(cli.model.configure_optimizers())
-    trainer = json.dumps(cli.saved_config()["trainer"], sort_keys=True)
+    trainer = json.dumps(config_of(cli)["trainer"], sort_keys=True)
     return (
         repr(cli.model.network),
         optimizer,
@@ -95,8 +94,7 @@ def train_group(group: Sequence[tuple[ExperimentCLI, Ready]]) -> None:
     options = {**first.option("trainer"), "callbacks": callbacks, "logger": False, "enable_checkpointing": False}
     with ExitStack() as folders, quietly():
         for cli, ready in group:
-            folders.enter_context(one_process_in(cli.out))
-            begin(cli, ready)
+            begin(cli, ready, folders)
             cli.replicas = len(group)
         together = Replicas([cli for cli, _ in group])
         trainer = Trainer(**options)
@@ -104,6 +102,6 @@ def train_group(group: Sequence[tuple[ExperimentCLI, Ready]]) -> None:
         ready_of = {cli.out: ready for cli, ready in group}
         for cli in together.runs:
             with contextlib.suppress(Exception):
-                cli.checkpoints.select(cli.model, trainer.global_step)
+                cli.checkpoints.end(trainer.global_step)
                 cli.trainer.loggers[0].finalize("success")
-                end(cli, ready_of[cli.out])
+                list(end(cli, ready_of[cli.out]))

@@ -6,10 +6,12 @@ from typing import NamedTuple
 from clsunbias.experiments.analysis.comparison import results
 from clsunbias.experiments.analysis.gains import GainLine, gains, split_gains
 from clsunbias.experiments.analysis.scores import Scored
+from clsunbias.experiments.analysis.specifications import curves, summary
 from clsunbias.experiments.report.build import contrast_section, parts, search_sections
 from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.notes import Cells, Comparisons, classes_of
 from clsunbias.experiments.report.sections import Section
+from clsunbias.experiments.report.specifications import curve_sections
 from clsunbias.experiments.report.subgroup_part import ArmGroups, arm_groups, subgroup_sections
 from clsunbias.experiments.study import Study, shown
 
@@ -34,7 +36,13 @@ class StudyPart(NamedTuple):
 def sections(
     study: Study, scored: Sequence[Scored], cells: Cells, comparisons: Comparisons, split: Sequence[GainLine]
 ) -> list[Section | str]:
-    """Tables and paragraphs of a study: its results, gains split, contrasts, and what a search saw and chose."""
+    """Tables and paragraphs of a study: its results, gains split, contrasts, and what a search saw and chose.
+
+    Of a grid of specifications, what its curves come to.
+    """
+    if study.grid.specifications:
+        found = curves(study.grid, scored)
+        return curve_sections(study.grid, found, [summary(study.name, curve) for curve in found])
     return [
         *parts(study.grid, study.columns, study.absent, cells, comparisons, classes_of(scored)),
         *gain_sections(split),

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import FIRST_COMPLETED, Future
+from dataclasses import replace
 from multiprocessing import current_process
 
 from filelock import FileLock, Timeout
@@ -20,7 +21,7 @@ from joblib import cpu_count
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.config import difference, parse_yaml
 from clsunbias.experiments.running.display import display
-from clsunbias.experiments.running.run import Run
+from clsunbias.experiments.running.run import LAST, Run, sharing
 from clsunbias.experiments.running.workers import UNPINNED, Workers, pin_device, pool
 from clsunbias.files import write_text
 from clsunbias.replicas.grouping import in_words, units_of
@@ -55,14 +56,15 @@ def execute(run: Run, wait: bool) -> tuple[Run, str]:
         with FileLock(run.out / ".lock", timeout=-1 if wait else 0), IN_THIS_PROCESS:
             for half_written in run.out.glob(".*.*.*"):  # by a process that was killed
                 half_written.unlink()
-            error = "" if run.is_done else fit(run)
+            error = "".join(fit(one) for one in left_of(run))
     except Timeout:
         return run, BUSY
     except OSError as refused:  # a full disk, a folder that may not be written
         return failed(run, f"its folder cannot be written: {refused.strerror or refused}")
     if error:
         return failed(run, error)
-    (run.out / "error.txt").unlink(missing_ok=True)
+    for one in (run, *run.also):
+        (one.out / "error.txt").unlink(missing_ok=True)
     return run, ""
 
 
@@ -70,13 +72,13 @@ def execute_unit(unit: Unit, wait: bool) -> list[tuple[Run, str]]:
     """Does runs that may be trained together, and then one by one what that leaves undone; see :func:`execute`."""
     if len(unit) > 1:
         with contextlib.ExitStack() as locks:
-            free = []
+            free = list[Run]()
             for run in unit:
                 with contextlib.suppress(Timeout, OSError):  # which execute gives account of
                     run.out.mkdir(parents=True, exist_ok=True)
                     locks.enter_context(FileLock(run.out / ".lock", timeout=0))
-                    free.append(run)
-            fit_together([run for run in free if not run.is_done and all(start.is_done for _, start in run.after)])
+                    free += left_of(run)
+            fit_together([run for run in free if all(start.is_done for _, start in run.after)])
     return [execute(run, wait) for run in unit]
 
 
@@ -92,10 +94,17 @@ def fit_together(runs: Sequence[Run]) -> None:
         train_together(runs)
 
 
+def left_of(run: Run) -> list[Run]:
+    """A run with the others of its training, as far as they are not done; nothing if they are."""
+    todo = [one for one in (run, *run.also) if not one.is_done]
+    return [replace(todo[0], also=tuple(todo[1:]))] if todo else []
+
+
 def failed(run: Run, error: str) -> tuple[Run, str]:
     """The outcome of a run that went wrong, whose account is left in its folder, where that can be written."""
-    with contextlib.suppress(OSError):
-        write_text(run.out / "error.txt", error)
+    for one in (run, *run.also):
+        with contextlib.suppress(OSError):
+            write_text(one.out / "error.txt", error)
     return run, error
 
 
@@ -123,10 +132,10 @@ def fit(run: Run) -> str:
 
 
 def check(runs: Sequence[Run]) -> None:
-    """Raises InputError if the command line does not take the options of a run, one of each set of parameters."""
+    """Raises InputError if the command line does not take the options of a run: one training of each setting."""
     from clsunbias.commands.fit import run as run_command
 
-    for run in {run.out.parent: run for run in runs}.values():
+    for run in {run.out.parent: run for run in sharing(runs)}.values():
         try:
             with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
                 run_command(["fit", *run.options, "--print_config"])
@@ -154,16 +163,17 @@ def execute_all(runs: Sequence[Run], jobs: int | None, dask: str | None = None) 
     failures: dict[Run, str] = {}
     # One process a run at most: a worker takes seconds to start.
     with pool(max(1, min(jobs or cpu_count(), len(runs))), dask) as workers:
-        stages = stages_of(runs, workers.size)
+        stages = stages_of(sharing(runs), workers.size)
         if said := in_words([unit for _, units in stages for unit in units]):
             note(said)
         # A cluster gets all at once, for its workers come and go.
         limit = len(runs) if dask else workers.size
         with display(len(runs), workers.size) as advance:
             for run, error in in_stages(stages, limit, workers):
-                advance(run, error)
-                if error:
-                    failures[run] = error
+                for one in (run, *run.also):
+                    advance(one, error)
+                    if error:
+                        failures[one] = error
     return failures
 
 
@@ -226,5 +236,5 @@ def outcomes(units: Sequence[Unit], limit: int, wait: bool, workers: Workers) ->
 
 def saved_at(run: Run) -> float:
     """When the run has saved how far it is; what gets further each time is not to blame for the loss of its workers."""
-    path = run.out / "checkpoints" / "last.ckpt"
+    path = run.out / LAST
     return path.stat().st_mtime if path.exists() else 0.0
