@@ -11,7 +11,7 @@ import pytest
 from clsunbias.__main__ import main
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.executor import execute, execute_unit
-from clsunbias.experiments.running.run import Run
+from clsunbias.experiments.running.run import Run, sharing
 from clsunbias.files import CONFIGS
 from clsunbias.replicas.grouping import in_words, kind_of, units_of
 from clsunbias.replicas.making import Maker
@@ -93,6 +93,25 @@ def test_runs_leave_what_they_leave_alone(kind: str, table: Path) -> None:
         assert execute(alone, wait=False) == (alone, "")
         (alone.out / ".lock").unlink()
         check_same(run, alone)
+
+
+def test_several_rules_of_a_training(table: Path) -> None:
+    """Runs that differ in their rule alone are one training in a group, too, and each has its own record."""
+    rules = {"best": {}, "last": {"selection": "clsunbias.selection.LastStep"}}
+
+    def runs_in(folder: Path) -> list[Run]:
+        asked = [(seed, name, rule) for seed in (0, 1) for name, rule in rules.items()]
+        return [table_run(folder / name / str(seed), "cls_unbias", seed=seed, **rule) for seed, name, rule in asked]
+
+    together, alone = runs_in(table / "together"), runs_in(table / "alone")
+    units = units_of(sharing(together), 1)
+    assert in_words(units) == "2 trainings as 1 × 2 replicas"
+    assert [error for unit in units for _, error in execute_unit(unit, wait=False)] == ["", ""]
+    for run, other in zip(together, alone, strict=True):
+        assert execute(other, wait=False) == (other, "")
+        for one in (run, other):
+            (one.out / ".lock").unlink(missing_ok=True)
+        check_same(run, other)
 
 
 def test_a_grid_is_done_in_groups(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
