@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Search, load_grid, narrow
+from clsunbias.experiments.grid import Grid, load_grid, narrow
+from clsunbias.experiments.grid_parts import Search
 from clsunbias.experiments.plan import Arm, applies, arms
 from clsunbias.experiments.running.executor import check
 from clsunbias.experiments.settings import crossed, parameters

@@ -12,7 +12,8 @@ from clsunbias.errors import InputError, listed, shortened
 from clsunbias.experiments.analysis.statistics import METRICS, RECALIBRATION, is_metric
 
 if TYPE_CHECKING:
-    from clsunbias.experiments.grid import Grid, Protocol
+    from clsunbias.experiments.grid import Grid
+    from clsunbias.experiments.grid_parts import Protocol
 
 LONGEST = 100
 """Bytes of a name: a setting joins several, and file systems end at 255."""

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Column, Grid, Protocol, Row
+from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.grid_parts import Column, Protocol, Row
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.config import seedless
 from clsunbias.experiments.running.run import Record, Run, read_predictions, read_record

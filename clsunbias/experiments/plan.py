@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Protocol, Row, Search
+from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.grid_parts import Protocol, Row, Search
 from clsunbias.experiments.running.config import load_yaml, merge_all
 from clsunbias.experiments.running.run import Run
 from clsunbias.experiments.settings import crossed, drawn, parameters

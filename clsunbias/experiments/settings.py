@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Parameters, Protocol
 from clsunbias.experiments.grid_checks import LONGEST, check_names
+from clsunbias.experiments.grid_parts import Parameters, Protocol
 
 Axes = Mapping[str, list[Any] | dict[str, Parameters]]
 """Axes by name: the values of a dotted parameter, or named steps of several parameters."""

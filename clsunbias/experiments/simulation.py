@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Parameters, Simulated
+from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.grid_parts import Parameters, Simulated
 from clsunbias.experiments.running.config import difference
 from clsunbias.files import read_json, write_json
 from clsunbias.terminal import note
