@@ -36,6 +36,7 @@ how it starts and what it keeps
   --ckpt_path FILE           go on from a checkpoint with the whole state of a training
   --withhold_test true       leave the test splits unscored, as a search must
   --save_every SECONDS       between checkpoints that an interrupted run goes on from; 30 by default
+  --also '{RUN: RULE}'       further selection rules, and the folder that each leaves its run of this training in
   --save_features true       keep what the backbone makes of each unit, which some decision rules need
   --wandb true               show the run on W&B, too
 """
