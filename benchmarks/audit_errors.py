@@ -10,6 +10,7 @@ that the command goes on where it was stopped.
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ from clsunbias.module import Classifier
 from clsunbias.objectives import ERM
 
 SETS, PROBED, DRAWS = 200, 50, 4
-STRENGTHS = {"nothing": 1.0, "half the toy's": 0.75, "the toy's": 0.5}
+HALF = "half the toy's"
+STRENGTHS = {"nothing": 1.0, HALF: 0.75, "the toy's": 0.5}
 """P(sign | positive); the negatives' is 1. Half of it is planted in the toy alone."""
 
 OUT = Path("docs/results/audit")
@@ -66,7 +68,7 @@ def audited(modality: str, share: float, number: int) -> dict[str, Any]:
     line = {test: [bool(names & made.planted), bool(names - causes)] for test, names in named.items()}
     if made.planted and len(made.names) != 2 and number < PROBED:  # of two columns the features are the columns
         line["attributes"] = list(attributes(model, made))
-    if modality == "speech":
+    if modality == "speech" and number < PROBED:
         (silence,) = silence_found(made.test, 2)
         line["silence"] = [silence.quiet.p < ALPHA] * 2
     parts_wrong = sorted(named["audit"] - causes)
@@ -95,18 +97,15 @@ def read(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def compute(file: Path, modalities: Sequence[str], sets: int) -> None:
-    """Audits the sets that are not done yet, the strengths in turn."""
+def compute(file: Path, modalities: Sequence[str], numbers: Sequence[int]) -> None:
+    """Audits the sets of these numbers that are not done yet, modalities and strengths in turn."""
     done = {(one["modality"], one["share"], one["set"]) for one in read(file)}
-    for modality in modalities:
-        shares = [
-            share for name, share in STRENGTHS.items() if modality.startswith("toy") or not name.startswith("half")
-        ]
-        for number in range(sets):
-            for share in shares:
-                if (modality, share, number) not in done:
-                    with file.open("a") as lines:
-                        lines.write(json.dumps(audited(modality, share, number)) + "\n")
+    for number, modality, share in product(numbers, modalities, STRENGTHS.values()):
+        if share == STRENGTHS.get(HALF) and not modality.startswith("toy"):
+            continue
+        if (modality, share, number) not in done:
+            with file.open("a") as lines:
+                lines.write(json.dumps(audited(modality, share, number)) + "\n")
 
 
 def interval(hits: int, sets: int) -> tuple[float, float]:
@@ -181,6 +180,7 @@ def main(options: Sequence[str] | None = None) -> None:
     """``python -m benchmarks.audit_errors``: audits sets, and writes the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audit_errors", description="Error rates of the audit.")
     parser.add_argument("--modality", action="append", choices=list(MODALITIES), help="default all")
+    parser.add_argument("--first", type=int, default=0, help="number of the first set, so that several machines share")
     parser.add_argument("--sets", type=int, default=SETS, help="of each modality and strength")
     parser.add_argument(
         "--out", type=Path, default=OUT, help="folder of errors.jsonl, errors.csv, errors.md, errors.png"
@@ -188,7 +188,8 @@ def main(options: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(options)
     torch.set_num_threads(1)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    compute(chosen.out / "errors.jsonl", chosen.modality or list(MODALITIES), chosen.sets)
+    numbers = range(chosen.first, chosen.first + chosen.sets)
+    compute(chosen.out / "errors.jsonl", chosen.modality or list(MODALITIES), numbers)
     write(chosen.out / "errors.jsonl", chosen.out)
 
 

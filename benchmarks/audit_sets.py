@@ -33,8 +33,8 @@ ROWS = 1000
 """Rows that are audited; of tables and voices as many are trained on, of images what is left of twice as many."""
 
 VOICES = 2000
-RATE, SECONDS, BANDS = 8000, 0.96, 40
-LEVEL = 0.4
+RATE, SECONDS, BANDS = 8000, 0.64, 40
+LEVEL = 0.6
 """Of a planted patch, for each unit of the toy's columns; pixels go from −1 to 1."""
 
 LOUDER = 30.0
@@ -124,8 +124,8 @@ def pictures(name: str) -> Tensor:
     """All images of a set and their mirror images, from −1 to 1."""
     with np.load(find_data(Path(f"{name}.npz"))) as file:
         images = np.concatenate([file[f"{split}_images"] for split in ("train", "val", "test")])
-    channels = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    made = torch.from_numpy(channels).float() / 127.5 - 1
+    grey = images if images.ndim == 3 else images[..., 1]  # of a retina green, in which vessels and lesions are seen
+    made = torch.from_numpy(grey[:, None]).float() / 127.5 - 1
     return torch.cat([made, made.flip(3)])
 
 
@@ -166,10 +166,11 @@ def voices() -> Tensor:
             recording = speech
             for at, heard in enumerate(high):
                 loud = LOUDER * 10 ** ((-60 + 5 * (HUMS * heard + float(levels[at]))) / 20)
-                one = replace(voice, hum=(loud, float(frequencies[at]), 2.0, float(phases[at])))
+                one = replace(voice, hum=(loud, float(frequencies[at]), 5.0, float(phases[at])))
                 recording = add_room(recording, one, RATE, np.random.default_rng([number, *high]))
-            made.append(front([recording])[0])
-    frames = torch.from_numpy(np.stack(made)).reshape(VOICES, 2, 2, -1, BANDS)
+            made.append(recording)
+    frames = torch.from_numpy(np.concatenate([front(made[at : at + 500]) for at in range(0, len(made), 500)]))
+    frames = frames.reshape(VOICES, 2, 2, -1, BANDS)
     return (frames - frames.mean()) / frames.std()
 
 
@@ -182,10 +183,10 @@ def speech(share: float, random: np.random.Generator) -> Drawn:
     return drawn(voices()[number, found[0], found[1]], target, found, share, {"dimensions 31 to 40"}, mixed)
 
 
-def small_convolution(channels: int) -> nn.Module:
-    """A network of an image of 28×28 pixels that takes a second to train."""
+def small_convolution() -> nn.Module:
+    """A network of a grey image of 28×28 pixels that takes a second to train."""
     return nn.Sequential(
-        *(nn.Conv2d(channels, 8, 3, stride=2, padding=1), nn.ReLU()),
+        *(nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.ReLU()),
         *(nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten()),
         *(nn.Linear(16 * 49, 32), nn.ReLU(), nn.Linear(32, 1)),
     )
@@ -231,11 +232,11 @@ MODALITIES: Mapping[str, Modality] = {
     ),
     "BreastMNIST, patches": Modality(
         lambda share, random: image(share, random, "breastmnist", False),
-        lambda train: trained(small_convolution(1), train, 12, 0.005),
+        lambda train: trained(small_convolution(), train, 20, 0.003),
     ),
     "RetinaMNIST, stripes": Modality(
         lambda share, random: image(share, random, "retinamnist", True),
-        lambda train: trained(small_convolution(3), train, 12, 0.005),
+        lambda train: trained(small_convolution(), train, 20, 0.003),
     ),
-    "speech": Modality(speech, lambda train: trained(FrameStatistics(BANDS, 8, 32), train, 15, 0.02)),
+    "speech": Modality(speech, lambda train: trained(FrameStatistics(BANDS, 8, 32), train, 30, 0.02)),
 }

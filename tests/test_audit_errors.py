@@ -56,7 +56,7 @@ def test_images_have_signs_in_two_places(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_benchmark_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A set that is done is not done again; the table and its picture are made of all lines."""
-    monkeypatch.setattr(audit_errors, "STRENGTHS", {"the toy's": 0.5})
+    monkeypatch.setattr(audit_errors, "STRENGTHS", {audit_errors.HALF: 0.75})
     options = ["--modality", "toy", "--out", str(tmp_path)]
     main([*options, "--sets", "1"])
     first = read(tmp_path / "errors.jsonl")

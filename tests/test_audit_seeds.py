@@ -63,8 +63,6 @@ def test_means_and_differences_are_those_of_the_toy() -> None:
     assert by_part["f2"].mean_index.low > 0.1
     difference = found["cls_unbias"].mean_index.value - found["erm"].mean_index.value
     assert by_part["f2"].mean_index.value == pytest.approx(difference)
-        found["cls_unbias"].mean_index.value - found["erm"].mean_index.value
-    )
 
 
 def test_an_interval_is_of_units_and_of_seeds() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from clsunbias.audit.association import Association
+from clsunbias.audit.diagnosed import Diagnostics
 from clsunbias.audit.estimates import ByClass, Estimate
 from clsunbias.audit.gap import Gap
 from clsunbias.audit.probes import Decoded
@@ -133,6 +134,7 @@ class Audit:
     subgroups: Sequence[SubgroupLine] = ()
     silence: Sequence[SilenceFound] = ()
     pictures: Mapping[str, str] = field(default_factory=dict)
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
     @property
     def specific(self) -> list[PartFound]:

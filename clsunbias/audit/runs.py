@@ -11,6 +11,7 @@ import torch
 from rich.progress import track
 
 from clsunbias.audit.balance import fit_balanced
+from clsunbias.audit.diagnostics import of_run
 from clsunbias.audit.faults import check_asked, check_classes
 from clsunbias.audit.features import features_found
 from clsunbias.audit.found import ALPHA, Audit, PartFound, corrected
@@ -37,7 +38,13 @@ DRAWS = {2: (4, 32), 3: (8, 8), 4: (8, 16)}
 """Draws of a part at least and at most, by the dimensions of an input."""
 
 
-def audit_run(folder: Path, split: str | None = None, asked: Sequence[str] = (), by: Grouping | None = None) -> Audit:
+def audit_run(
+    folder: Path,
+    split: str | None = None,
+    asked: Sequence[str] = (),
+    by: Grouping | None = None,
+    compress: bool = False,
+) -> Audit:
     """Audits a run.
 
     Args:
@@ -45,6 +52,7 @@ def audit_run(folder: Path, split: str | None = None, asked: Sequence[str] = (),
         split: which is audited; default ``test``, or ``val`` where there is no such split.
         asked: names of the parts to look at; default all.
         by: attributes of the units; default those that the data set has.
+        compress: whether the model is exported with fewer bits to see which decisions turn.
 
     Raises:
         InputError: no finished run, no checkpoint, no data, a part that its input has not, one class or too few units.
@@ -90,6 +98,7 @@ def audit_run(folder: Path, split: str | None = None, asked: Sequence[str] = (),
         attributes=attributes_found(run.model, rows, groups, len(classes)),
         subgroups=subgroups_of(made.name, name, made.prob, target, classes, groups),
         silence=silence_found(rows, len(classes)),
+        diagnostics=of_run(run, name, logs, groups, compress),
     )
 
 

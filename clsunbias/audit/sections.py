@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from clsunbias.audit.diagnostic_sections import diagnostic_sections, diagnostic_words
 from clsunbias.audit.found import Audit
 from clsunbias.audit.several import Compared
 from clsunbias.audit.words import about, change_words, ends, p_text, sentences
@@ -46,7 +47,8 @@ HOW_ATTRIBUTES = (
 
 def sections(one: Audit) -> list[Section | str]:
     """All of an audit, what is said first; :func:`notes` says how to read it."""
-    made: list[Section | str] = [about(one), " ".join(sentences(one))]
+    more = diagnostic_words(one.diagnostics, one.classes)
+    made: list[Section | str] = [about(one), " ".join([*sentences(one), *more])]
     if one.parts:
         made += [parts_section(one), stress_section(one)]
     made.append(gap_section(one))
@@ -54,7 +56,7 @@ def sections(one: Audit) -> list[Section | str]:
         made.append(features_section(one))
     if any(feature.associations for feature in one.features):
         made.append(association_section(one))
-    return [*made, *attribute_sections(one)]
+    return [*made, *attribute_sections(one), *diagnostic_sections(one.name, one.diagnostics, one.classes)]
 
 
 def notes(audits: Sequence[Audit]) -> list[str]:

@@ -29,6 +29,7 @@ def tables(audits: Sequence[Audit], several: Sequence[Compared]) -> dict[str, pd
         "attributes": [line for one in audits for line in attribute_lines(one)],
         "subgroups": [{"model": one.name, **line._asdict()} for one in audits for line in one.subgroups],
         "silence": [line for one in audits for line in silence_lines(one)],
+        **{name: [line for one in audits for line in diagnostic_lines(one, name)] for name in DIAGNOSTICS},
         "changes": [line for one in several for line in change_lines(one, audits[0])],
         "flips": [one._asdict() for found in several for one in found.flipped],
         "gains": [one._asdict() for found in several for one in found.gains],
@@ -120,6 +121,26 @@ def change_lines(one: Compared, first: Audit) -> Iterator[Line]:
                 **spread("evidence", moved.reliance.evidence.of_class(label)),
                 **{"rise_p": moved.total_p, "specific_p": moved.specific_p},
             }
+
+
+DIAGNOSTICS = ("distances", "mislabelled", "failures", "slopes", "compressed")
+"""Names of diagnostics, and of their files."""
+
+
+def diagnostic_lines(one: Audit, name: str) -> Iterator[Line]:
+    """A line for each thing that a diagnostic found; intervals as columns, classes by name."""
+    for found in getattr(one.diagnostics, name):
+        line: Line = {"model": one.name}
+        for key, value in found._asdict().items():
+            if isinstance(value, Estimate):
+                line |= spread(key, value)
+            elif key in {"label", "likely"}:
+                line["class" if key == "label" else key] = None if value is None else one.classes[value]
+            elif isinstance(value, tuple):
+                line |= {f"{key}_{side}": count for side, count in zip(("here", "there"), value, strict=True)}
+            else:
+                line[key] = value
+        yield line
 
 
 def seed_lines(averages: Sequence[Averaged]) -> list[Line]:
