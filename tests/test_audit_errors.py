@@ -1,13 +1,14 @@
 """The simulation behind the audit's claims, on few sets: what was planted is found, little else; it goes on."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import audit_errors, audit_sets
+from benchmarks import audit_errors, audit_indices, audit_sets
 from benchmarks.audit_errors import audited, interval, main, rates, read
 from clsunbias.audit.parts import parts_of
 
@@ -73,3 +74,20 @@ def test_an_interval_holds_a_share() -> None:
     assert 0.42 < low < 0.5 < high < 0.58
     assert interval(0, 200)[1] == pytest.approx(0.0183, abs=1e-3)
     assert interval(200, 200)[1] == 1
+
+
+def test_the_toys_indices_and_their_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """f2: −.28 in the data, −.29 in ERM by the losses as they are, −.11 in Cls-unbias; f1 near 0; intervals hold."""
+    monkeypatch.setattr(audit_indices, "SETS", 20)
+    monkeypatch.setattr(audit_indices, "MANY", 40_000)
+    found = {}
+    for row in audit_indices.measure():
+        mean, truth, held = re.match(r"(\S+) \(truth (\S+), .*\), (\S+)$", row.figure).groups()  # type: ignore[union-attr]
+        assert float(mean) == pytest.approx(float(truth), abs=0.04)
+        assert float(held) >= 0.8
+        found[row.what.partition(":")[0]] = float(truth)
+    assert found["ERM, f2, index of the rise of the loss as it is"] == pytest.approx(-0.29, abs=0.03)
+    assert found["Cls-unbias, f2, index of the rise of the loss as it is"] == pytest.approx(-0.11, abs=0.03)
+    assert found["ERM, f1, index of the rise of the loss as it is"] == pytest.approx(-0.04, abs=0.03)
+    assert found["ERM, f2, index of the data"] == pytest.approx(-0.28, abs=0.03)
+    assert found["ERM, f1, index of the data"] == pytest.approx(0, abs=0.03)

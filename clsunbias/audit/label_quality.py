@@ -12,7 +12,7 @@ import numpy as np
 from clsunbias.audit.estimates import Estimate
 from clsunbias.experiments.analysis.statistics import Floats, Labels
 
-RESAMPLES = 500
+RESAMPLES = 2000
 
 
 class Mislabelled(NamedTuple):
@@ -42,25 +42,25 @@ def confident(prob: Floats, target: Labels) -> Labels:
 def mislabelled(prob: Floats, target: Labels) -> list[Mislabelled]:
     """Of each class, how many labels are likely wrong, of class probabilities ``(U, C)`` and labels ``(U,)``."""
     classes, random = prob.shape[1], np.random.default_rng(0)
-    members = [np.flatnonzero(target == label) for label in range(classes)]
 
-    def counts(at: Labels) -> Floats:
-        """Units by label and by the class that they likely are of, ``(C, C)``."""
-        surely, given = confident(prob[at], target[at]), target[at]
-        table = np.zeros((classes, classes))
-        np.add.at(table, (given[surely >= 0], surely[surely >= 0]), 1)
-        sizes = np.bincount(given, minlength=classes)[:, np.newaxis]
-        return np.asarray(table / table.sum(1, keepdims=True).clip(min=1) * sizes)
+    surely = confident(prob, target)
+    sizes = np.bincount(target, minlength=classes)
+    counted = np.zeros((classes, classes + 1))  # the last: of none surely, −1
+    np.add.at(counted, (target, surely), 1)
 
-    def wrong(table: Floats) -> Floats:
-        return np.asarray(table.sum(1) - table.diagonal())
+    def likely(sure: Floats) -> Floats:
+        """Units by label and by the class that they likely are of, ``(…, C, C)``."""
+        return np.asarray(sure / sure.sum(-1, keepdims=True).clip(min=1) * sizes[:, np.newaxis])
 
-    table = counts(np.arange(len(target)))
-    drawn = [wrong(counts(np.concatenate([random.choice(own, len(own)) for own in members]))) for _ in range(RESAMPLES)]
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    def wrong(units: Floats) -> Floats:
+        return np.asarray(units.sum(-1) - np.diagonal(units, axis1=-2, axis2=-1))
+
+    drawn = np.stack([random.multinomial(sizes[at], counted[at] / sizes[at], RESAMPLES) for at in range(classes)], 1)
+    low, high = np.quantile(wrong(likely(drawn[..., :-1].astype(float))), [0.025, 0.975], axis=0)
+    table = likely(counted[:, :-1])
     made = []
     for label, value in enumerate(wrong(table).tolist()):
         others = np.where(np.arange(classes) == label, 0, table[label])
         found = Estimate(value, min(float(low[label]), value), max(float(high[label]), value))
-        made.append(Mislabelled(label, len(members[label]), found, int(others.argmax()) if value else None))
+        made.append(Mislabelled(label, int(sizes[label]), found, int(others.argmax()) if value else None))
     return made

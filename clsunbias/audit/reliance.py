@@ -86,8 +86,18 @@ def reliance(logs: Floats, target: Labels, swapped: Swapped, balanced: Balanced)
     return Reliance(
         rise(logs, target, swapped, balanced),
         evidence(logs, target, swapped.logs, balanced),
-        read_off(logs - swapped.logs.mean(0), target),
+        read_off(added_by(logs, swapped), target),
     )
+
+
+def added_by(logs: Floats, swapped: Swapped) -> Floats:
+    """What a part adds to each unit's scores, e(x), up to a constant, ``(U, C)``.
+
+    A mean over K draws has the noise of whose parts were drawn, which blurs what can be read. What these parts add to
+    their own units is known as well, so that most of it can be taken off.
+    """
+    added = logs - swapped.logs.mean(0)
+    return np.asarray(added + added[swapped.donors].mean(0))
 
 
 def rise(logs: Floats, target: Labels, swapped: Swapped, balanced: Balanced) -> ByClass:
