@@ -12,7 +12,7 @@ unexport CLSUNBIAS_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint notebooks bench reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4
+.PHONY: help setup test test-slow lint notebooks bench tour reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,21 @@ bench: setup ## measure what the suite costs beside a plain loop
 	$(BIN)/python -m benchmarks
 
 REPRODUCE = $(BIN)/clsunbias reproduce $(1) --out "$(OUT)" --jobs $(JOBS) $(if $(SEEDS),--seeds $(SEEDS))
+
+TABLE = from sklearn.datasets import load_breast_cancer as load; table = load(as_frame=True).frame; \
+  table.drop(table.query('target == 0').index[36:]).to_csv('$(OUT)/tour/data/breast_cancer.csv', index=False)
+RUNS = $(OUT)/tour/runs/tour/tuned/breast_cancer
+
+tour: setup ## all of it in ten minutes: remedies on a table, a claim under many choices, an audit, a comparison
+	@mkdir -p "$(OUT)/tour/data"
+	$(BIN)/python -c "$(TABLE)"
+	CLSUNBIAS_DATA="$(OUT)/tour/data" $(BIN)/clsunbias reproduce tour --out "$(OUT)/tour" --jobs $(JOBS)
+	$(BIN)/clsunbias reproduce toy_specifications --out "$(OUT)/tour" --jobs $(JOBS)
+	CLSUNBIAS_DATA="$(OUT)/tour/data" $(BIN)/clsunbias audit "$(RUNS)"/erm/*/200 "$(RUNS)"/cls_unbias/*/200 \
+	  --out "$(OUT)/tour/audit"
+	$(BIN)/clsunbias compare "$(RUNS)"/erm/*/200/predictions.csv "$(RUNS)"/cls_unbias/*/200/predictions.csv \
+	  --out "$(OUT)/tour/compare"
+	CLSUNBIAS_DATA="$(OUT)/tour/data" $(BIN)/clsunbias report "$(OUT)/tour/runs/tour" --html "$(OUT)/tour/tour.html"
 
 reproduce-table1: setup ## Table 1 and Figures 1 and 2 of the paper: the toy, a few minutes
 	$(call REPRODUCE,table1)

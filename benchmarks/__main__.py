@@ -22,8 +22,10 @@ from benchmarks import (
     grid_time,
     help_time,
     image_loading,
+    replicas_time,
     report_time,
     retina_step,
+    specification_null,
     speech_features,
     speech_training,
     step_costs,
@@ -47,6 +49,7 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "speech_training": speech_training.measure,
     "report_time": report_time.measure,
     "grid_time": grid_time.measure,
+    "replicas_time": replicas_time.measure,
     "wandb_time": wandb_time.measure,
     "coverage": coverage.measure,
     "compare_time": compare_time.measure,
@@ -54,6 +57,7 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "gain_coverage": gain_coverage.measure,
     "fold_coverage": fold_coverage.measure,
     "subgroup_gaps": subgroup_gaps.measure,
+    "specification_null": specification_null.measure,
 }
 
 

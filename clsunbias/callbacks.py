@@ -1,10 +1,10 @@
-"""Callbacks: annealing of the objective's numbers, and the two checkpoints of a run."""
+"""Callbacks: annealing of the objective's numbers, and the checkpoints of a run."""
 
 import io
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from clsunbias.errors import InputError
+from clsunbias.experiments.running.run import FILES, LAST
 from clsunbias.files import atomic
 from clsunbias.module import Classifier
 from clsunbias.objectives import Objective
@@ -83,6 +84,29 @@ class Anneal(Callback):
             self.move(pl_module.training_progress())
 
 
+class EndEarly(Callback):
+    """Ends a training after a share of its length, at the end of an epoch; all schedules stay those of the whole.
+
+    A refit, whose epochs are sets of weights to try, is not ended.
+
+    Args:
+        share: of the steps of the optimiser, above 0 and at most 1.
+
+    Raises:
+        InputError: another share.
+    """
+
+    def __init__(self, share: float) -> None:
+        if not 0 < share <= 1:
+            raise InputError(f"EndEarly: share is of a training, above 0 and at most 1; got {share}")
+        self.share = share
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        refits = isinstance(pl_module, Classifier) and pl_module.refit is not None
+        if not refits and trainer.global_step >= self.share * trainer.estimated_stepping_batches:
+            trainer.should_stop = True
+
+
 def copied_weights(model: nn.Module) -> dict[str, Tensor]:
     """A model's weights as they are now, whatever becomes of it."""
     return {name: value.clone() for name, value in model.state_dict().items()}
@@ -96,27 +120,33 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_bytes(buffer.getvalue())
 
 
-class Checkpoints(Checkpoint):
-    """Keeps the weights that the selection rule prefers, and a checkpoint to resume from.
+@dataclass
+class Kept:
+    """What a rule prefers so far: the validation, and a copy of its weights (training goes on changing the others)."""
 
-    ``selected.ckpt`` is written once, when training ends, from a copy of the weights in memory (a copy, not a
-    reference to what training goes on changing). ``last.ckpt`` is the whole state with that copy in it; it
-    is written at the end of an epoch when ``every_seconds`` have passed since the last time, so that a killed run loses
-    little and a short one writes nothing it does not need.
+    rule: SelectionRule
+    selection: Selection = field(default_factory=Selection)
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Checkpoints(Checkpoint):
+    """Keeps the weights that each selection rule prefers, and a checkpoint to resume from.
+
+    Each rule's ``selected.ckpt`` is written once, when training ends. ``last.ckpt`` is the whole state with what is
+    kept in it; it is written at the end of an epoch when ``every_seconds`` have passed since the last time, so that a
+    killed run loses little and a short one writes nothing it does not need.
 
     Args:
-        rule: scores each validation.
-        folder: where both go.
+        rules: score each validation, each by the folder of the run that it selects for; the first is the run's own.
         every_seconds: least time between two writes of ``last.ckpt``; 0 writes it each epoch.
     """
 
-    def __init__(self, rule: SelectionRule, folder: Path, every_seconds: float = 30.0) -> None:
-        self.folder = folder
-        self.rule = rule
+    def __init__(self, rules: Mapping[Path, SelectionRule], every_seconds: float = 30.0) -> None:
+        self.kept = {out: Kept(rule) for out, rule in rules.items()}
+        self.last = next(iter(rules)) / LAST
         self.every_seconds = every_seconds
         self.history: list[dict[str, float]] = []
-        self.selection = Selection()
-        self.best_weights: dict[str, Tensor] = {}
+        self.steps = 0  # of the whole training, once it has ended
         self.diverged_at: int | None = None
         self.made_from: dict[str, str | None] = {}  # hashes of the files that the run rests on
         self._averaged: dict[str, Tensor] | None = None
@@ -131,11 +161,19 @@ class Checkpoints(Checkpoint):
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
         row = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.history.append(row | {"step": float(trainer.global_step)})
+        self.validated(row, trainer.global_step, pl_module)
+
+    def validated(self, row: Mapping[str, float], step: int, model: nn.Module) -> None:
+        """Takes what a validation found after so many steps, and a copy of the weights if a rule prefers them."""
+        self.history.append({**row, "step": float(step)})
         if not math.isfinite(row["val/loss"]):
-            self.diverged_at = trainer.global_step if self.diverged_at is None else self.diverged_at
-        elif self.selection.update(self.rule, self.history):
-            self.best_weights = self._averaged or copied_weights(pl_module)
+            self.diverged_at = step if self.diverged_at is None else self.diverged_at
+            return
+        preferring = [kept for kept in self.kept.values() if kept.selection.update(kept.rule, self.history)]
+        if preferring:
+            weights = self._averaged or copied_weights(model)
+            for kept in preferring:
+                kept.weights = weights
 
     # At the start and end of fit, not of training: Lightning skips those where a resumed run has no step left to do.
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -148,46 +186,63 @@ class Checkpoints(Checkpoint):
         # Clocks differ, and saving waits for every process: one that finds it due makes it due for all.
         if trainer.strategy.reduce_boolean_decision(due, all=False):
             # Lightning writes elsewhere and moves it here, which on another file system is a copy that can be cut off.
-            beside = self.folder / "last.ckpt.part"
+            beside = self.last.with_suffix(".ckpt.part")
             try:
                 trainer.save_checkpoint(beside)
                 if trainer.is_global_zero:
-                    beside.replace(self.folder / "last.ckpt")
+                    beside.replace(self.last)
             finally:
                 if trainer.is_global_zero:
                     beside.unlink(missing_ok=True)  # half of one, on a disk that is full
             self._written = time.monotonic()
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self.best_weights and self.diverged_at is not None:
-            raise InputError(
-                f"training diverged: from step {self.diverged_at} on the validation loss is no finite number, and no "
-                "validation before it can be selected; lower the learning rate, or train in another precision"
-            )
-        if not self.best_weights:
-            raise InputError(
-                f"{self.rule} found no eligible validation (there were {len(self.history)} in {trainer.global_step} "
-                "steps): train longer, or validate more often (trainer.check_val_every_n_epoch)"
-            )
-        pl_module.load_state_dict(self.best_weights)
-        if trainer.is_global_zero:
-            kept = {"state_dict": self.best_weights, "global_step": self.selection.step}
-            write_checkpoint(self.folder / "selected.ckpt", kept | {"pytorch-lightning_version": lightning.__version__})
+        self.end(trainer.global_step, trainer.is_global_zero)
+
+    def end(self, steps: int, write: bool = True) -> None:
+        """Ends a training of so many steps: writes what each rule selects, if it is to.
+
+        Raises:
+            InputError: a rule has selected nothing.
+        """
+        self.steps = steps
+        for out, kept in self.kept.items():
+            if not kept.weights and self.diverged_at is not None:
+                raise InputError(
+                    f"training diverged: from step {self.diverged_at} on the validation loss is no finite number, and "
+                    "no validation before it can be selected; lower the learning rate, or train in another precision"
+                )
+            if not kept.weights:
+                raise InputError(
+                    f"{kept.rule} found no eligible validation (there were {len(self.history)} in "
+                    f"{steps} steps): train longer, or validate more often "
+                    "(trainer.check_val_every_n_epoch)"
+                )
+            if write:
+                content = {"state_dict": kept.weights, "global_step": kept.selection.step}
+                content |= {"pytorch-lightning_version": lightning.__version__}
+                write_checkpoint(out / FILES["selected"], content)
+
+    def load_selected(self, out: Path, model: nn.Module) -> None:
+        """Gives a model the weights that are kept for one of the runs."""
+        model.load_state_dict(self.kept[out].weights)
+
+    def fits(self, checkpoint: Mapping[str, Any]) -> bool:
+        """Whether a checkpoint to go on from has kept weights for the same rules."""
+        saved = checkpoint.get("callbacks", {}).get(self.state_key, {}).get("kept", [])
+        return [one["rule"] for one in saved] == [repr(one.rule) for one in self.kept.values()]
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "history": self.history,
-            "selection": asdict(self.selection),
-            "best_weights": self.best_weights,
-            "diverged_at": self.diverged_at,
-            "made_from": self.made_from,
-        }
+        kept = [asdict(one.selection) | {"rule": repr(one.rule), "weights": one.weights} for one in self.kept.values()]
+        return {"history": self.history, "kept": kept, "diverged_at": self.diverged_at, "made_from": self.made_from}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if state_dict.get("made_from") != self.made_from:
             raise InputError(
-                f"the data have changed since the run in {self.folder.parent} was interrupted, which cannot go on with "
-                "them; put them back, or give another --out"
+                f"the data have changed since the run in {self.last.parents[1]} was interrupted, which cannot go on "
+                "with them; put them back, or give another --out"
             )
-        for name, value in state_dict.items():
-            setattr(self, name, Selection(**value) if name == "selection" else value)
+        self.history, self.diverged_at = state_dict["history"], state_dict["diverged_at"]
+        for one, saved in zip(self.kept.values(), state_dict["kept"], strict=True):
+            one.weights = saved["weights"]
+            one.selection = Selection(**{name: saved[name] for name in asdict(one.selection)})

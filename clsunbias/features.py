@@ -25,6 +25,7 @@ class Features(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "test" and isinstance(pl_module, Classifier):
+            self._rows = {}  # of the weights before
             self._hook = head_of(pl_module.network, "--save_features").register_forward_pre_hook(self._keep)
 
     def _keep(self, head: nn.Module, inputs: tuple[Tensor, ...]) -> None:

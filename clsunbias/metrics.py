@@ -148,39 +148,50 @@ def classification_metrics(
     Returns:
         Plain floats.
     """
-    binary = len(class_names) == 2
-    confusion = torch.bincount(target * len(class_names) + prob.argmax(1), minlength=len(class_names) ** 2)
-    confusion = confusion.view(len(class_names), -1).double()  # rows: true class, columns: predicted
-    hits, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    return metrics_of_several(prob.unsqueeze(0), target.unsqueeze(0), loss.unsqueeze(0), class_names, ordered)[0]
+
+
+def metrics_of_several(
+    prob: Tensor, target: Tensor, loss: Tensor, class_names: Sequence[str], ordered: bool = False
+) -> list[dict[str, float]]:
+    """The same of R runs at once: ``(R, U, C)``, ``(R, U)`` and ``(R, U)``; a dict for each."""
+    runs, classes = len(prob), len(class_names)
+    binary = classes == 2
+    place = torch.arange(runs).unsqueeze(1) * classes**2 + target * classes + prob.argmax(2)
+    confusion = torch.bincount(place.flatten(), minlength=runs * classes**2)
+    confusion = confusion.view(runs, classes, classes).double()  # rows: true class, columns: predicted
+    hits, true, predicted = confusion.diagonal(dim1=1, dim2=2), confusion.sum(2), confusion.sum(1)
     f1 = 2 * hits / (true + predicted)
     recall = hits / true
-    class_loss = torch.zeros_like(f1).index_add_(0, target, loss.double()) / true
-    squares = (prob - torch.nn.functional.one_hot(target, len(class_names))).square().sum(1).mean()
+    class_loss = torch.zeros_like(f1).scatter_add_(1, target, loss.double()) / true
+    squares = (prob - torch.nn.functional.one_hot(target, classes)).square().sum(2).mean(1)
+    pairs = [*zip(prob, target, strict=True)]
     if binary:
-        auroc = binary_auroc(prob[:, 1], target, validate_args=False)
-        auprc = binary_average_precision(prob[:, 1], target, validate_args=False)
+        auroc = [binary_auroc(one[:, 1], label, validate_args=False) for one, label in pairs]
+        auprc = [binary_average_precision(one[:, 1], label, validate_args=False) for one, label in pairs]
     else:
-        auroc = multiclass_auroc(prob, target, len(class_names), validate_args=False)
-        auprc = multiclass_average_precision(prob, target, len(class_names), validate_args=False)
+        auroc = [multiclass_auroc(one, label, classes, validate_args=False) for one, label in pairs]
+        auprc = [multiclass_average_precision(one, label, classes, validate_args=False) for one, label in pairs]
     metrics = {
-        "macro_f1": f1.mean(),
-        "accuracy": hits.sum() / true.sum(),
-        "balanced_accuracy": recall.mean(),
-        "worst_recall": recall.min(),
-        "geometric_mean": recall.prod() ** (1 / len(class_names)),
-        "auroc": auroc,
-        "auprc": auprc,
+        "macro_f1": f1.mean(1),
+        "accuracy": hits.sum(1) / true.sum(1),
+        "balanced_accuracy": recall.mean(1),
+        "worst_recall": recall.amin(1),
+        "geometric_mean": recall.prod(1) ** (1 / classes),
+        "auroc": torch.stack(auroc),
+        "auprc": torch.stack(auprc),
         "brier": squares / 2 if binary else squares,
-        "ece": calibration_error(prob, target),
-        "loss": loss.mean(),
-        "loss_gap": class_loss.max() - class_loss.min(),
+        "ece": torch.stack([calibration_error(*pair) for pair in pairs]),
+        "loss": loss.mean(1),
+        "loss_gap": class_loss.amax(1) - class_loss.amin(1),
     }
     if ordered:
-        metrics["quadratic_kappa"] = quadratic_kappa(confusion)
+        metrics["quadratic_kappa"] = torch.stack([quadratic_kappa(one) for one in confusion])
     of_classes = {"f1": f1, "recall": recall, "precision": hits / predicted.clamp(min=1), "loss": class_loss}
     for figure, values in of_classes.items():
-        metrics |= {f"{figure}/{name}": value for name, value in zip(class_names, values, strict=True)}
+        metrics |= {f"{figure}/{name}": value for name, value in zip(class_names, values.T, strict=True)}
         if binary and figure != "loss":
-            metrics |= {f"{side}_{figure}": value for side, value in zip(("neg", "pos"), values, strict=True)}
-    metrics |= dict(zip(class_loss_names(class_names), class_loss, strict=True))
-    return {name: float(value) for name, value in metrics.items()}
+            metrics |= {f"{side}_{figure}": value for side, value in zip(("neg", "pos"), values.T, strict=True)}
+    metrics |= dict(zip(class_loss_names(class_names), class_loss.T, strict=True))
+    table = torch.stack([values.double() for values in metrics.values()], 1).tolist()
+    return [dict(zip(metrics, figures, strict=True)) for figures in table]

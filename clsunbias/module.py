@@ -66,6 +66,7 @@ class Classifier(LightningModule):
         self._first_pass = True  # of the optimiser over the batch
         self._frozen: list[nn.Module] = []
         self._passes = Passes()
+        self.optimizer_groups: list[dict[str, Any]] = []  # of the optimisers that train it
         self.reads_features = False  # rows are what the frozen backbone makes of them
 
     @property
@@ -125,7 +126,7 @@ class Classifier(LightningModule):
 
     def on_train_start(self) -> None:
         self._total_steps = int(self.trainer.estimated_stepping_batches)
-        self._groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
+        self.optimizer_groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
         self._passes.start(self.trainer.optimizers, self.data.splits["train"].target if self.data else None)
         if self._passes.optimizers and self.seen:
             raise InputError(
@@ -144,7 +145,7 @@ class Classifier(LightningModule):
         self._first_pass = True
         if self.lr_schedule is not None:
             factor = self.lr_schedule(self.training_progress())
-            for group in self._groups:
+            for group in self.optimizer_groups:
                 group["lr"] = factor * group["initial_lr"]
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
@@ -174,12 +175,15 @@ class Classifier(LightningModule):
             return {}
         sums, counts, objective = (torch.stack(column).double().cpu() for column in zip(*self._train, strict=True))
         self._train.clear()
-        loss = sums.sum(0) / counts.sum(0)  # NaN for a class never met
+        return self.training_figures(sums.sum(0) / counts.sum(0), objective.mean())  # NaN for a class never met
+
+    def training_figures(self, loss: Tensor, objective: Tensor) -> dict[str, float]:
+        """The same, given the means: of each class's losses float64 ``(C,)``, and of the objective."""
         names = class_loss_names(self.class_names(len(loss)))
-        means: dict[str, Any] = {"train/objective": objective.mean(), "train/loss_gap": loss.max() - loss.min()}
+        means: dict[str, Any] = {"train/objective": objective, "train/loss_gap": loss.max() - loss.min()}
         means |= {f"train/{name}": value for name, value in zip(names, loss, strict=True)}
         means |= {f"train/{name}": value for name, value in self.objective.watched().items()}
-        last_used = {**self.objective.annealed(), "lr": self._groups[0]["lr"]}
+        last_used = {**self.objective.annealed(), "lr": self.optimizer_groups[0]["lr"]}
         return {name: float(value) for name, value in means.items()} | last_used
 
     def class_names(self, num_classes: int) -> Sequence[str]:

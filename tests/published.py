@@ -35,7 +35,7 @@ from clsunbias.files import CONFIGS, check_seal, write_csv
 from tests.cards import METHODS, with_measured
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
-TABLES = sorted(path.name.partition("_records.jsonl")[0] for path in RESULTS.glob("*_records.jsonl*"))
+TABLES = sorted(path.name.partition("_comparisons.csv")[0] for path in RESULTS.glob("*_comparisons.csv"))
 
 CONTRASTS = re.compile(r"\n## Contrasts.*?(?=\n## |\Z)", re.DOTALL)
 
@@ -73,6 +73,7 @@ def published(table: str) -> Published:
     for line in records_of(table):
         result = json.loads(line)
         folder = Path(result.pop("run"))
+        result.pop("ended_after_seeds", None)
         check_seal(result)
         protocol, column, row, *setting, seed = folder.parts
         if row in grid.stages:
@@ -141,7 +142,7 @@ def derive(table: str, out: Path) -> None:
         *(overview_sections(grid, overview, ranked(grid, first)) if overview else ()),
         *parts(grid, list(grid.columns), absent, cells, comparisons, known),
         *gain_sections(split),
-        *search_sections(grid, scores, choose(grid, scores)),
+        *search_sections(grid, scores, {}),
     ]
     runs = run_lines([Scored(arm, records, {}) for arm, records in finished.items()])
     write_table(out, table, grid.title, list(cells.values()), runs, made)

@@ -45,7 +45,7 @@ def cluster(dask: Launch, folder: Path, *workers: str) -> tuple[str, list[subpro
     """Starts a scheduler and workers of one thread, a process for each option given; returns address and workers."""
     dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
     file = folder / "elsewhere" / "scheduler.json"
-    wait_until(file.exists)
+    wait_until(lambda: file.exists() and file.read_text().rstrip().endswith("}"))  # it is written in pieces
     started = [dask("worker", "--nthreads", "1", "--no-dashboard", option) for option in workers]
     return json.loads(file.read_text())["address"], started
 

@@ -9,8 +9,9 @@ import yaml
 
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid, Search, load_grid, narrow
-from clsunbias.experiments.plan import Arm, applies, arms, settings
+from clsunbias.experiments.plan import Arm, applies, arms
 from clsunbias.experiments.running.executor import check
+from clsunbias.experiments.settings import crossed, parameters
 from clsunbias.files import CONFIGS
 from tests.fakes import write_grid
 
@@ -107,16 +108,16 @@ def test_names_that_share_a_folder(tmp_path: Path) -> None:
         toy_grid(tmp_path, rows={"ERM": erm})
     with pytest.raises(InputError, match="has a comma, which --columns splits at"):
         toy_grid(tmp_path, columns={"a,b": {"label": "X", "configs": {}}})
-    crossed: list[dict[str, Any]] = [
+    unfit: list[dict[str, Any]] = [
         {LR: [0.1, 0.1]},
         {"x": ["a/b", "a-b"]},
         {"x": {"a,b": {}, "a": {}}, "y": {"b,c": {}, "c": {}}},
     ]
-    for axes in crossed:
+    for axes in unfit:
         with pytest.raises(InputError, match="would share its folder"):
-            settings("mine", axes)
+            crossed("mine", axes)
     with pytest.raises(InputError, match="more than 10000 settings"):
-        settings("mine", {name: [*range(30)] for name in "abc"})
+        crossed("mine", {name: [*range(30)] for name in "abc"})
     with pytest.raises(InputError, match="the name of table"):
         load_grid(write_grid(tmp_path / ".yaml"))
 
@@ -136,11 +137,11 @@ def test_no_grid_at_all(tmp_path: Path) -> None:
 def test_settings_cross_the_axes() -> None:
     """Lists and named steps are crossed, the last axis fastest; names tell them apart and can be folders."""
     axes: dict[str, Any] = {LR: [0.1, 0.2], "rest": {"low": {"a.b": 1, "c": 2}, "high": {"a.b": 3}}}
-    crossed = settings("mine", axes)
-    assert list(crossed) == ["lr=0.1,low", "lr=0.1,high", "lr=0.2,low", "lr=0.2,high"]
-    assert crossed["lr=0.2,low"] == {LR: 0.2, "a.b": 1, "c": 2}
-    assert settings("mine", {}) == {"": {}}
-    assert list(settings("mine", {"data.file": ["a/b"]})) == ["file=a-b"]
+    made = crossed("mine", axes)
+    assert list(made) == ["lr=0.1,low", "lr=0.1,high", "lr=0.2,low", "lr=0.2,high"]
+    assert parameters(made["lr=0.2,low"]) == {LR: 0.2, "a.b": 1, "c": 2}
+    assert crossed("mine", {}) == {"": {}}
+    assert list(crossed("mine", {"data.file": ["a/b"]})) == ["file=a-b"]
 
 
 def test_classes_in_parameters_are_left_to_the_command_line(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_classes_in_parameters_are_left_to_the_command_line(tmp_path: Path) -> N
     axes: dict[str, Any] = {"rule": {"best": {"selection": rule}}}
     grid = toy_grid(tmp_path, rows={"erm": {"set": {"selection": rule}}}, protocols={"paper": {"axes": axes}})
     assert grid.rows["erm"].set["selection"] == rule
-    assert settings("paper", grid.protocols["paper"].axes) == {"best": {"selection": rule}}
+    assert parameters(crossed("paper", grid.protocols["paper"].axes)["best"]) == {"selection": rule}
     check([arm.seed(0) for arm in planned(grid)])
     with pytest.raises(InputError, match="'selection' lists a class"):
         toy_grid(tmp_path, protocols={"paper": {"axes": {"selection": [rule]}}})

@@ -76,6 +76,9 @@ def test_what_is_written_of_ranks(made_up: Path) -> None:
     assert sorted(lines["row"]) == ["Also ERM", "Cls-unbias", "ERM"]
     assert (lines["datasets"] == 3).all()
     assert (out / "toy_overview.png").stat().st_size > 10_000
+    page, told = out / "toy.html", ["report", str(out / "runs" / "toy"), "--grid", str(made_up)]
+    assert main([*told, "--html", str(page)]) == 0
+    assert "Methods over all data sets" in page.read_text()
     made_up.write_text(made_up.read_text().replace("ranked: true", "ranked: false"))
     (out / "toy_overview.csv").unlink()
     assert main(["reproduce", str(made_up), "--out", str(out), "--jobs", "1"]) == 0

@@ -51,7 +51,8 @@ def test_saving_leaves_no_half_of_a_checkpoint(tmp_path: Path, monkeypatch: pyte
     from clsunbias.callbacks import Checkpoints
     from clsunbias.selection import LastStep
 
-    good = tmp_path / "last.ckpt"
+    good = tmp_path / "checkpoints" / "last.ckpt"
+    good.parent.mkdir()
     good.write_bytes(b"the one before")
 
     class Strategy:
@@ -66,7 +67,7 @@ def test_saving_leaves_no_half_of_a_checkpoint(tmp_path: Path, monkeypatch: pyte
             path.write_bytes(b"half")
             raise OSError("no space left on device")
 
-    callback = Checkpoints(LastStep(), tmp_path, every_seconds=0)
+    callback = Checkpoints({tmp_path: LastStep()}, every_seconds=0)
     with pytest.raises(OSError, match="no space"):
         callback.on_train_epoch_end(Full(), torch.nn.Identity())  # type: ignore[arg-type]
     assert good.read_bytes() == b"the one before"

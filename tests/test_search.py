@@ -1,16 +1,21 @@
 """Searches: what they may see and compare, and what they choose."""
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from clsunbias.__main__ import main
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm, runs_of, trials_of
 from clsunbias.experiments.running.run import Record, Run
-from clsunbias.experiments.search import choose, search_scores
+from clsunbias.experiments.search import Searched, choose, search, search_scores
+from tests.fakes import SHORT, write_grid
 from tests.test_grid import LR, SEARCH, planned, toy_grid
 
 
@@ -91,3 +96,82 @@ def test_a_search_by_other_than_validation_is_refused(metric: str, tmp_path: Pat
     search = {**SEARCH, "search": {"seeds": 2, "first_seed": 0, "metric": metric}}
     with pytest.raises(InputError, match=re.escape(metric)):
         planned(toy_grid(tmp_path, protocols={"tuned": search}, columns={"balanced": column}))
+
+
+HALVED: dict[str, tuple[float, ...]] = {"a": (0.9, 0.5, 0.6, 0.6), "b": (0.8, 0.8, 0.7, 0.7), "c": (0.7,), "d": (0.1,)}
+"""What the trials of four settings come to, seed by seed."""
+
+
+def halved(folder: Path, figures: Mapping[str, tuple[float, ...]], **asked: Any) -> tuple[Searched, list[str]]:
+    """What a search of four seeds with halving finds, and the runs that it lacks."""
+    grid = searched_grid(folder, seeds=4, halving=True, **asked)
+    planned = [trial(folder, "erm", setting) for setting in figures]
+    lacking = list[str]()
+
+    def read(run: Run) -> Record | None:
+        setting, seed = run.out.parts[-2:]
+        if int(seed) < len(figures[setting]):
+            return trial_records(folder, figures[setting][int(seed)])[0]
+        lacking.append(f"{setting}/{seed}")
+        return None
+
+    return search(grid, planned, read), lacking
+
+
+def test_the_worse_half_ends_early(tmp_path: Path) -> None:
+    """After one seed, then after two: those that are left have all seeds, and of them one is chosen."""
+    found, lacking = halved(tmp_path, HALVED)
+    assert not lacking
+    scores = {arm.setting: score for arm, score in found.scores.items()}
+    assert scores == pytest.approx({"a": 0.7, "b": 0.75, "c": 0.7, "d": 0.1})
+    assert {arm.setting: seeds for arm, seeds in found.ended.items()} == {"c": 1, "d": 1, "a": 2}
+    assert [arm.setting for arm in found.left] == ["b"]
+    best = {**HALVED, "b": (0.8, 0.6)}
+    assert [arm.setting for arm in halved(tmp_path, {**best, "b": (0.8, 0.6, 0.0, 0.0)})[0].left] == ["a", "b"], "equal"
+    found, _ = halved(tmp_path, {**HALVED, "d": (0.7,)})
+    assert {arm.setting for arm in found.ended} == {"a", "c", "d"}
+    found, lacking = halved(tmp_path, {name: values[:1] for name, values in HALVED.items()})
+    assert (found.scores, lacking) == ({}, ["a/1", "b/1"]), "what is asked for then"
+    found, lacking = halved(tmp_path, dict.fromkeys("abcd", ()))
+    assert lacking == ["a/0", "b/0", "c/0", "d/0"]
+
+
+def test_the_worse_half_of_a_loss_is_the_larger(tmp_path: Path) -> None:
+    """And what is no number is worst."""
+    figures = {"a": (0.9, 0.9), "b": (0.2, 0.2, 0.2, 0.2), "c": (float("nan"),), "d": (0.3, 0.3)}
+    found, _ = halved(tmp_path, {**figures, "a": (0.9,)}, metric="val/loss", mode="min")
+    assert {arm.setting: seeds for arm, seeds in found.ended.items()} == {"a": 1, "c": 1, "d": 2}
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5])
+def test_a_share_that_is_none(share: float, tmp_path: Path) -> None:
+    """It is said when the grid is read."""
+    with pytest.raises(InputError, match=r"share .*of a run, above 0 to 1"):
+        searched_grid(tmp_path, share=share)
+
+
+def test_a_search_that_ends_early(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Trials end at their share with the schedules of the whole, the worse half after one seed; the table says so."""
+    search = {"seeds": 2, "first_seed": 0, "halving": True, "share": 0.5}
+    tuned = {**SEARCH, "axes": {LR: [0.1, 0.01]}, "search": search}
+    steps = {**SHORT, "trainer.max_epochs": -1, "trainer.max_steps": 41}
+    changes = {
+        "rows": {name: {"set": steps} for name in ("erm", "cls_unbias")},
+        "protocols": {"tuned": tuned},
+        "columns": {"balanced": {"configs": {"tuned": "toy_balanced.yaml"}}},
+    }
+    grid, out = write_grid(tmp_path / "toy.yaml", changes), tmp_path / "out"
+    assert main(["reproduce", str(grid), "--out", str(out), "--protocols", "tuned", "--jobs", "1"]) == 0
+    lines = [json.loads(line) for line in (out / "toy_records.jsonl").read_text().splitlines()]
+    trials = [line for line in lines if "share=0.5" in line["run"]]
+    assert len(trials) == 2 * (2 + 1)
+    assert len([line for line in trials if line.get("ended_after_seeds") == 1]) == 2
+    assert {line["share"] for line in trials} == {0.5}
+    assert not any("share" in line for line in lines if line not in trials)
+    early, whole = (pd.read_csv(out / "runs" / "toy" / line["run"] / "metrics.csv") for line in (trials[-1], lines[-1]))
+    assert early["step"].tolist() == [1, 6, 11, 16, 21], "half of 41 steps, to the end of the epoch"
+    assert whole["step"].tolist()[-1] == 41
+    assert early["tau"].tolist() == whole["tau"].tolist()[:5], "schedules are those of the whole"
+    assert "ended after 1 of 2 seeds" in (out / "toy.md").read_text()
+    assert main(["report", str(out / "runs" / "toy"), "--grid", str(grid)]) == 0
+    assert "ended after 1 of 2 seeds" in " ".join(capfd.readouterr().out.split())

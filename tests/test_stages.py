@@ -145,6 +145,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> Fits:
     work_here(monkeypatch)
     stand_in = Fits()
     monkeypatch.setattr(executor, "fit", stand_in)
+    monkeypatch.setattr(executor, "fit_together", lambda runs: None)
     monkeypatch.setattr(executor, "check", lambda runs: None)
     return stand_in
 
@@ -281,3 +282,13 @@ def test_weights_of_two_runs(tmp_path: Path) -> None:
     assert str(runs / "cls_unbias" / "0") in config
     (tmp_path / "out").rename(tmp_path / "elsewhere")
     assert main([*command, str(tmp_path / "elsewhere")]) == 0
+
+
+def test_steps_of_ones_own_on_a_shared_axis_have_no_run_to_start_from(tmp_path: Path) -> None:
+    """Of the row itself, and of the one that it starts from; a row that stands alone may have them."""
+    own = {"axes": {LR: [0.02, 0.2]}}
+    for row, rows in {"erm": {"erm": own, "head": HEAD}, "head": {"head": HEAD | own}}.items():
+        path = write_grid(tmp_path / "toy.yaml", GRID | {"rows": rows})
+        with pytest.raises(InputError, match=rf"row 'head' starts .* row '{row}' has steps of its own on '{LR}'"):
+            planned(path, "tuned")
+    assert planned(write_grid(tmp_path / "toy.yaml", GRID | {"rows": {"head": HEAD, "cls_unbias": own}}), "tuned")

@@ -40,11 +40,12 @@ def test_who_is_to_blame_for_lost_workers(gets_further: bool, tmp_path: Path) ->
     lost, fine = runs_of(told_grid(tmp_path), tmp_path / "out")[:2]
     saved, tried = lost.out / "checkpoints" / "last.ckpt", Counter[Run]()
 
-    def submit(_: object, run: Run, wait: bool) -> Future[tuple[Run, str]]:
-        future: Future[tuple[Run, str]] = Future()
+    def submit(_: object, unit: tuple[Run], wait: bool) -> Future[list[tuple[Run, str]]]:
+        future: Future[list[tuple[Run, str]]] = Future()
+        (run,) = unit
         tried[run] += 1
         if run == fine or tried[run] == 20:
-            future.set_result((run, ""))
+            future.set_result([(run, "")])
             return future
         if gets_further:
             saved.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +54,7 @@ def test_who_is_to_blame_for_lost_workers(gets_further: bool, tmp_path: Path) ->
         future.set_exception(RuntimeError("lost"))
         return future
 
-    found = dict(outcomes([lost, fine], 2, False, Workers(submit, size=2, chances=3)))
+    found = dict(outcomes([(lost,), (fine,)], 2, False, Workers(submit, size=2, chances=3)))
     assert found.keys() == {lost, fine}
     assert tried == {lost: 20 if gets_further else 3 + 3, fine: 1}
     assert (found[fine], bool(found[lost])) == ("", not gets_further)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import ArgumentParser
 from lightning.pytorch.cli import LightningArgumentParser
 
 from clsunbias.callbacks import Anneal
@@ -24,7 +25,7 @@ OVERLAYS = {"sweep", "wandb"}
 ONLY = {
     **dict.fromkeys(("input", "resize", "threshold", "rule"), ("predict",)),
     **dict.fromkeys(
-        ("init_from", "fresh", "freeze", "withhold_test", "save_features", "save_every", "wandb"), ("fit",)
+        ("also", "init_from", "fresh", "freeze", "withhold_test", "save_features", "save_every", "wandb"), ("fit",)
     ),
     "out": ("fit", "predict"),
 }
@@ -34,8 +35,13 @@ ONLY = {
 def add_options(parser: LightningArgumentParser) -> None:
     """Adds them; a saved config holds all but those that :data:`clsunbias.commands.fit.TRANSIENT` names."""
     parser.add_lightning_class_args(Anneal, "anneal")
-    parser.add_subclass_arguments(SelectionRule, "selection")
-    parser.set_defaults({"selection": {"class_path": "clsunbias.selection.Best"}})
+    add_selection(parser)
+    parser.add_argument(
+        "--also",
+        type=dict[str, SelectionRule],
+        default={},
+        help="fit: further selection rules by the folder that each leaves its run in; training is done once for all",
+    )
     parser.add_argument("--out", type=Path | None, help="output folder; fit's default is runs/NAME/OBJ/SEED")
     parser.add_argument(
         "--init_from", type=Path | None, help="fit: start from the weights of a finished run, or of a checkpoint"
@@ -60,6 +66,12 @@ def add_options(parser: LightningArgumentParser) -> None:
     )
     parser.add_argument("--threshold", type=float | None, help="predict: of the positive of two classes; default 0.5")
     parser.add_argument("--rule", type=str | None, help="predict: decide by a rule that clsunbias decide has chosen")
+
+
+def add_selection(parser: ArgumentParser) -> None:
+    """Adds the run's own selection rule."""
+    parser.add_subclass_arguments(SelectionRule, "selection")
+    parser.set_defaults({"selection": {"class_path": "clsunbias.selection.Best"}})
 
 
 def check_meaning(command: str, args: Sequence[str]) -> None:

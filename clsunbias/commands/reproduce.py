@@ -28,6 +28,7 @@ def reproduce(options: list[str]) -> int:
     parser.add_argument("--seeds", type=int | None, help="runs of each cell; default: what the grid says")
     parser.add_argument("--columns", type=str | None, help="data sets to run, of the grid's, separated by commas")
     parser.add_argument("--protocols", type=str | None, help="protocols to run, of the grid's, separated by commas")
+    parser.add_argument("--fraction", type=float | None, help="share of the crossed settings; default: the grid's")
     parser.add_argument("--dask", type=str | None, help="address of a Dask scheduler whose workers do the runs")
     parser.add_argument("--simulated", action="store_true", help="closed corpora on made-up recordings, a table apart")
     parser.add_argument("--wandb", type=bool, default=False, help="show the runs on W&B, too")
@@ -59,7 +60,7 @@ def reproduce(options: list[str]) -> int:
     grid, name = load_grid(path), path.stem
     if chosen.simulated and protocols is None:
         protocols = [next(iter(grid.protocols))]  # a first look
-    grid = narrow(grid, columns, protocols, chosen.seeds)
+    grid = narrow(grid, columns, protocols, chosen.seeds, chosen.fraction)
     if chosen.dask:  # whose workers were started in folders of their own
         path, chosen.out = path.absolute(), chosen.out.absolute()
     if chosen.simulated:

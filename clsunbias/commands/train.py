@@ -1,14 +1,15 @@
 """``clsunbias fit``: train, select, test once, write the results."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import torch
 import yaml
 from lightning.fabric.plugins import TorchCheckpointIO
-from torch import Tensor
 
 from clsunbias.checkpoints import ReadBefore, check_resumable, load_weights, read_if_whole, selected_weights
 from clsunbias.commands.checks import (
@@ -19,74 +20,117 @@ from clsunbias.commands.checks import (
     check_validations,
     warn_of_few_to_select_by,
 )
-from clsunbias.commands.making import grouping_of, making, write_groups
+from clsunbias.commands.making import grouping_of
 from clsunbias.commands.model_check import check_model
+from clsunbias.commands.writing import show_results, write_results
 from clsunbias.config_differences import differences, in_words
 from clsunbias.dashboards.logger import WandbLogger, attach
 from clsunbias.errors import InputError, listed
-from clsunbias.experiments.report.model_card import model_card
-from clsunbias.experiments.report.subgroup_part import card_with_groups
 from clsunbias.experiments.running.config import load_saved
-from clsunbias.experiments.running.run import FILES
-from clsunbias.features import features_of, write_features
+from clsunbias.experiments.running.run import FILES, LAST
+from clsunbias.features import features_of
 from clsunbias.files import (
     check_out,
     config_sha256,
     one_process_in,
-    sealed,
     sha256_of,
-    write_csv,
-    write_json,
     write_text,
 )
 from clsunbias.frozen import use_features
 from clsunbias.networks.parts import SEEN, head_of, submodule
 from clsunbias.objectives.representation import check_backbone
 from clsunbias.results import (
-    UnitScores,
     finished,
-    predictions,
-    row_predictions,
     scored_units,
-    show,
-    units_and_metrics,
-    versions,
 )
-from clsunbias.terminal import note, say
+from clsunbias.terminal import note
 
 if TYPE_CHECKING:
     from clsunbias.commands.fit import ExperimentCLI
 
 
 def fit(cli: "ExperimentCLI") -> None:
-    """Trains, tests the selected weights once, and writes the results; goes on with an interrupted run."""
-    config, data = cli.saved_config(), cli.datamodule
-    sha256 = config_sha256(config)
+    """Trains, tests what each rule selects once, and writes the results; goes on with an interrupted run."""
+    ready = get_ready(cli)
+    if ready is None:
+        return
+    if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
+        cli.trainer.fit(cli.model, datamodule=cli.datamodule)
+        return
+    with ExitStack() as held:
+        resume_from, wandb = begin(cli, ready, held)
+        cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=resume_from, weights_only=True)
+        for out, found in end(cli, ready, wandb):
+            show_results(out, *found)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What is known of a training before it begins.
+
+    Attributes:
+        configs: of each run that it makes, by its folder, as it is saved; its own first.
+        done: folders of those that are finished.
+        about: what a result says of the run itself.
+        resumed: what --ckpt_path holds, if it is given.
+    """
+
+    configs: dict[Path, dict[str, Any]]
+    done: list[Path]
+    about: dict[str, Any]
+    resumed: dict[str, Any] | None
+
+
+def get_ready(cli: "ExperimentCLI") -> Ready | None:
+    """Makes a run ready to be trained; None if its folder holds it, finished."""
+    configs, data = cli.saved_configs(), cli.datamodule
     init = start_of(cli.option("init_from"))
     sources = {"source": data.source, "init": init}
-    if finished(cli.out, config, sources, cli.has_own_out):
+    done = [out for out, config in configs.items() if finished(out, config, sources, cli.has_own_out)]
+    if cli.out in done:
         if cli.option("save_features") and not (cli.out / FILES["features"]).is_file():
             raise InputError(f"{cli.out} holds this run, finished without its features: give another --out")
+        if len(done) < len(configs):
+            lacking = next(out for out in configs if out not in done)
+            raise InputError(f"{cli.out} holds this run, finished: make that of {lacking} by itself, as its own --out")
         note(f"{cli.out} already holds this run, finished; nothing to do")
-        return
-    check_out(cli.out)
+        return None
+    for out in configs:
+        check_out(out)
     resumed = prepare(cli, init)
-    if cli.option("trainer").fast_dev_run:  # a trial, which leaves nothing
-        cli.trainer.fit(cli.model, datamodule=data)
-        return
-    with one_process_in(cli.out) if cli.trainer.is_global_zero else nullcontext():
-        hashes = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
-        cli.checkpoints.made_from = hashes
-        resume_from = start(cli, config, resumed)
-        about = {"dataset": data.name, "simulated": data.simulated, "objective": cli.model.objective.name}
-        wandb = attach(cli.trainer, cli.option("wandb") or False, cli.out, {**config, **about}, sha256)
-        cli.trainer.fit(cli.model, datamodule=data, ckpt_path=resume_from, weights_only=True)
-        data.withhold_test = cli.option("withhold_test")
+    hashes = {f"{name}_sha256": sha256_of(path) if path else None for name, path in sources.items()}
+    cli.checkpoints.made_from = hashes
+    about = {"dataset": data.name, "simulated": data.simulated, "objective": cli.model.objective.name}
+    return Ready(configs, done, {**about, **hashes}, resumed)
+
+
+def begin(cli: "ExperimentCLI", ready: Ready, held: ExitStack) -> tuple[str | None, WandbLogger | None]:
+    """Takes the folders and saves the configs; says which checkpoint to go on from, and where else the run is shown."""
+    if cli.trainer.is_global_zero:
+        for out in ready.configs:
+            held.enter_context(one_process_in(out))
+    resume_from, config = start(cli, ready.configs, ready.resumed), ready.configs[cli.out]
+    shown = config | {name: ready.about[name] for name in ("dataset", "simulated", "objective")}
+    asked = cli.option("wandb") or False
+    return resume_from, attach(cli.trainer, asked, cli.out, shown, config_sha256(config))
+
+
+def end(
+    cli: "ExperimentCLI", ready: Ready, wandb: WandbLogger | None = None
+) -> Iterator[tuple[Path, tuple[dict[str, Any], pd.DataFrame]]]:
+    """Tests what each rule selects once, and writes the results, which the first process gives by their folders."""
+    data = cli.datamodule
+    data.withhold_test = cli.option("withhold_test")
+    for out, config in ready.configs.items():
+        if out in ready.done:
+            continue
+        cli.checkpoints.load_selected(out, cli.model)
         cli.trainer.test(cli.model, datamodule=data, verbose=False)
         levels = [scored_units(cli.model, level) for level in range(len(data.splits["train"].units))]
         features = features_of(cli.trainer, cli.model)
         if cli.trainer.is_global_zero:
-            write_results(cli, {**about, "config_sha256": sha256, **hashes}, levels, features, wandb)
+            about = {**ready.about, "config_sha256": config_sha256(config)}
+            yield out, write_results(cli, out, about, levels, features, wandb if out == cli.out else None)
 
 
 def start_of(asked: Path | None) -> Path | None:
@@ -97,59 +141,6 @@ def start_of(asked: Path | None) -> Path | None:
     if (run / "config.yaml").is_file() and not (run / "result.json").is_file():
         raise InputError(f"--init_from {asked} holds a run that is not finished (there is no result.json): finish it")
     return selected_weights(asked)
-
-
-def write_results(
-    cli: "ExperimentCLI",
-    about: dict[str, Any],
-    levels: Sequence[Mapping[str, UnitScores]],
-    features: Mapping[str, Tensor],
-    wandb: WandbLogger | None,
-) -> None:
-    """Writes what a run has found, the result last of all, and shows it.
-
-    Args:
-        cli: of the run.
-        about: what the result says of the run itself.
-        levels: scores of the headline's units, then of other levels.
-        features: of the headline's units by split, if they are to be kept.
-        wandb: where the run is shown, too.
-    """
-    data, rows = cli.datamodule, row_predictions(cli.model)
-    frame = predictions(levels[0], data.class_names)
-    write_json(cli.out / FILES["inputs"], data.account())
-    write_csv(cli.out / FILES["predictions"], frame)
-    if rows is not None:
-        write_csv(cli.out / FILES["rows"], rows)
-    (cli.out / FILES["features"]).unlink(missing_ok=True)  # of a run before, in the same folder
-    if features:
-        write_features(cli.out / FILES["features"], features)
-    result = {
-        **about,
-        "seed": cli.option("seed_everything"),
-        "selection": repr(cli.checkpoints.rule),
-        "step": cli.checkpoints.selection.step,
-        "tied_validations": cli.checkpoints.selection.tied,
-        **({"synthetic_training_rows": data.synthetic_rows} if data.synthetic_rows else {}),
-        "leaks": data.leaks,
-        **units_and_metrics(levels, data.class_names, data.ordered),
-        **({"left_out": data.left_out} if data.left_out else {}),
-        "versions": versions(),
-        **{f"{name}_sha256": sha256_of(cli.out / path) for name, path in FILES.items() if (cli.out / path).is_file()},
-    }
-    if wandb:
-        wandb.log_result(cli.trainer.global_step, frame, data.class_names, result)
-    card = model_card(result, frame, making(cli))
-    if groups := write_groups(cli.out, data, result, frame):
-        card = card_with_groups(card, groups)
-    write_text(cli.out / "MODEL_CARD.md", card)
-    write_json(cli.out / "result.json", sealed(result))
-    shown = {split: result[split] for split in (*levels[0], "test") if split in result}
-    simulated = "SIMULATED: " if data.simulated else ""
-    show(shown, f"{simulated}{data.name}, {about['objective']}, step {result['step']}", frame, data.class_names)
-    say(f"results in {cli.out}")
-    if wandb:
-        wandb.close()
 
 
 def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
@@ -216,21 +207,23 @@ def prepare(cli: "ExperimentCLI", init: Path | None) -> dict[str, Any] | None:
     return resumed
 
 
-def start(cli: "ExperimentCLI", config: Mapping[str, Any], resumed: dict[str, Any] | None) -> str | None:
-    """Saves the config and says which checkpoint to go on from: the one asked for, or an interrupted run's.
+def start(cli: "ExperimentCLI", configs: Mapping[Path, Any], resumed: dict[str, Any] | None) -> str | None:
+    """Saves the configs and says which checkpoint to go on from: the one asked for, or an interrupted run's.
 
     Args:
         cli: of the run.
-        config: the run's.
+        configs: of each run that the training makes, by its folder.
         resumed: what the checkpoint that is asked for holds.
     """
-    saved, last = cli.out / "config.yaml", cli.out / "checkpoints" / "last.ckpt"
+    saved, last = cli.out / "config.yaml", cli.out / LAST
     asked = cli.option("ckpt_path")
     if not asked and saved.exists() and last.exists():
-        found = differences(load_saved(saved), config)
+        found = differences(load_saved(saved), configs[cli.out])
         if found:
             note(f"the unfinished run in {cli.out} is another's ({in_words(found)}); starting anew")
-        elif resumed := read_if_whole(last):
+        elif (resumed := read_if_whole(last)) and not cli.checkpoints.fits(resumed):
+            note(f"the unfinished run in {cli.out} kept the weights of other selection rules; starting anew")
+        elif resumed:
             note(f"going on from {last}")
             asked = last
     if not asked:
@@ -238,5 +231,6 @@ def start(cli: "ExperimentCLI", config: Mapping[str, Any], resumed: dict[str, An
     if resumed and type(cli.trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # no other of the user's
         cli.trainer.strategy.checkpoint_io = ReadBefore(resumed)
     if cli.trainer.is_global_zero:
-        write_text(saved, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        for out, config in configs.items():
+            write_text(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     return str(asked) if asked else None

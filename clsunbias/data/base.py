@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from clsunbias.data.augmentation import Mixup
 from clsunbias.data.leak_checked import LeakChecked
@@ -231,6 +231,6 @@ class DataModule(LeakChecked, LightningDataModule, ABC):
         return Split(x if split.features is None else split.features, split.target, split.units, split.more)
 
 
-def loader(split: Split, sampler: BatchSampler) -> DataLoader[Batch]:
+def loader(split: Dataset[Batch], sampler: Sampler[Tensor]) -> DataLoader[Batch]:
     """A loader that fetches each batch of the sampler by one indexing, with no worker and nothing to collate."""
     return DataLoader(split, batch_size=None, sampler=sampler, collate_fn=lambda batch: batch)

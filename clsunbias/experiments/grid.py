@@ -10,7 +10,7 @@ from jsonargparse.typing import register_type
 
 from clsunbias.data_paths import data_root
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid_checks import MOST_SEEDS, check, check_keys, check_names
+from clsunbias.experiments.grid_checks import MOST_SEEDS, check, check_fraction, check_keys, check_names
 from clsunbias.experiments.running.config import load_yaml
 from clsunbias.parser import Parser
 
@@ -119,12 +119,22 @@ class Search:
         first_seed: the seeds are counted from here.
         metric: ``val/NAME`` of what a run records.
         mode: whether the largest or the smallest mean is chosen.
+        halving: whether the worse half of a cell's settings ends after one seed, that of the rest after two, four …;
+            equals stay.
+        share: of each run's length after which it ends, its schedules those of the whole.
     """
 
     seeds: int
     first_seed: int
     metric: str = "val/macro_f1"
     mode: Literal["max", "min"] = "max"
+    halving: bool = False
+    share: float = 1.0
+
+    @property
+    def rungs(self) -> list[int]:
+        """Seeds after which the settings of a cell are judged, all of them last."""
+        return [2**power for power in range(self.seeds) if 2**power < self.seeds and self.halving] + [self.seeds]
 
 
 @dataclass(frozen=True)
@@ -144,6 +154,9 @@ class Protocol:
         folds: if any, patients (or rows that stand alone) are parted in so many, by class, and each part is the test
             once: a run is then the models of all folds, which together score every unit once.
         repeats: partings, each drawn anew.
+        fraction: share of the crossed settings that are run, drawn once for all rows and columns; a larger share holds
+            a smaller one. Selection rules are not drawn from: one training serves them all.
+        why: of an axis and its step, why somebody may choose so; the page says it.
     """
 
     label: str
@@ -154,6 +167,8 @@ class Protocol:
     search: Search | None = None
     folds: int = 0
     repeats: int = 1
+    fraction: float = 1.0
+    why: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def runs(self) -> int:
@@ -185,6 +200,8 @@ class Grid:
         curves: figures of training curves, by file name, drawn from the first protocol.
         contrasts: claims about several cells, by name: ``column/row`` → its weight in a sum.
         ranked: whether methods are ranked over all data sets, too, in a table and a figure of their own.
+        specifications: whether each setting is a way to test the same claim, that a row beats the baselines: then the
+            curve of all differences takes the place of a table of cells.
         stages: what rows start from that is no method of its own, by name: a first stage, which no table shows.
         decisions: rules, each chosen anew on validation by every run, that all metrics are shown under, too.
     """
@@ -202,6 +219,7 @@ class Grid:
     decisions: list[str] = field(default_factory=list)
     stages: dict[str, Row] = field(default_factory=dict)
     ranked: bool = False
+    specifications: bool = False
 
 
 def under_rules(names: Sequence[str], rules: Sequence[str]) -> list[str]:
@@ -234,8 +252,14 @@ def load_grid(path: Path) -> Grid:
     return grid
 
 
-def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] | None, seeds: int | None) -> Grid:
-    """Some columns and protocols of a grid, with so many runs of each cell; None keeps all, or their own number."""
+def narrow(
+    grid: Grid,
+    columns: Sequence[str] | None,
+    protocols: Sequence[str] | None,
+    seeds: int | None,
+    fraction: float | None = None,
+) -> Grid:
+    """Some columns, protocols and settings of a grid, with so many runs of each cell; None keeps what the grid says."""
     for kind, names, known in (("column", columns, grid.columns), ("protocol", protocols, grid.protocols)):
         for name in names or ():
             if name not in known:
@@ -247,6 +271,10 @@ def narrow(grid: Grid, columns: Sequence[str] | None, protocols: Sequence[str] |
         raise InputError(f"--seeds must be at most {MOST_SEEDS}, got {seeds}")
     kept_columns = {name: column for name, column in grid.columns.items() if columns is None or name in columns}
     kept_protocols = {name: one for name, one in grid.protocols.items() if protocols is None or name in protocols}
+    if fraction is not None:
+        kept_protocols = {name: replace(protocol, fraction=fraction) for name, protocol in kept_protocols.items()}
+        for name, protocol in kept_protocols.items():
+            check_fraction(name, protocol)
     if seeds is not None:
         kept_protocols = {name: replace(protocol, seeds=seeds) for name, protocol in kept_protocols.items()}
     return replace(grid, columns=kept_columns, protocols=kept_protocols)

@@ -12,7 +12,7 @@ from clsunbias.errors import InputError, listed, shortened
 from clsunbias.experiments.analysis.statistics import METRICS, RECALIBRATION, is_metric
 
 if TYPE_CHECKING:
-    from clsunbias.experiments.grid import Grid
+    from clsunbias.experiments.grid import Grid, Protocol
 
 LONGEST = 100
 """Bytes of a name: a setting joins several, and file systems end at 255."""
@@ -135,8 +135,14 @@ def check(grid: "Grid") -> None:
             raise InputError(f"protocol {name!r} has {protocol.repeats} repeats; those are of folds, 1 or more")
         if protocol.folds and not 3 <= protocol.folds <= MOST_SEEDS:
             raise InputError(f"protocol {name!r} has {protocol.folds} folds; give 3 or more, to train, select and test")
+        check_fraction(name, protocol)
+        check_why(name, protocol)
         if protocol.search and not 1 <= protocol.search.seeds <= MOST_SEEDS:
             raise InputError(f"the search of protocol {name!r} has {protocol.search.seeds} seeds; it needs at least 1")
+        if protocol.search and not 0 < protocol.search.share <= 1:
+            raise InputError(
+                f"the search of protocol {name!r} has share {protocol.search.share:g}; it is of a run, above 0 to 1"
+            )
         if min(protocol.first_seed, protocol.search.first_seed if protocol.search else 0) < 0:
             raise InputError(f"protocol {name!r} has a negative first_seed; seeds are counted from 0 or above")
 
@@ -148,6 +154,26 @@ def check_axes(owner: str, axes: Mapping[str, Collection[Any]]) -> None:
             raise InputError(f"axis {axis!r} of {owner} has no step; give at least one, or leave it out")
         if not all(isinstance(step, str | int | float | list | dict | None) for step in steps):
             raise InputError(f"axis {axis!r} lists a class with arguments; give such steps names instead")
+
+
+def check_fraction(name: str, protocol: "Protocol") -> None:
+    """Raises InputError if a fraction is none, or is of the settings that a search compares."""
+    if not 0 < protocol.fraction <= 1 or (protocol.search and protocol.fraction < 1):
+        raise InputError(
+            f"protocol {name!r} has a fraction of {protocol.fraction}; give a share above 0, at most 1, and 1 with a "
+            "search, which tries every setting"
+        )
+
+
+def check_why(name: str, protocol: "Protocol") -> None:
+    """Raises InputError if a protocol gives reasons for what it does not have."""
+    for axis, reasons in protocol.why.items():
+        steps = protocol.axes.get(axis, ())
+        if unknown := [step for step in reasons if step not in steps]:
+            raise InputError(
+                f"protocol {name!r} says why {unknown[0]!r} of axis {axis!r}, which it does not have; its axes with "
+                f"named steps are {listed([one for one, given in protocol.axes.items() if isinstance(given, dict)])}"
+            )
 
 
 def check_decisions(grid: "Grid") -> None:

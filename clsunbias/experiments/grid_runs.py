@@ -37,6 +37,9 @@ def locate(folder: Path, asked: str | None) -> tuple[Path, Path] | None:
         inside = [parent / name for name in names for parent in (folder / "runs", folder)]
         return grid, next((path for path in inside if path.is_dir()), folder)
     shipped |= {f"{name}{SIMULATED}": path for name, path in shipped.items()}
+    name = folder.resolve().name
+    if name in shipped and folder.resolve().parent.name == "runs":  # though a protocol may be named after a table
+        return shipped[name], folder
     parent = folder / "runs" if (folder / "runs").is_dir() else folder
     several = sorted(path.name for path in parent.iterdir() if path.is_dir())
     known = [name for name in several if name in shipped]
@@ -48,7 +51,6 @@ def locate(folder: Path, asked: str | None) -> tuple[Path, Path] | None:
         return shipped[known[0]], parent / known[0]
     if own := [name for name in several if (folder / f"{name}_records.jsonl").is_file()]:
         raise InputError(f"{parent / own[0]} holds the runs of a grid of your own: name its file with --grid")
-    name = folder.resolve().name
     return (shipped[name], folder) if name in shipped else None
 
 

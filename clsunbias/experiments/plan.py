@@ -1,23 +1,22 @@
 """From a grid to its runs: arms, what a search may compare, and what it chooses."""
 
 import itertools
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from clsunbias.errors import InputError
-from clsunbias.experiments.grid import Grid, Parameters, Protocol, Row, Search
-from clsunbias.experiments.grid_checks import LONGEST, check_names
+from clsunbias.experiments.grid import Grid, Protocol, Row, Search
 from clsunbias.experiments.running.config import load_yaml, merge_all
 from clsunbias.experiments.running.run import Run
+from clsunbias.experiments.settings import crossed, drawn, parameters
 from clsunbias.files import CONFIGS
 
-MOST_SETTINGS = 10_000
-"""Of a protocol: more are a slip of the pen."""
+END_EARLY = "clsunbias.callbacks.EndEarly"
+"""Ends the runs of a search after a share of their length."""
 
 
 class Fold(NamedTuple):
@@ -40,6 +39,7 @@ class Arm:
     Attributes:
         protocol: key into the grid's protocols, as column and row are into its columns and rows.
         setting: name of the setting, nothing when there is only one.
+        stands_for: the settings that come to it, since they differ in what does not apply to the method; itself first.
         run: the run with no seed yet.
         per_seed: dotted parameters that take the seed's value.
         after: the arms whose selected weights its runs start from, seed by seed, each with the parameter that takes the
@@ -53,20 +53,24 @@ class Arm:
     run: Run
     per_seed: tuple[str, ...] = field(default=(), compare=False)
     after: "tuple[tuple[str, Arm], ...]" = field(default=(), compare=False)
+    stands_for: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def cell(self) -> tuple[str, str, str]:
         """Protocol, data set and method: the place in the table that the arm's settings compete for."""
         return self.protocol, self.column, self.row
 
-    def seed(self, seed: int, withhold_test: bool = False, fold: Fold | None = None) -> Run:
-        """The run with a seed, of one fold if there are any."""
+    def seed(self, seed: int, withhold_test: bool = False, fold: Fold | None = None, share: float = 1.0) -> Run:
+        """The run with a seed, of one fold if there are any, ended after a share of its length."""
         seeded = dict.fromkeys(("seed_everything", *self.per_seed), seed) | {"withhold_test": withhold_test}
-        after = tuple((name, arm.seed(seed, withhold_test, fold)) for name, arm in self.after)
+        after = tuple((name, arm.seed(seed, withhold_test, fold, share)) for name, arm in self.after)
         start = {name: str(run.out) for name, run in after}
-        part = {"data.init_args.plan": fold.plan} if fold else {}
+        part: dict[str, Any] = {"data.init_args.plan": fold.plan} if fold else {}
+        if share < 1:
+            part |= {"trainer.callbacks+": [{"class_path": END_EARLY, "init_args": {"share": share}}]}
         overrides = (*self.run.overrides, *seeded.items(), *part.items(), *start.items())
         name = f"{seed},repeat={fold.repeat},fold={fold.number}" if fold else str(seed)
+        name += f",share={share:g}" if share < 1 else ""
         return replace(self.run, out=self.run.out / name, overrides=overrides, after=after)
 
 
@@ -97,11 +101,11 @@ def folded(grid: Grid, arms: Mapping[Fold, Arm], whole: Arm) -> dict[int, Run]:
 
 
 def trials_of(grid: Grid, arm: Arm, fold: Fold | None = None) -> list[Run]:
-    """The runs that a search judges an arm by, of a fold or of all; none without a search."""
+    """The runs that a search may judge an arm by, of a fold or of all; none without a search."""
     protocol = grid.protocols[arm.protocol]
     folds: list[Fold | None] = [fold] if fold else [*folds_of(protocol)] or [None]
-    seeds = seeds_of(protocol.search) if protocol.search else ()
-    return [arm.seed(seed, withhold_test=True, fold=one) for one in folds for seed in seeds]
+    search = protocol.search
+    return [arm.seed(seed, True, one, search.share) for one in folds for seed in seeds_of(search)] if search else []
 
 
 def arms(
@@ -130,6 +134,7 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
     data, rows = grid.columns[column], {**grid.rows, **grid.stages}
     searched = grid.protocols[protocol].search is not None
     shared = {**grid.protocols[protocol].axes, **(data.axes if searched else {})}
+    is_drawn = drawn(protocol, grid.protocols[protocol])
     made: dict[str, list[Arm]] = {}
     first: dict[str, dict[int, Arm]] = {}  # of each row, by the place of what all rows share among its settings
     for row in rows_in_order(rows):
@@ -145,42 +150,39 @@ def column_arms(grid: Grid, column: str, protocol: str, folder: Path, where: Pat
         about = {"group": f"{folder.name}/{column}", "method": f"{row}, {protocol}", "tags": [protocol, row]}
         fixed |= {"wandb": about} if wandb else {}
         own = method.axes if searched else {}
-        together = len(settings(protocol, own))  # that follow each other with one step of what all share
+        check_starts(row, rows, shared if searched else {})
+        together = len(crossed(protocol, own))  # that follow each other with one step of what all share
         distinct: dict[str, Arm] = {}
         first[row] = {}
-        for place, (setting, parameters) in enumerate(settings(protocol, {**shared, **own}).items()):
+        crossing = crossed(protocol, {**shared, **own})
+        for place, (setting, steps) in enumerate(crossing.items()):
             of_all = place // together
-            applying = {name: value for name, value in parameters.items() if applies(name, config)}
+            applying = {name: value for name, value in parameters(steps).items() if applies(name, config)}
             overrides = tuple({**fixed, **applying}.items())
             run = Run(folder / protocol / column / row / setting, files, overrides, data.source)
             after = tuple((name, first[start][of_all]) for name, start in method.starts.items())
             arm = Arm(protocol, column, row, setting, run, tuple(data.per_seed), after)
             # Settings that differ in what does not apply are one.
-            arm = distinct.setdefault(repr((overrides, [start.setting for _, start in after])), arm)
+            key = repr((overrides, [start.setting for _, start in after]))
+            arm = distinct.get(key, arm)
+            arm = distinct[key] = replace(arm, stands_for=(*arm.stands_for, setting))
             first[row].setdefault(of_all, arm)
-        made[row] = [*distinct.values()]
+        # Known by the first of all its settings, drawn or not: so a larger share finds what a smaller one has run.
+        made[row] = [arm for arm in distinct.values() if any(is_drawn(crossing[one]) for one in arm.stands_for)]
     return [arm for row in grid.rows for arm in made.get(row, [])]
 
 
-def settings(protocol: str, axes: Mapping[str, list[Any] | dict[str, Parameters]]) -> dict[str, dict[str, Any]]:
-    """Every combination of a protocol's axes: its name, and the dotted parameters it sets.
+def check_starts(name: str, rows: Mapping[str, Row], shared: Collection[str]) -> None:
+    """Raises InputError if a row starts from another's runs, and one of them has steps of its own on a shared axis.
 
-    Raises:
-        InputError: the name of one is no folder's, or two would have the same.
+    It starts from the run of the same steps, which there would not be.
     """
-    crossing: list[list[tuple[str, Mapping[str, Any]]]] = []
-    for axis, steps in axes.items():
-        if isinstance(steps, dict):
-            crossing.append([*steps.items()])
-        else:
-            short = axis.rpartition(".")[2]
-            crossing.append([(f"{short}={value}".replace("/", "-"), {axis: value}) for value in steps])
-    if math.prod(map(len, crossing)) > MOST_SETTINGS:
-        raise InputError(f"the axes of protocol {protocol!r} cross to more than {MOST_SETTINGS} settings")
-    crossed = [(",".join(name for name, _ in steps), steps) for steps in itertools.product(*crossing)]
-    if crossing:
-        check_names("setting", [name for name, _ in crossed], 2 * LONGEST)
-    return {name: {key: value for _, step in steps for key, value in step.items()} for name, steps in crossed}
+    for row in (name, *rows[name].starts.values()) if rows[name].starts else ():
+        if own := [axis for axis in rows[row].axes if axis in shared]:
+            raise InputError(
+                f"row {name!r} starts from runs of the same steps, and row {row!r} has steps of its own on {own[0]!r}, "
+                "an axis of all rows: give that axis another name, or leave it to all"
+            )
 
 
 def applies(dotted: str, config: Mapping[str, Any]) -> bool:

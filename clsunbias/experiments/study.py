@@ -10,9 +10,9 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.folds import pool
 from clsunbias.experiments.attributes import Grouping
 from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.plan import Arm, runs_of, trials_of
+from clsunbias.experiments.plan import Arm, runs_of
 from clsunbias.experiments.running.run import Record, Run
-from clsunbias.experiments.search import choose, search_in_folds, search_scores
+from clsunbias.experiments.search import choose, search, search_in_folds
 from clsunbias.terminal import console, note
 
 
@@ -27,6 +27,7 @@ class Study:
         absent: those of them that have no data.
         finished: arm → seed → its record.
         scores: what a search went by.
+        ended: the settings that a search ended early, and after how many seeds.
         missing: what is not there: a line for each arm with runs to be done, and for each column that was not begun.
         extra: finished runs that take no part, for their seeds are not those asked for: a line for each arm.
         commands: that make the runs again.
@@ -48,6 +49,7 @@ class Study:
     report: str = ""
     records: Mapping[Run, Record | None] = field(default_factory=dict)
     grouping: Grouping | None = None
+    ended: Mapping[Arm, int] = field(default_factory=dict)
 
     @property
     def to_do(self) -> list[Run]:
@@ -72,8 +74,9 @@ def read_study(name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent
     searched = [arm for arm in planned if grid.protocols[arm.protocol].search]
     finished = {arm: read_all(runs_of(grid, arm)) for arm in planned if arm not in searched}
     whole = [arm for arm in searched if not grid.protocols[arm.protocol].folds]
-    scores = search_scores(grid, {arm: [read(run) for run in trials_of(grid, arm)] for arm in whole})
-    finished |= {arm: read_all(runs_of(grid, arm)) for arm in choose(grid, scores)}
+    found = search(grid, whole, read)
+    scores = found.scores
+    finished |= {arm: read_all(runs_of(grid, arm)) for arm in choose(grid, found.left)}
     for chosen in search_in_folds(grid, [arm for arm in searched if arm not in whole], read):
         finished[chosen.arm] = read_all(chosen.runs)
         scores |= chosen.scores
@@ -88,6 +91,7 @@ def read_study(name: str, grid: Grid, planned: Sequence[Arm], root: Path, absent
         absent=absent,
         finished={arm: by_seed for arm, by_seed in finished.items() if len(by_seed) > 1},
         scores=scores,
+        ended=found.ended,
         missing=missing_lines(root, [run for run, record in records.items() if record is None]),
         records=records,
     )

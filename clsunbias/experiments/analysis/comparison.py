@@ -51,10 +51,13 @@ class Comparison(NamedTuple):
 def results(
     table: str, grid: Grid, finished: Mapping[Arm, Mapping[int, Record]]
 ) -> tuple[list[Scored], dict[tuple[Arm, str], Cell], dict[tuple[Arm, Arm, str], Comparison]]:
-    """The finished runs of a grid scored, its cells, and the comparisons between its methods."""
+    """The finished runs of a grid scored, its cells, and the comparisons between its methods.
+
+    Of a grid of specifications the runs alone: its curves say the rest.
+    """
     names = list(dict.fromkeys((*grid.metrics, *grid.also)))
     scored = [score(arm, by_seed, names) for arm, by_seed in finished.items()]
-    return scored, cells(table, grid, scored), compare(table, grid, scored)
+    return scored, *(({}, {}) if grid.specifications else (cells(table, grid, scored), compare(table, grid, scored)))
 
 
 def compare(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm, Arm, str], Comparison]:
@@ -97,7 +100,7 @@ def comparable(grid: Grid, ours: Arm, theirs: Arm) -> bool:
     """Whether an arm is to be compared with another: a baseline of the same cell; each pair of baselines once."""
     if ours.column != theirs.column or theirs.row not in grid.baselines:
         return False
-    if not grid.protocols[ours.protocol].search and ours.setting != theirs.setting:
+    if not grid.protocols[ours.protocol].search and ours.setting not in (theirs.setting, *theirs.stands_for):
         return False
     return ours.row not in grid.baselines or grid.baselines.index(ours.row) > grid.baselines.index(theirs.row)
 

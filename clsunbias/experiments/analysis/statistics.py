@@ -1,6 +1,7 @@
 """Metrics as functions of sums over units, and how sure they are: intervals, a permutation test, a verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -198,8 +199,9 @@ def totals(weights: npt.NDArray[np.float32], sums: Sums) -> Floats:
     return np.asarray((weights @ sums.reshape(len(sums), -1)).reshape(len(weights), *sums.shape[1:]))
 
 
+@lru_cache(maxsize=8)  # the splits of a data set, whose runs follow each other
 def resamples(units: int, draws: int, seed: int) -> npt.NDArray[np.float32]:
-    """How often each unit is in each of some resamples of a single run, ``(draws, units)``."""
+    """How often each unit is in each of some resamples of a single run, ``(draws, units)``; not to be changed."""
     picked = np.random.default_rng(seed).integers(0, units, (draws, units)) + units * np.arange(draws)[:, np.newaxis]
     return np.bincount(picked.ravel(), minlength=draws * units).reshape(draws, units).astype(np.float32)
 

@@ -12,6 +12,7 @@ from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.labels import class_label, class_metric, metric_label, metric_name
 from clsunbias.experiments.report.notes import Cells, Classes, Comparisons, classes_of, legend, method, varies
 from clsunbias.experiments.report.sections import NO_DATA, Entry, Label, Measured, Section
+from clsunbias.experiments.search import choose
 
 AllMeasured = Mapping[tuple[Arm, str], Measured]
 
@@ -157,8 +158,9 @@ def contrast_section(grid: Grid, scored: Sequence[Scored]) -> list[Section]:
     return [Section(CONTRASTS_TITLE, header, [*rows.values()])]
 
 
-def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Arm]) -> list[Section]:
-    """What each protocol's search saw, each arm's score by :func:`search_scores`, and what it chose."""
+def search_sections(grid: Grid, scores: Mapping[Arm, float], ended: Mapping[Arm, int]) -> list[Section]:
+    """What each protocol's search saw: each arm's score, after how many seeds it ended early, and what was chosen."""
+    chosen = choose(grid, {arm: score for arm, score in scores.items() if arm not in ended})
     sections = []
     for name, protocol in grid.protocols.items():
         tried = [arm for arm in scores if arm.protocol == name]
@@ -176,7 +178,12 @@ def search_sections(grid: Grid, scores: Mapping[Arm, float], chosen: Sequence[Ar
             rows: list[list[Entry]] = [
                 [
                     f"{grid.columns[column].label}, {grid.rows[row].label}",
-                    *(Measured(scores[arm], mark="chosen" if arm in marked else None) for arm in arms),
+                    *(
+                        f"{scores[arm]:.3f}, ended after {ended[arm]} of {protocol.search.seeds} seeds"
+                        if arm in ended
+                        else Measured(scores[arm], mark="chosen" if arm in marked else None)
+                        for arm in arms
+                    ),
                 ]
                 for (column, row), arms in sorted(by_cell.items(), key=lambda item: place(grid, item[0]))
             ]

@@ -1,17 +1,22 @@
 """A study's tables, those of ``clsunbias reproduce``, apart for real and for simulated data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from clsunbias.experiments.analysis.comparison import results
-from clsunbias.experiments.analysis.gains import GainLine, gains, split_gains
+from clsunbias.experiments.analysis.gains import GainLine, SplitGain, gains, split_gains
+from clsunbias.experiments.analysis.overview import OverviewLine, overview, ranked
 from clsunbias.experiments.analysis.scores import Scored
+from clsunbias.experiments.analysis.specifications import curves, summary
+from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.build import contrast_section, parts, search_sections
 from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.notes import Cells, Comparisons, classes_of
+from clsunbias.experiments.report.overview import overview_sections
 from clsunbias.experiments.report.sections import Section
+from clsunbias.experiments.report.specifications import curve_sections
 from clsunbias.experiments.report.subgroup_part import ArmGroups, arm_groups, subgroup_sections
-from clsunbias.experiments.search import choose
 from clsunbias.experiments.study import Study, shown
 
 
@@ -35,19 +40,37 @@ class StudyPart(NamedTuple):
 def sections(
     study: Study, scored: Sequence[Scored], cells: Cells, comparisons: Comparisons, split: Sequence[GainLine]
 ) -> list[Section | str]:
-    """Tables and paragraphs of a study: its results, gains split, contrasts, and what a search saw and chose."""
+    """Tables and paragraphs of a study: its results, gains split, contrasts, and what a search saw and chose.
+
+    Of a grid of specifications, what its curves come to.
+    """
+    if study.grid.specifications:
+        found = curves(study.grid, scored)
+        return curve_sections(study.grid, found, [summary(study.name, curve) for curve in found])
     return [
         *parts(study.grid, study.columns, study.absent, cells, comparisons, classes_of(scored)),
         *gain_sections(split),
         *contrast_section(study.grid, scored),
-        *search_sections(study.grid, study.scores, choose(study.grid, study.scores)),
+        *search_sections(study.grid, study.scores, study.ended),
     ]
+
+
+def over_all(
+    name: str, grid: Grid, scored: Sequence[Scored], split: Mapping[Arm, SplitGain]
+) -> tuple[list[OverviewLine], list[Section | str]]:
+    """Methods over all data sets, as lines and as they are read; nothing of a grid that does not rank them."""
+    if not grid.ranked:
+        return [], []
+    lines = overview(name, grid, scored, split)
+    first = {one.arm: float(one.values[grid.metrics[0]].mean()) for one in scored}
+    return lines, overview_sections(grid, lines, ranked(grid, first))
 
 
 def study_parts(study: Study) -> list[StudyPart]:
     """The real and the simulated part of a study, each if it is there; p-values are corrected for the whole."""
     scored, all_cells, all_comparisons = results(study.name, study.grid, study.finished)
-    all_gains = gains(study.name, study.grid, split_gains(study.grid, scored))
+    split_by_arm = split_gains(study.grid, scored)
+    all_gains = gains(study.name, study.grid, split_by_arm)
     made = []
     for simulated in (False, True):
         part = shown(study, simulated)
@@ -58,6 +81,7 @@ def study_parts(study: Study) -> list[StudyPart]:
         ours = [one for one in scored if one.arm in part.finished]
         split = [line for (arm, _), line in all_gains.items() if arm in part.finished]
         groups = [found for one in ours for found in arm_groups(part, one)]
-        tables = [*sections(part, ours, cells, comparisons, split), *subgroup_sections(groups)]
+        _, methods = over_all(study.name, part.grid, ours, split_by_arm)
+        tables = [*sections(part, ours, cells, comparisons, split), *methods, *subgroup_sections(groups)]
         made.append(StudyPart(part, simulated, cells, comparisons, tables, groups))
     return made

@@ -4,8 +4,8 @@ import contextlib
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from itertools import starmap
 from pathlib import Path
@@ -33,6 +33,7 @@ class Run:
         source: file that says what the data are, where the config cannot.
         after: the runs whose selected weights this one starts from, each with the parameter that takes its folder.
         parts: the runs of the folds that this one is made of; itself it is none that is done.
+        also: the runs that its training makes, too, for they differ from it in their selection rule alone.
     """
 
     out: Path
@@ -41,6 +42,7 @@ class Run:
     source: Path | None = field(default=None, compare=False)
     after: "tuple[tuple[str, Run], ...]" = field(default=(), compare=False)
     parts: "tuple[Run, ...]" = field(default=(), compare=False)
+    also: "tuple[Run, ...]" = field(default=(), compare=False)
 
     @property
     def options(self) -> list[str]:
@@ -48,7 +50,9 @@ class Run:
         options = [part for path in self.files for part in ("--config", str(path))]
         for name, value in self.overrides:
             options += [f"--{name}", value if isinstance(value, str) else json.dumps(value)]
-        return [*options, "--out", str(self.out)]
+        options += ["--out", str(self.out)]
+        others = {str(run.out): run.config.get("selection", "clsunbias.selection.Best") for run in self.also}
+        return [*options, "--also", json.dumps(others)] if others else options
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -114,6 +118,15 @@ class Run:
         return ""
 
 
+def sharing(runs: Iterable[Run]) -> list[Run]:
+    """The runs to train, each with those that it makes, too: of all that differ in their selection rule alone, one."""
+    alike: dict[str, list[Run]] = {}
+    for run in runs:
+        training = [without(run.config, "selection"), str(run.source)]
+        alike.setdefault(json.dumps(training, sort_keys=True, default=str), []).append(run)
+    return [replace(first, also=tuple(others)) for first, *others in alike.values()]
+
+
 FILES = {
     "predictions": "predictions.csv",
     "rows": "predictions_rows.csv",
@@ -123,6 +136,9 @@ FILES = {
     "inputs": "inputs.json",
 }
 """Files of a run that its figures rest on, by the name that its result has their hash under: ``NAME_sha256``."""
+
+LAST = "checkpoints/last.ckpt"
+"""The checkpoint that an interrupted run goes on from."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from clsunbias.experiments.report.build import PUBLISHED
 from clsunbias.experiments.report.html.findings import findings
 from clsunbias.experiments.report.html.pack import pack
 from clsunbias.experiments.report.html.rendering import render
+from clsunbias.experiments.report.html.specifications import specification_page
 from clsunbias.experiments.report.html.summary import summaries
 from clsunbias.experiments.report.study_parts import StudyPart, study_parts
 from clsunbias.experiments.study import Study
@@ -20,6 +21,8 @@ SCRIPTS = (
 
 def page(studies: Sequence[Study], name: str) -> str:
     """The whole page that shows some studies, given the name of its file."""
+    if studies[0].grid.specifications:
+        return specification_page(studies[0])
     parts = [part for study in studies for part in study_parts(study)]
     data, shown = pack(parts)
     said = summaries(shown)
