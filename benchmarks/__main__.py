@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks import (
     audit_errors,
+    audit_indices,
     compare_coverage,
     compare_time,
     coverage,
@@ -37,6 +38,7 @@ from benchmarks.timing import Row
 
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "audit_errors": audit_errors.measure,
+    "audit_indices": audit_indices.measure,
     "retina_step": retina_step.measure,
     "step_costs": step_costs.measure,
     "toy_step": toy_step.measure,

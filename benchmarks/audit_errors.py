@@ -1,151 +1,197 @@
 """How often the audit finds class-feature bias that was planted, and how often some where there is none.
 
-Tables drawn like the paper's toy: f1 tells about both classes alike; f2 is high for all negatives and for a share of
-the positives, 1 where nothing is planted, .5 in the paper; a decoy goes with f1; another column is noise. Of each set a
-logistic regression is fitted to 1,000 rows, all sets of a strength at once as stacked replicas, and audited on 1,000
-others. Beside the audit stand two tests that are in use: permutation importance, which asks whether a column matters at
-all, and a probe, which asks whether the label is found in the column.
+On sets of :mod:`benchmarks.audit_sets` small networks are trained and audited as ``clsunbias audit`` does. Beside the
+audit stand tests that are in use: permutation importance, which asks whether a part matters at all; a probe, which asks
+whether the label is found in the part; a probe of attributes, which asks whether the network's features hold who has a
+sign; and of speech whether the quietest frames alone tell the label. A set's line is written as soon as it is done, so
+that the command goes on where it was stopped.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from typing import NamedTuple
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import expit
+import pandas as pd
+import torch
 from scipy.stats import beta, mannwhitneyu
 
+from benchmarks.audit_sets import MODALITIES, Drawn
 from benchmarks.timing import Row
-from clsunbias.audit.balance import fit_balanced
-from clsunbias.audit.found import corrected
-from clsunbias.audit.information import binned, information
-from clsunbias.audit.reliance import Swapped, draw_donors, reliance
-from clsunbias.decisions.base import log_prob
+from clsunbias.audit.features import features_found
+from clsunbias.audit.found import ALPHA, corrected
+from clsunbias.audit.parts import Part, parts_of
+from clsunbias.audit.representation import attributes_found, silence_found
+from clsunbias.audit.runs import codes_of, parts_found
+from clsunbias.audit.scoring import Scorer
+from clsunbias.experiments.report.sections import markdown_table
+from clsunbias.files import write_csv, write_text
+from clsunbias.module import Classifier
+from clsunbias.objectives import ERM
 
-Floats = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.integer]
+SETS, PROBED, DRAWS = 200, 50, 4
+HALF = "half the toy's"
+STRENGTHS = {"nothing": 1.0, HALF: 0.75, "the toy's": 0.5}
+"""P(sign | positive); the negatives' is 1. Half of it is planted in the toy alone."""
 
-SETS, ROWS, DRAWS = 200, 1000, 8
-COLUMNS = ("f1", "f2", "decoy", "noise")
-PLANTED = 1
-STRENGTHS: Mapping[str, float] = {"nothing": 1.0, "half the toy's": 0.75, "the toy's": 0.5}
-"""P(f2 high | positive); the negatives' is 1."""
+OUT = Path("docs/results/audit")
 
-ALPHA = 0.05
-
-
-class Found(NamedTuple):
-    """Which columns ``(4,)`` each test finds."""
-
-    model: Labels
-    data: Labels
-    importance: Labels
-    probe: Labels
-
-
-def sets(share: float, positives: float, seed: int) -> tuple[Floats, Labels]:
-    """Columns ``(S, N, 4)`` and classes ``(S, N)``."""
-    random = np.random.default_rng(seed)
-    target = (random.random((SETS, ROWS)) < positives).astype(int)
-    high1 = random.random(target.shape) < np.where(target == 1, 0.9, 0.1)
-    high2 = random.random(target.shape) < np.where(target == 1, share, 1.0)
-    f1, f2 = (random.normal(size=target.shape) + 3 * high for high in (high1, high2))
-    decoy = f1 + random.normal(size=target.shape)
-    return np.stack([f1, f2, decoy, random.normal(size=target.shape)], 2), target
+TESTS = {
+    "audit": "the audit, in the model",
+    "data": "the audit, in the data",
+    "importance": "permutation importance",
+    "probe": "probe of the label",
+    "attributes": "probe of who has the sign",
+    "silence": "label from silence",
+}
 
 
-def fitted(x: Floats, target: Labels) -> Floats:
-    """Weights and bias ``(S, 5)`` of a logistic regression of each set, by Newton's method on all sets at once."""
-    stacked = np.concatenate([x, np.ones((*x.shape[:2], 1))], 2)
-    found = np.zeros((len(x), stacked.shape[2]))
-    ridge = 1e-3 * np.eye(stacked.shape[2])
-    for _ in range(12):
-        prob = expit(np.einsum("snd,sd->sn", stacked, found))
-        slope = np.einsum("sn,snd->sd", prob - target, stacked) + found @ ridge
-        spread = prob * (1 - prob)
-        curvature = np.matmul((stacked * spread[..., None]).transpose(0, 2, 1), stacked) + ridge
-        found -= np.linalg.solve(curvature, slope[..., None])[..., 0]
-    return found
+def audited(modality: str, share: float, number: int) -> dict[str, Any]:
+    """What each test finds in a set: whether it names what is planted, and whether anything without cause."""
+    made = MODALITIES[modality].draw(share, np.random.default_rng([number, round(100 * share)]))
+    torch.manual_seed(number)
+    model = Classifier(MODALITIES[modality].fit(made.train), ERM()).eval()
+    scorer = Scorer(model, made.test)
+    parts = parts_of(made.test.x[:], made.names)
+    found = parts_found(scorer, parts, scorer.logs(), DRAWS)
+    told = features_found(codes_of(scorer, parts, 2), scorer.target, 2)
+    named = {
+        "audit": {one.name for one in found if one.finding == "class-specific"},
+        "data": {one.name for one in told if one.finding == "class-specific"},
+        "importance": {one.name for one in found if one.used_p < ALPHA},
+        "probe": probed(scorer, parts),
+    }
+    causes = made.planted | made.unclear
+    line = {test: [bool(names & made.planted), bool(names - causes)] for test, names in named.items()}
+    if made.planted and len(made.names) != 2 and number < PROBED:  # of two columns the features are the columns
+        line["attributes"] = list(attributes(model, made))
+    if modality == "speech" and number < PROBED:
+        (silence,) = silence_found(made.test, 2)
+        line["silence"] = [silence.quiet.p < ALPHA] * 2
+    parts_wrong = sorted(named["audit"] - causes)
+    return {"modality": modality, "share": share, "set": number, **line, "without_cause": parts_wrong}
 
 
-def audited(x: Floats, target: Labels, line: Floats, seed: int) -> Found:
-    """What each test says of one set."""
-    scores = x @ line[:-1] + line[-1]
-    logs = both(scores)
-    donors = draw_donors(target, 2, DRAWS, seed)
-    balanced = fit_balanced(logs, target)
-    used, specific, tells, uneven, probe = [], [], [], [], []
-    for at, weight in enumerate(line[:-1]):
-        swapped = Swapped(both(scores + weight * (x[donors, at] - x[:, at])), donors)
-        found = reliance(logs, target, swapped, balanced)
-        used.append(found.rise.positive_p())
-        specific.append(found.evidence.equal_p(target))
-        told = information(binned(x[:, at], target, 2), target, 2)
-        tells.append(told.p)
-        uneven.append(told.told.equal_p(target))
-        probe.append(float(mannwhitneyu(x[target == 1, at], x[target == 0, at]).pvalue))
-    return Found(
-        shown(used) & shown(specific), shown(tells) & shown(uneven), shown(used).astype(int), shown(probe).astype(int)
-    )
+def probed(scorer: Scorer, parts: Sequence[Part]) -> set[str]:
+    """Parts whose level differs between the classes by Mann and Whitney's test, corrected for their number."""
+    measured = [part for part in parts if part.summary]
+    target = scorer.target
+    levels = [scorer.summaries(part) for part in measured]
+    p_values = [float(mannwhitneyu(level[target == 1], level[target == 0]).pvalue) for level in levels]
+    return {part.name for part, p in zip(measured, corrected(p_values), strict=True) if p < ALPHA}
 
 
-def both(scores: Floats) -> Floats:
-    """Log-probabilities of two classes, of log-odds."""
-    return log_prob(np.stack([expit(-scores), expit(scores)], axis=-1))
+def attributes(model: Classifier, made: Drawn) -> tuple[bool, bool]:
+    """Whether a class's features hold who has the sign of one class, and who has that of both."""
+    groups = {name: pd.Categorical([["no", "yes"][high] for high in sign]) for name, sign in made.signs.items()}
+    found = attributes_found(model, made.test, groups, 2)
+    held = {one.attribute for one in found if one.decoded.p < ALPHA}
+    return "one" in held, "both" in held
 
 
-def shown(p_values: Sequence[float]) -> Labels:
-    """Which p-values are below .05 after correction for their number."""
-    return (np.array(corrected(p_values)) < ALPHA).astype(int)
+def read(file: Path) -> list[dict[str, Any]]:
+    """The lines of the sets that are done."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-@cache
-def rates(strength: str, positives: float, seed: int = 0) -> dict[str, Floats]:
-    """Of each test, how often it finds each column, ``(4,)``."""
-    share = STRENGTHS[strength]
-    train, tests = (sets(share, positives, 2 * seed + at) for at in (0, 1))
-    lines = fitted(*train)
-    found = [audited(x, target, line, seed) for x, target, line in zip(*tests, lines, strict=True)]
-    return {name: np.mean([getattr(one, name) for one in found], axis=0) for name in Found._fields}
+def compute(file: Path, modalities: Sequence[str], numbers: Sequence[int]) -> None:
+    """Audits the sets of these numbers that are not done yet, modalities and strengths in turn."""
+    done = {(one["modality"], one["share"], one["set"]) for one in read(file)}
+    for number, modality, share in product(numbers, modalities, STRENGTHS.values()):
+        if share == STRENGTHS.get(HALF) and not modality.startswith("toy"):
+            continue
+        if (modality, share, number) not in done:
+            with file.open("a") as lines:
+                lines.write(json.dumps(audited(modality, share, number)) + "\n")
 
 
-def interval(share: float) -> tuple[float, float]:
-    """The 95 % interval of a share of the sets (Clopper and Pearson)."""
-    hits = round(share * SETS)
-    low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, SETS - hits + 1))
-    return low, 1.0 if hits == SETS else float(beta.ppf(0.975, hits + 1, SETS - hits))
+def interval(hits: int, sets: int) -> tuple[float, float]:
+    """The 95 % interval of a share of sets (Clopper and Pearson)."""
+    low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, sets - hits + 1))
+    return low, 1.0 if hits == sets else float(beta.ppf(0.975, hits + 1, sets - hits))
 
 
-def told(share: float) -> str:
-    """A share with its interval."""
-    low, high = interval(share)
-    return f"{share:.3f} ({low:.3f} to {high:.3f})"
+def rates(done: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """A line for each modality, strength, test and kind of rate."""
+    made = []
+    for modality in MODALITIES:
+        for strength, share in STRENGTHS.items():
+            own = [one for one in done if one["modality"] == modality and one["share"] == share]
+            for test, name in TESTS.items():
+                results = [one[test] for one in own if test in one]
+                for at, kind in enumerate(("found", "without cause")):
+                    if results and (kind == "without cause" or share < 1):
+                        hits = sum(one[at] for one in results)
+                        low, high = interval(hits, len(results))
+                        line = {"modality": modality, "planted": strength, "test": name, "rate": kind}
+                        made.append(
+                            line | {"value": hits / len(results), "low": low, "high": high, "sets": len(results)}
+                        )
+    return pd.DataFrame(made)
+
+
+def told(line: Any) -> str:
+    """A rate with its interval."""
+    return f"{line.value:.3f} ({line.low:.3f} to {line.high:.3f})"
+
+
+def write(file: Path, out: Path) -> None:
+    """Writes errors.csv, errors.md and errors.png of the sets that are done."""
+    from benchmarks.audit_figure import draw  # which takes a while to load
+
+    found = rates(read(file))
+    write_csv(out / "errors.csv", found)
+    keys = ["modality", "planted", "test", "sets"]
+    by_kind = {
+        (kind, *key): told(line)
+        for kind, lines in found.groupby("rate")
+        for key, line in zip(lines[keys].itertuples(index=False, name=None), lines.itertuples(), strict=True)
+    }
+    rows = [
+        [*map(str, key), *(by_kind.get((kind, *key), "–") for kind in ("found", "without cause"))]
+        for key in dict.fromkeys(found[keys].itertuples(index=False, name=None))
+    ]
+    write_text(out / "errors.md", markdown_table([*keys, "found", "found without cause"], rows))
+    draw(found, out / "errors.png")
 
 
 def measure() -> list[Row]:
-    """Of each strength and share of positives: power, and false positives of f1, of its decoy and of noise."""
-    return list(lines())
+    """The rates of all modalities; of the sets that are not done first."""
+    main([])
+    return list(lines(rates(read(OUT / "errors.jsonl"))))
 
 
-def lines() -> Iterator[Row]:
-    """The rows of the table."""
-    names = {
-        "model": "the audit, in the model",
-        "data": "the audit, in the data",
-        "importance": "permutation importance",
-        "probe": "probe of the label",
-    }
-    for positives in (0.5, 0.1):
-        for strength in STRENGTHS:
-            found = rates(strength, positives)
-            about = f"{strength} planted, {positives:.0%} positives, {SETS} sets"
-            for name, test in names.items():
-                planted = strength != "nothing"
-                target = "at least 0.9" if name in {"model", "data"} and strength == "the toy's" else ""
-                if planted:
-                    yield Row(f"{test}: f2 found; {about}", told(float(found[name][PLANTED])), target)
-                others = [at for at in range(len(COLUMNS)) if at != PLANTED or not planted]
-                figure = "; ".join(f"{COLUMNS[at]} {told(float(found[name][at]))}" for at in others)
-                limit = "at most 0.05, upper end 0.08" if name in {"model", "data"} else ""
-                yield Row(f"{test}: found without cause; {about}", figure, limit)
+def lines(found: pd.DataFrame) -> Iterator[Row]:
+    """Rows of the table of benchmarks."""
+    for line in found.itertuples():
+        target = ""
+        if str(line.test).startswith("the audit"):
+            power = "at least 0.9" if line.planted == "the toy's" else ""
+            target = power if line.rate == "found" else "at most 0.05, upper end 0.08"
+        yield Row(
+            f"{line.test}: {line.rate}; {line.modality}, {line.planted} planted, {line.sets} sets", told(line), target
+        )
+
+
+def main(options: Sequence[str] | None = None) -> None:
+    """``python -m benchmarks.audit_errors``: audits sets, and writes the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.audit_errors", description="Error rates of the audit.")
+    parser.add_argument("--modality", action="append", choices=list(MODALITIES), help="default all")
+    parser.add_argument("--first", type=int, default=0, help="number of the first set, so that several machines share")
+    parser.add_argument("--sets", type=int, default=SETS, help="of each modality and strength")
+    parser.add_argument(
+        "--out", type=Path, default=OUT, help="folder of errors.jsonl, errors.csv, errors.md, errors.png"
+    )
+    chosen = parser.parse_args(options)
+    torch.set_num_threads(1)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    numbers = range(chosen.first, chosen.first + chosen.sets)
+    compute(chosen.out / "errors.jsonl", chosen.modality or list(MODALITIES), numbers)
+    write(chosen.out / "errors.jsonl", chosen.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,9 @@ from clsunbias.experiments.analysis.statistics import Floats, Labels
 LEAST = 10
 """Units of a class that an interval takes."""
 
+TRIVIAL = 0.025
+"""An index so small is none: trained networks do not read a feature of all classes more evenly than that."""
+
 MOST_DEALT, DEALINGS, PLAIN, CLEAR = 4000, 1999, 1e-5, 0.15
 """Up to how many units are dealt out anew, how often, and below and above which p-value more would change nothing."""
 
@@ -102,20 +105,30 @@ class ByClass:
                 break
         return p
 
+    def specific_p(self, target: Labels) -> float:
+        """P-value of the hypothesis that no class has more of it than another, but for an index of :data:`TRIVIAL`."""
+        return max(self.equal_p(target), self.beyond_p())
+
+    def beyond_p(self) -> float:
+        """P-value of the hypothesis that no class's index is beyond :data:`TRIVIAL` on either side."""
+        classes, found = len(self.value), []
+        for label in range(1 if classes == 2 else 0, classes):
+            for sign in (1, -1):
+                weight = np.full(classes, -(sign + TRIVIAL) / (classes - 1))
+                weight[label] = sign - TRIVIAL
+                spread = float(error(self.influence @ weight[:, np.newaxis], self.fewest)[0])
+                found.append(float(stdtr(self.freedom, -(self.value @ weight) / spread)) if spread > 1e-12 else 1.0)
+        return min(1.0, len(found) * min(found))
+
     def index(self, label: int) -> Estimate:
         """How far a quantity is one of a class, in [−1, 1]: (v_c − v̄) / (|v_c| + mean |v|), v̄ the others' mean.
 
         0: of all classes alike; 1: of this class alone. For two classes (v₊ − v₋) / (|v₊| + |v₋|) of the second. The
         interval is Fieller's, that of a ratio.
         """
-        others = [at for at in range(len(self.value)) if at != label]
-        signs = np.sign(self.value)
-        above = float(self.value[label] - self.value[others].mean())
-        size = float(abs(self.value[label]) + np.abs(self.value[others]).mean())
+        above, size, moved, grown = self._ratio(label)
         if size == 0:
             return Estimate(0.0, -1.0, 1.0)
-        moved = self.influence[:, label] - self.influence[:, others].mean(1)
-        grown = signs[label] * self.influence[:, label] + (signs[others] * self.influence[:, others]).mean(1)
         limit = float(stdtrit(self.freedom, 0.975)) ** 2 * self.fewest / self.freedom
         first = size**2 - limit * float(grown @ grown)
         middle = above * size - limit * float(moved @ grown)
@@ -125,6 +138,22 @@ class ByClass:
             return Estimate(value, -1.0, 1.0)
         ends = [(middle + sign * room**0.5) / first for sign in (-1, 1)]
         return Estimate(value, max(ends[0], -1.0), min(ends[1], 1.0))
+
+    def linear_index(self, label: int) -> tuple[float, Floats]:
+        """The index of a class, and the influence of each unit on it, ``(U,)``, for means and differences of such."""
+        above, size, moved, grown = self._ratio(label)
+        index = above / size if size else 0.0
+        return index, (moved - index * grown) / size if size else np.zeros_like(moved)
+
+    def _ratio(self, label: int) -> tuple[float, float, Floats, Floats]:
+        """Numerator and denominator of an index, and the influence of units on either."""
+        others = [at for at in range(len(self.value)) if at != label]
+        signs = np.sign(self.value)
+        above = float(self.value[label] - self.value[others].mean())
+        size = float(abs(self.value[label]) + np.abs(self.value[others]).mean())
+        moved = self.influence[:, label] - self.influence[:, others].mean(1)
+        grown = signs[label] * self.influence[:, label] + (signs[others] * self.influence[:, others]).mean(1)
+        return above, size, moved, grown
 
 
 def welch(added: Floats, hits: Floats) -> Floats:

@@ -26,7 +26,7 @@ def features_found(
     for name, code in codes.items():
         told, p = information(code, target, classes)
         found = [association(code, np.asarray(losses), target, label) for label in labels]
-        made.append(FeatureFound(name, told, p, told.equal_p(target), found))
+        made.append(FeatureFound(name, told, p, told.specific_p(target), found))
     tells, specific = (corrected([getattr(one, p) for one in made]) for p in ("tells_p", "specific_p"))
     by_class = [corrected([one.associations[label].p for one in made]) for label in labels]
     return [

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from clsunbias.audit.balance import fit_balanced
+from clsunbias.audit.diagnosed import of_scores
 from clsunbias.audit.faults import check_classes, check_target
 from clsunbias.audit.features import features_found
 from clsunbias.audit.found import Audit
@@ -64,6 +65,7 @@ def audit_files(predictions: Path, features: Path | None, split: str | None, ign
         {name: gaps(one.parts["test"].prob[0], one.parts["test"].target) for name, one in parts.items()},
         [],
         features_found(codes, part.target, len(classes), losses),
+        diagnostics=of_scores(logs, part.target, asked == "train"),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from clsunbias.audit.association import Association
+from clsunbias.audit.diagnosed import Diagnostics
 from clsunbias.audit.estimates import ByClass, Estimate
 from clsunbias.audit.gap import Gap
 from clsunbias.audit.probes import Decoded
@@ -26,9 +27,9 @@ class PartFound(NamedTuple):
         name: of the part.
         kind: such as ``column``.
         place: row, column and size of the grid, of a place in an image.
-        reliance: rise of the class losses, and evidence about the classes.
+        reliance: rise of the class losses, evidence about the classes, and what can be read about them.
         used_p: of the hypothesis that without the part no loss rises, corrected for the number of parts.
-        specific_p: of the hypothesis that it gives the same evidence about all classes, corrected likewise.
+        specific_p: of the hypothesis that as much can be read off it about all classes, corrected likewise.
         stress: the classes' F1 and losses with the part changed.
     """
 
@@ -109,6 +110,9 @@ class Audit:
         parts: nothing without a model.
         features: of the data.
         simulated: whether the data are made up.
+        method: what trained it; of runs with the same settings but for the seed, the same.
+        seed: of the training.
+        settings: all that does, but for the seed.
     """
 
     name: str
@@ -123,10 +127,14 @@ class Audit:
     parts: Sequence[PartFound]
     features: Sequence[FeatureFound]
     simulated: bool = False
+    method: str = ""
+    seed: int = 0
+    settings: str = ""
     attributes: Sequence[AttributeFound] = ()
     subgroups: Sequence[SubgroupLine] = ()
     silence: Sequence[SilenceFound] = ()
     pictures: Mapping[str, str] = field(default_factory=dict)
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
     @property
     def specific(self) -> list[PartFound]:
@@ -156,7 +164,7 @@ def changes(first: Audit, other: Audit) -> list[Change]:
     made = []
     for one in other.parts:
         before = theirs[one.name]
-        moved = Reliance(one.reliance.rise - before.rise, one.reliance.evidence - before.evidence)
+        moved = one.reliance - before
         total = moved.rise
         up = total.positive_p()
         made.append(Change(other.name, one.name, moved, moved.evidence.equal_p(first.target), 2 * min(up, 1 - up)))

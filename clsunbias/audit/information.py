@@ -90,6 +90,18 @@ def information(code: Labels, target: Labels, classes: int) -> Information:
     return Information(ByClass(value, influence, int(sizes.min())), p)
 
 
+def read_off(added: Floats, target: Labels) -> ByClass:
+    """What can be read about each class off what is added to its score against the others', ``(U, C)``."""
+    classes = added.shape[1]
+    above = added - (added.sum(1, keepdims=True) - added) / (classes - 1)
+    if classes == 2:  # the same of both, but for the sign
+        return information(binned(above[:, 1], target, 2), target, 2).told
+    found = [information(binned(one, target, classes), target, classes).told for one in above.T]
+    value = np.array([one.value[label] for label, one in enumerate(found)])
+    influence = np.stack([one.influence[:, label] for label, one in enumerate(found)], 1)
+    return ByClass(value, influence, found[0].fewest)
+
+
 def told(counts: Floats) -> Floats:
     """I_c ``(…, C)``, less its bias, of counts ``(…, C, B)``."""
     classes = counts.shape[-2]

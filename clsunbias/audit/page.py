@@ -18,7 +18,13 @@ MOST = 12
 """Parts that a chart shows, those with most evidence."""
 
 
-def page(audits: Sequence[Audit], several: Sequence[Compared], title: str, command: str) -> str:
+def page(
+    audits: Sequence[Audit],
+    several: Sequence[Compared],
+    over_seeds: Sequence[Section | str],
+    title: str,
+    command: str,
+) -> str:
     """The whole page, given what was typed."""
     return render(
         "audit.html.j2",
@@ -38,6 +44,7 @@ def page(audits: Sequence[Audit], several: Sequence[Compared], title: str, comma
             }
             for one in audits
         ],
+        over_seeds=split(over_seeds) if over_seeds else None,
         several=[split(change_sections(audits[0], one)) for one in several],
         notes=notes(audits),
         command=command,

@@ -9,10 +9,14 @@ Of a part f, a column say, and a class c, on scores without what imbalance does 
   adds to the scores, with offsets of its own. It is what f alone tells the model about the class: of a model that reads
   f rightly it is the measure in the data, KL(p(f|c) ‖ p(f)).
 
-Specificity is tested on the evidence, not on the rise. A loss is curved, so that the rise of one feature depends on
-where others leave the scores: beside a specific feature one that tells about both classes alike has rises that differ
-(on the paper's toy by an index of −.04), and with enough units a test of that finds it specific. Its evidence is the
-same for both classes, whatever stands beside it.
+* what can be *read* off e(x), I_c = KL(p(e|c) ‖ p(e)): the evidence if e(x) were weighed as well as can be
+  (:mod:`clsunbias.audit.information`).
+
+Specificity is tested on what can be read. A loss is curved, so that the rise of one feature depends on where others
+leave the scores: beside a specific feature one that tells about both classes alike has rises that differ (on the
+paper's toy by an index of −.04). So is a network's e(x): where it runs flat on one side, the evidence of a feature that
+tells about both classes alike differs between them. Read off, both are the same for both classes, and of a linear model
+what is read is what the data tell.
 """
 
 from dataclasses import replace
@@ -23,6 +27,7 @@ from scipy.special import log_softmax, softmax
 
 from clsunbias.audit.balance import Balanced, centred, own, weights
 from clsunbias.audit.estimates import ByClass, class_means, of_means
+from clsunbias.audit.information import read_off
 from clsunbias.experiments.analysis.statistics import Floats, Labels
 
 
@@ -39,10 +44,15 @@ class Swapped(NamedTuple):
 
 
 class Reliance(NamedTuple):
-    """How far a model relies on a part: the rise of each class's loss, and the evidence about it."""
+    """How far a model relies on a part: the rise of each class's loss, the evidence about it, and what can be read."""
 
     rise: ByClass
     evidence: ByClass
+    read: ByClass
+
+    def __sub__(self, other: "Reliance") -> "Reliance":
+        """The paired difference from another's on the same units."""
+        return Reliance(*(one - before for one, before in zip(self, other, strict=True)))
 
 
 def draw_donors(target: Labels, classes: int, draws: int, seed: int = 0) -> Labels:
@@ -62,7 +72,7 @@ def draw_donors(target: Labels, classes: int, draws: int, seed: int = 0) -> Labe
 
 
 def reliance(logs: Floats, target: Labels, swapped: Swapped, balanced: Balanced) -> Reliance:
-    """Rise and evidence of a part.
+    """Rise and evidence of a part, and what can be read; all 0 where scores rank no better than chance.
 
     Args:
         logs: log-probabilities of the units as they are, ``(U, C)``.
@@ -70,7 +80,24 @@ def reliance(logs: Floats, target: Labels, swapped: Swapped, balanced: Balanced)
         swapped: with the part taken from others.
         balanced: what takes imbalance out.
     """
-    return Reliance(rise(logs, target, swapped, balanced), evidence(logs, target, swapped.logs, balanced))
+    if balanced.slope == 0:  # nothing of such scores counts
+        nothing = np.zeros_like(logs[0]), np.zeros_like(logs), int(np.bincount(target).min())
+        return Reliance(*(ByClass(*nothing) for _ in Reliance._fields))
+    return Reliance(
+        rise(logs, target, swapped, balanced),
+        evidence(logs, target, swapped.logs, balanced),
+        read_off(added_by(logs, swapped), target),
+    )
+
+
+def added_by(logs: Floats, swapped: Swapped) -> Floats:
+    """What a part adds to each unit's scores, e(x), up to a constant, ``(U, C)``.
+
+    A mean over K draws has the noise of whose parts were drawn, which blurs what can be read. What these parts add to
+    their own units is known as well, so that most of it can be taken off.
+    """
+    added = logs - swapped.logs.mean(0)
+    return np.asarray(added + added[swapped.donors].mean(0))
 
 
 def rise(logs: Floats, target: Labels, swapped: Swapped, balanced: Balanced) -> ByClass:

@@ -1,5 +1,6 @@
 """The audit of a finished run: its model, on its own data, with each part of the input taken from other units."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ import torch
 from rich.progress import track
 
 from clsunbias.audit.balance import fit_balanced
+from clsunbias.audit.diagnostics import of_run
 from clsunbias.audit.faults import check_asked, check_classes
 from clsunbias.audit.features import features_found
-from clsunbias.audit.found import Audit, PartFound, corrected
+from clsunbias.audit.found import ALPHA, Audit, PartFound, corrected
 from clsunbias.audit.gap import Gap, gaps
 from clsunbias.audit.information import binned
 from clsunbias.audit.parts import Part, parts_of
@@ -24,6 +26,7 @@ from clsunbias.audit.stress import stress
 from clsunbias.errors import InputError, listed
 from clsunbias.experiments.analysis.statistics import Floats, Labels
 from clsunbias.experiments.attributes import Grouping
+from clsunbias.experiments.running.config import seedless
 from clsunbias.results import unit_names
 from clsunbias.runs import LoadedRun, load_run
 from clsunbias.terminal import console
@@ -35,7 +38,13 @@ DRAWS = {2: (4, 32), 3: (8, 8), 4: (8, 16)}
 """Draws of a part at least and at most, by the dimensions of an input."""
 
 
-def audit_run(folder: Path, split: str | None = None, asked: Sequence[str] = (), by: Grouping | None = None) -> Audit:
+def audit_run(
+    folder: Path,
+    split: str | None = None,
+    asked: Sequence[str] = (),
+    by: Grouping | None = None,
+    compress: bool = False,
+) -> Audit:
     """Audits a run.
 
     Args:
@@ -43,6 +52,7 @@ def audit_run(folder: Path, split: str | None = None, asked: Sequence[str] = (),
         split: which is audited; default ``test``, or ``val`` where there is no such split.
         asked: names of the parts to look at; default all.
         by: attributes of the units; default those that the data set has.
+        compress: whether the model is exported with fewer bits to see which decisions turn.
 
     Raises:
         InputError: no finished run, no checkpoint, no data, a part that its input has not, one class or too few units.
@@ -78,6 +88,9 @@ def audit_run(folder: Path, split: str | None = None, asked: Sequence[str] = (),
         parts_found(scorer, parts, logs),
         features_found(codes_of(scorer, parts, len(classes)), target, len(classes)),
         simulated=bool(run.result["simulated"]),
+        method=run.result["objective"],
+        seed=int(run.result["seed"]),
+        settings=json.dumps(seedless(run.config), sort_keys=True),
         pictures=mean_pictures(rows, classes),
     )
     return replace(
@@ -85,6 +98,7 @@ def audit_run(folder: Path, split: str | None = None, asked: Sequence[str] = (),
         attributes=attributes_found(run.model, rows, groups, len(classes)),
         subgroups=subgroups_of(made.name, name, made.prob, target, classes, groups),
         silence=silence_found(rows, len(classes)),
+        diagnostics=of_run(run, name, logs, groups, compress),
     )
 
 
@@ -108,18 +122,19 @@ def gaps_of(run: LoadedRun) -> dict[str, dict[str, Gap]]:
     return made
 
 
-def parts_found(scorer: Scorer, parts: Sequence[Part], logs: Floats) -> list[PartFound]:
-    """What each part is to the model."""
+def parts_found(scorer: Scorer, parts: Sequence[Part], logs: Floats, asked: int | None = None) -> list[PartFound]:
+    """What each part is to the model; draws of each are as many as are asked for, default what is affordable."""
     target, classes = scorer.target, logs.shape[1]
     balanced = fit_balanced(logs, target)
     least, most = DRAWS.get(scorer.split.x[torch.arange(1)].ndim, (8, 8))
-    draws = int(np.clip(SCORED // len(scorer.split), least, most))
+    draws = asked or int(np.clip(SCORED // len(scorer.split), least, most))
     donors = draw_donors(target, classes, draws)
     made = []
     for part in shown(parts, "parts of the input"):
         swapped = scorer.swapped(part, donors)
         found = reliance(logs, target, swapped, balanced)
-        tests = found.rise.positive_p(), found.evidence.equal_p(target)
+        risen = found.rise.positive_p()
+        tests = risen, found.read.specific_p(target) if risen < ALPHA else 1.0  # a finding takes both
         made.append(PartFound(part.name, part.kind, part.place, found, *tests, stress(logs, target, swapped)))
     used, specific = (corrected([getattr(one, p) for one in made]) for p in ("used_p", "specific_p"))
     return [one._replace(used_p=p, specific_p=q) for one, p, q in zip(made, used, specific, strict=True)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from clsunbias.audit.diagnostic_sections import diagnostic_sections, diagnostic_words
 from clsunbias.audit.found import Audit
 from clsunbias.audit.several import Compared
 from clsunbias.audit.words import about, change_words, ends, p_text, sentences
@@ -15,13 +16,14 @@ HOW_PARTS = (
     "class's loss rises then. Evidence: what the part alone tells the model about the class, in nats; index: "
     "(evidence of the class − that of the others) / their sum, 0 where all classes alike are told of, ±1 where one "
     "alone is. Both on scores calibrated as if the classes were as frequent, so that imbalance has no part in them. "
-    "Used: p of no rise; specific: p of the same evidence about all classes; both corrected (Holm) for the number "
-    "of parts. Class-specific: both below 0.05. Intervals: 95 %, over units, of this very model."
+    "Index as read: the same of what can be read off the part's share of the scores, however well the model weighs "
+    "it. Used: p of no rise; specific: p of an index as read of no more than 0.025; both corrected (Holm) for the "
+    "number of parts. Class-specific: both below 0.05. Intervals: 95 %, over units, of this very model."
 )
 
 HOW_FEATURES = (
     "**Features.** In the data, whatever the model makes of it: KL(p(feature | class) ‖ p(feature)) at equal class "
-    "shares, in nats. Tells: p of nothing told at all; specific: p of as much told about all classes; corrected "
+    "shares, in nats. Tells: p of nothing told at all; specific: p of an index of no more than 0.025; corrected "
     "(Holm) for the number of features."
 )
 
@@ -45,7 +47,8 @@ HOW_ATTRIBUTES = (
 
 def sections(one: Audit) -> list[Section | str]:
     """All of an audit, what is said first; :func:`notes` says how to read it."""
-    made: list[Section | str] = [about(one), " ".join(sentences(one))]
+    more = diagnostic_words(one.diagnostics, one.classes)
+    made: list[Section | str] = [about(one), " ".join([*sentences(one), *more])]
     if one.parts:
         made += [parts_section(one), stress_section(one)]
     made.append(gap_section(one))
@@ -53,7 +56,7 @@ def sections(one: Audit) -> list[Section | str]:
         made.append(features_section(one))
     if any(feature.associations for feature in one.features):
         made.append(association_section(one))
-    return [*made, *attribute_sections(one)]
+    return [*made, *attribute_sections(one), *diagnostic_sections(one.name, one.diagnostics, one.classes)]
 
 
 def notes(audits: Sequence[Audit]) -> list[str]:
@@ -68,11 +71,12 @@ def parts_section(one: Audit) -> Section:
     rows: list[list[Entry]] = []
     for part in one.parts:
         for label in range(len(one.classes)):
-            rise, evidence = (found.of_class(label) for found in part.reliance)
-            index = ends(part.reliance.evidence.index(label)) if part.finding != "no use shown" else "–"
+            rise, evidence, _ = (ends(found.of_class(label)) for found in part.reliance)
+            used = part.finding != "no use shown"
+            indices = [ends(found.index(label)) if used else "–" for found in part.reliance[1:]]
             tests = part.finding, p_text(part.used_p), p_text(part.specific_p)
-            rows.append([f"{part.name}: {class_label(one.classes, label)}", ends(rise), ends(evidence), index, *tests])
-    header = ["", "rise of the loss", "evidence", "index", "finding", "used, p", "specific, p"]
+            rows.append([f"{part.name}: {class_label(one.classes, label)}", rise, evidence, *indices, *tests])
+    header = ["", "rise of the loss", "evidence", "index", "index as read", "finding", "used, p", "specific, p"]
     return Section(f"What {one.name} leans on", header, rows)
 
 
@@ -168,7 +172,7 @@ def change_sections(first: Audit, found: Compared) -> list[Section | str]:
     rows: list[list[Entry]] = []
     for one in found.moved:
         for label in range(len(first.classes)):
-            rise, evidence = (ends(part.of_class(label)) for part in one.reliance)
+            rise, evidence, _ = (ends(part.of_class(label)) for part in one.reliance)
             tests = p_text(one.total_p), p_text(one.specific_p)
             rows.append([f"{one.name}: {class_label(first.classes, label)}", rise, evidence, *tests])
     header = ["", "rise of the loss", "evidence", "rise as before, p", "as specific as before, p"]

@@ -1,12 +1,14 @@
 """An audit as CSV tables and as JSON."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from clsunbias.audit.estimates import ByClass, Estimate
+from clsunbias.audit.estimates import Estimate
 from clsunbias.audit.found import Audit
+from clsunbias.audit.reliance import Reliance
+from clsunbias.audit.seeds import Averaged, Pair
 from clsunbias.audit.several import Compared
 
 Line = dict[str, Any]
@@ -27,6 +29,7 @@ def tables(audits: Sequence[Audit], several: Sequence[Compared]) -> dict[str, pd
         "attributes": [line for one in audits for line in attribute_lines(one)],
         "subgroups": [{"model": one.name, **line._asdict()} for one in audits for line in one.subgroups],
         "silence": [line for one in audits for line in silence_lines(one)],
+        **{name: [line for one in audits for line in diagnostic_lines(one, name)] for name in DIAGNOSTICS},
         "changes": [line for one in several for line in change_lines(one, audits[0])],
         "flips": [one._asdict() for found in several for one in found.flipped],
         "gains": [one._asdict() for found in several for one in found.gains],
@@ -40,19 +43,17 @@ def part_lines(one: Audit) -> Iterator[Line]:
         for label, name in enumerate(one.classes):
             yield {
                 **{"model": one.name, "split": one.split, "part": part.name, "kind": part.kind, "class": name},
-                **reliance_of(part.reliance.rise, part.reliance.evidence, label),
+                **reliance_of(part.reliance, label),
                 **{"used_p": part.used_p, "specific_p": part.specific_p, "finding": part.finding},
             }
 
 
-def reliance_of(rise: ByClass, evidence: ByClass, label: int) -> Line:
-    """Rise and evidence of a class, and their indices."""
-    return {
-        **spread("rise", rise.of_class(label)),
-        **spread("rise_index", rise.index(label)),
-        **spread("evidence", evidence.of_class(label)),
-        **spread("evidence_index", evidence.index(label)),
-    }
+def reliance_of(reliance: Reliance, label: int) -> Line:
+    """Rise, evidence and what can be read of a class, and their indices."""
+    made: Line = {}
+    for name, one in reliance._asdict().items():
+        made |= spread(name, one.of_class(label)) | spread(f"{name}_index", one.index(label))
+    return made
 
 
 def stress_lines(one: Audit) -> Iterator[Line]:
@@ -122,7 +123,49 @@ def change_lines(one: Compared, first: Audit) -> Iterator[Line]:
             }
 
 
-def as_json(audits: Sequence[Audit], said: Sequence[str], made: dict[str, pd.DataFrame]) -> dict[str, Any]:
+DIAGNOSTICS = ("distances", "mislabelled", "failures", "slopes", "compressed")
+"""Names of diagnostics, and of their files."""
+
+
+def diagnostic_lines(one: Audit, name: str) -> Iterator[Line]:
+    """A line for each thing that a diagnostic found; intervals as columns, classes by name."""
+    for found in getattr(one.diagnostics, name):
+        line: Line = {"model": one.name}
+        for key, value in found._asdict().items():
+            if isinstance(value, Estimate):
+                line |= spread(key, value)
+            elif key in {"label", "likely"}:
+                line["class" if key == "label" else key] = None if value is None else one.classes[value]
+            elif isinstance(value, tuple):
+                line |= {f"{key}_{side}": count for side, count in zip(("here", "there"), value, strict=True)}
+            else:
+                line[key] = value
+        yield line
+
+
+def seed_lines(averages: Sequence[Averaged]) -> list[Line]:
+    """A line for each method, part and class."""
+    return [
+        {"method": one.method, "part": one.part, "class": one.label, "seeds": one.seeds, "specific": one.specific}
+        | spread("evidence", one.evidence)
+        | spread("index", one.mean_index)
+        | {"index_sd": one.index_sd}
+        for one in averages
+    ]
+
+
+def pair_lines(compared: Sequence[Pair]) -> list[Line]:
+    """A line for each two methods, part and class."""
+    return [
+        {"method": one.method, "baseline": one.baseline, "part": one.part, "class": one.label}
+        | spread("evidence", one.evidence)
+        | spread("index", one.mean_index)
+        | {"p": one.p}
+        for one in compared
+    ]
+
+
+def as_json(audits: Sequence[Audit], said: Sequence[str], made: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """All of it: what is audited, what is said, and the tables line by line."""
     return {
         "models": [

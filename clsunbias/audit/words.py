@@ -68,15 +68,16 @@ def told(one: Audit, part: PartFound) -> str:
     """What a part tells about the classes."""
     evidence, label = part.reliance.evidence, most_told(part)
     nats = ", ".join(f"{evidence.of_class(at).value:.3f} nats about {name}" for at, name in enumerate(one.classes))
+    read = f"index as read {ends(part.reliance.read.index(label))}"
     return (
-        f"{part.name} gives it {nats} (index {ends(evidence.index(label))} for {one.classes[label]}, "
+        f"{part.name} gives it {nats} (index {ends(evidence.index(label))} for {one.classes[label]}, {read}, "
         f"p {p_text(part.specific_p)})"
     )
 
 
 def most_told(part: PartFound) -> int:
     """The class that a part gives most evidence about."""
-    return int(part.reliance.evidence.value.argmax())
+    return int(part.reliance.read.value.argmax())
 
 
 def stress_words(one: Audit, part: PartFound) -> str:

@@ -1,12 +1,16 @@
 """An audit printed, and written as Markdown, CSV, JSON and a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from clsunbias.audit.found import Audit
 from clsunbias.audit.sections import change_sections, notes, sections
-from clsunbias.audit.several import Compared, compared, named_apart
-from clsunbias.audit.tables import as_json, tables
+from clsunbias.audit.seed_sections import seed_sections
+from clsunbias.audit.seeds import averaged, by_method, pairs
+from clsunbias.audit.several import Compared, check_same, compared, named_apart
+from clsunbias.audit.tables import as_json, pair_lines, seed_lines, tables
 from clsunbias.audit.words import about, sentences
 from clsunbias.experiments.report.sections import Section, document, show
 from clsunbias.files import write_csv, write_json, write_text, writing
@@ -23,13 +27,22 @@ def report(audits: Sequence[Audit], out: Path | None, command: str) -> None:
         out: folder for the page, the Markdown, the CSV files and audit.json.
         command: what was typed.
     """
+    methods = by_method(audits)
+    over_seeds: list[Section | str] = []
+    more: dict[str, pd.DataFrame] = {}
     audits = named_apart(audits)
-    several = compared(audits)
-    whole = all_sections(audits, several)
+    if len(methods) < len(audits):
+        for other in audits[1:]:
+            check_same(audits[0], other)
+        averages, differences = averaged(methods), pairs(methods)
+        over_seeds = seed_sections(methods, averages, differences)
+        more = {"seeds": pd.DataFrame(seed_lines(averages)), "pairs": pd.DataFrame(pair_lines(differences))}
+    several = [] if over_seeds else compared(audits)
+    made = tables(audits, several) | {name: frame for name, frame in more.items() if len(frame)}
     if out:
         with writing(out, "give another --out, or mend that"):
-            write(audits, several, whole, out, command)
-    show(TITLE, in_short(audits, several), "")
+            write(audits, several, over_seeds, made, out, command)
+    show(TITLE, over_seeds[:1] or in_short(audits, several), "")
     say(
         f"Everything is in {out}: audit.html, audit.md, audit.json"
         if out
@@ -37,9 +50,11 @@ def report(audits: Sequence[Audit], out: Path | None, command: str) -> None:
     )
 
 
-def all_sections(audits: Sequence[Audit], several: Sequence[Compared]) -> list[Section | str]:
-    """Every audit, then what differs."""
-    made = [part for one in audits for part in sections(one)]
+def all_sections(
+    audits: Sequence[Audit], several: Sequence[Compared], over_seeds: Sequence[Section | str]
+) -> list[Section | str]:
+    """Methods over seeds, every audit, then what differs."""
+    made = [*over_seeds, *(part for one in audits for part in sections(one))]
     for found in several:
         made += change_sections(audits[0], found)
     return [*made, *notes(audits)]
@@ -54,15 +69,19 @@ def in_short(audits: Sequence[Audit], several: Sequence[Compared]) -> list[Secti
 
 
 def write(
-    audits: Sequence[Audit], several: Sequence[Compared], whole: Sequence[Section | str], out: Path, command: str
+    audits: Sequence[Audit],
+    several: Sequence[Compared],
+    over_seeds: Sequence[Section | str],
+    made: Mapping[str, pd.DataFrame],
+    out: Path,
+    command: str,
 ) -> None:
     """Writes everything; audit.json last."""
     from clsunbias.audit.page import page  # here, since templates take a while to load
 
-    made = tables(audits, several)
     for name, frame in made.items():
         write_csv(out / f"{name}.csv", frame)
-    write_text(out / "audit.md", document(TITLE, whole))
-    write_text(out / "audit.html", page(audits, several, TITLE, command))
+    write_text(out / "audit.md", document(TITLE, all_sections(audits, several, over_seeds)))
+    write_text(out / "audit.html", page(audits, several, over_seeds, TITLE, command))
     said = [" ".join([about(one), *sentences(one)]) for one in audits]
     write_json(out / "audit.json", as_json(audits, said, made))

@@ -26,9 +26,10 @@ def main(options: list[str]) -> int:
     parser.add_argument("--ignore", type=str | None, help="columns of --features that are none, with commas")
     parser.add_argument("--attributes", type=Path | None, help="CSV file: unit, split if need be, and attributes")
     parser.add_argument("--by", type=str | None, help="attributes to look at, with commas; default the data set's own")
+    parser.add_argument("--compressed", action="store_true", help="also count decisions that turn in float16 and int8")
     parser.add_argument("--out", type=Path | None, help="folder for audit.html, audit.md, audit.json and CSV files")
     chosen = parser.parse_args(options)
-    check(chosen.runs, chosen.predictions, chosen.features, chosen.attributes, chosen.by)
+    check(chosen.runs, chosen.predictions, chosen.features, chosen.attributes, chosen.by, chosen.compressed)
     if chosen.out:
         check_out(chosen.out)
     from clsunbias.audit.writing import report  # slow to import, as help need not be
@@ -43,17 +44,24 @@ def main(options: list[str]) -> int:
 
         by = asked_grouping(chosen.runs[0].expanduser(), chosen.attributes, chosen.by)
         folders = [folder.expanduser() for folder in chosen.runs]
-        audits = [audit_run(folder, chosen.split, words(chosen.parts), by) for folder in folders]
+        audits = [audit_run(folder, chosen.split, words(chosen.parts), by, chosen.compressed) for folder in folders]
     report(audits, chosen.out, shlex.join(["clsunbias", "audit", *options]))
     return 0
 
 
 def check(
-    runs: list[Path], predictions: Path | None, features: Path | None, attributes: Path | None, by: str | None
+    runs: list[Path],
+    predictions: Path | None,
+    features: Path | None,
+    attributes: Path | None,
+    by: str | None,
+    compressed: bool,
 ) -> None:
     """Raises InputError if options do not go together."""
     if bool(runs) == bool(predictions):
         raise InputError("clsunbias audit takes run folders, or --predictions FILE of a model that is not at hand")
+    if predictions and compressed:
+        raise InputError("--compressed goes with run folders; the model is not at hand")
     if features and not predictions:
         raise InputError("--features goes with --predictions; a run is audited on its own data")
     if predictions and (attributes or by):

@@ -1,0 +1,120 @@
+"""How steep and how curved each class's loss still is at the checkpoint, by all weights of the network.
+
+A class that training has given up on has a steep loss; pulls in opposite directions are a cosine below 0; a loss that
+is sharply curved for the rare class alone is what sharpness-aware training is for. Rows are dealt into chunks: squared
+norms and cosines are of products between different chunks, in which the noise of single rows has no part.
+Sources: arXiv 2207.00391 (gradients by class), arXiv 2212.13827 (curvature by class).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from scipy.special import stdtrit
+from torch import Tensor
+from torch.nn import functional as F
+
+from clsunbias.audit.diagnosed import Slope
+from clsunbias.audit.estimates import Estimate
+from clsunbias.data.split import Split
+from clsunbias.experiments.analysis.statistics import Floats
+
+CHUNKS, ROWS, STEPS = 8, 128, 8
+"""Chunks of a class's rows, rows at most, and steps of the power iteration."""
+
+
+def slopes(model: torch.nn.Module, split: Split, classes: int) -> list[Slope]:
+    """Slope and curvature of each class with rows for two a chunk; nothing where no weight was trained."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    random = np.random.default_rng(0)
+    chunks = []
+    for label in range(classes):
+        own = random.permutation(np.flatnonzero(split.target.numpy() == label))[:ROWS]
+        if len(own) < 2 * CHUNKS:
+            return []
+        chunks.append([torch.from_numpy(part) for part in np.array_split(own, CHUNKS)])
+    if not weights:
+        return []
+
+    def loss(rows: Tensor) -> Tensor:
+        return F.cross_entropy(model(split.x[rows]).float(), split.target[rows])
+
+    gradients = np.stack([[flat(torch.autograd.grad(loss(rows), weights)) for rows in own] for own in chunks])
+    made = []
+    for label in range(classes):
+        others = gradients[[other for other in range(classes) if other != label]].mean(0)
+        norm = jackknifed(partial(length, gradients[label]))
+        cosine = jackknifed(partial(cosine_of, gradients[label], others))
+        bent = curved(loss, chunks[label], weights)
+        rows = sum(len(part) for part in chunks[label])
+        made.append(Slope(label, rows, norm, cosine, bent))
+    return made
+
+
+def flat(gradient: Sequence[Tensor]) -> Floats:
+    """A gradient as one row of numbers."""
+    return torch.cat([part.reshape(-1) for part in gradient]).double().numpy()
+
+
+def length(one: Floats, kept: list[int]) -> float:
+    """The squared length of the mean of some chunks' gradients."""
+    return apart(one[kept], one[kept])
+
+
+def cosine_of(one: Floats, other: Floats, kept: list[int]) -> float:
+    """The cosine between the means of some chunks' gradients."""
+    return between(one[kept], other[kept])
+
+
+def apart(one: Floats, other: Floats) -> float:
+    """The mean product of rows ``(K, D)`` of different chunks: of means without the noise that chunks share."""
+    size = len(one)
+    return float((one.sum(0) @ other.sum(0) - (one * other).sum()) / (size * (size - 1)))
+
+
+def between(one: Floats, other: Floats) -> float:
+    """The cosine between two means of chunks, whose noise is not shared."""
+    lengths = max(apart(one, one), 0.0) * max(apart(other, other), 0.0)
+    return float(np.clip(one.mean(0) @ other.mean(0) / max(lengths, 1e-30) ** 0.5, -1, 1))
+
+
+def jackknifed(of: Callable[[list[int]], float]) -> Estimate:
+    """A value of all chunks with its interval, by leaving out one chunk at a time."""
+    value = of(list(range(CHUNKS)))
+    without = np.array([of([at for at in range(CHUNKS) if at != left]) for left in range(CHUNKS)])
+    spread = ((CHUNKS - 1) / CHUNKS * np.square(without - without.mean()).sum()) ** 0.5
+    half = float(stdtrit(CHUNKS - 1, 0.975) * spread)
+    return Estimate(value, value - half, value + half)
+
+
+def curved(loss: Callable[[Tensor], Tensor], chunks: Sequence[Tensor], weights: Sequence[Tensor]) -> Estimate:
+    """The largest curvature of a class's loss: its direction by power iteration, then chunk by chunk along it."""
+    torch.manual_seed(0)
+    direction = [torch.randn_like(weight) for weight in weights]
+    for _ in range(STEPS):
+        turned = [torch.zeros_like(weight) for weight in weights]
+        for rows in chunks:
+            for total, part in zip(turned, times_hessian(loss(rows), weights, scaled(direction)), strict=True):
+                total += part / len(chunks)
+        direction = turned
+    along = scaled(direction)
+    found = []
+    for rows in chunks:
+        product = times_hessian(loss(rows), weights, along)
+        found.append(float(sum((one * other).sum() for one, other in zip(product, along, strict=True))))
+    values = np.array(found)
+    return jackknifed(lambda kept: float(values[kept].mean()))
+
+
+def scaled(direction: Sequence[Tensor]) -> list[Tensor]:
+    """A direction of length 1; as it is where it has none."""
+    length = torch.sqrt(sum((part.square().sum() for part in direction), torch.zeros(())))
+    return [part / length.clamp(min=1e-30) for part in direction]
+
+
+def times_hessian(value: Tensor, weights: Sequence[Tensor], direction: Sequence[Tensor]) -> list[Tensor]:
+    """Second derivatives of a value by weights, times a direction."""
+    gradient = torch.autograd.grad(value, weights, create_graph=True)
+    product = sum(((part * along).sum() for part, along in zip(gradient, direction, strict=True)), torch.zeros(()))
+    return list(torch.autograd.grad(product, weights, materialize_grads=True))

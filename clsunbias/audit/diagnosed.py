@@ -1,0 +1,68 @@
+"""What diagnostics find of a model class by class, and what of it scores alone say: no torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from clsunbias.audit.estimates import Estimate
+from clsunbias.audit.failures import Failures, failures
+from clsunbias.audit.frechet import Distance
+from clsunbias.audit.label_quality import Mislabelled, mislabelled
+from clsunbias.experiments.analysis.statistics import Floats, Labels
+
+
+class Slope(NamedTuple):
+    """The slope and curvature of a class's loss.
+
+    Attributes:
+        label: the class.
+        rows: of it that were used.
+        norm: squared length of the gradient of its loss.
+        cosine: between that gradient and the one of the other classes' mean loss.
+        curvature: second derivative of its loss in the direction of most curvature.
+    """
+
+    label: int
+    rows: int
+    norm: Estimate
+    cosine: Estimate
+    curvature: Estimate
+
+
+class Compressed(NamedTuple):
+    """The units of a class under a model with fewer bits.
+
+    Attributes:
+        kind: ``float16`` or ``int8``.
+        label: the class.
+        units: how many.
+        newly_wrong: that were right before.
+        newly_right: that were wrong before.
+        turned: share of the units whose decision is another, with its interval (Clopper and Pearson).
+    """
+
+    kind: str
+    label: int
+    units: int
+    newly_wrong: int
+    newly_right: int
+    turned: Estimate
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What was found; each is empty where it cannot be."""
+
+    distances: Sequence[Distance] = ()
+    mislabelled: Sequence[Mislabelled] = ()
+    failures: Sequence[Failures] = ()
+    slopes: Sequence[Slope] = ()
+    compressed: Sequence[Compressed] = ()
+
+
+def of_scores(logs: Floats, target: Labels, trained_on: bool) -> Diagnostics:
+    """What scores alone say; of labels nothing where the model was trained on the very units."""
+    labels = () if trained_on else mislabelled(np.exp(logs), target)
+    return Diagnostics(mislabelled=labels, failures=failures(logs, target))

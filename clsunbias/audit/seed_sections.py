@@ -1,0 +1,70 @@
+"""Methods over their seeds as tables and in words."""
+
+from collections.abc import Sequence
+
+from clsunbias.audit.found import ALPHA
+from clsunbias.audit.seeds import Averaged, Methods, Pair
+from clsunbias.audit.words import MOST, ends, p_text
+from clsunbias.errors import listed
+from clsunbias.experiments.report.sections import Entry, Section
+
+HOW_SEEDS = (
+    "**Seeds.** Evidence in nats and its index: means over trainings of a method, with 95 % intervals over units and "
+    "seeds; SD: of the index over seeds. Class-specific: in how many trainings. Of two classes the index is the "
+    "second's. Parts of which no training shows a use are left out. Differences: p of none, corrected (Holm) for the "
+    "number of parts."
+)
+
+
+def seed_sections(methods: Methods, averages: Sequence[Averaged], compared: Sequence[Pair]) -> list[Section | str]:
+    """What is said of methods over seeds, then the two tables."""
+    made: list[Section | str] = [" ".join(seed_words(methods, averages, compared))]
+    rows: list[list[Entry]] = [
+        [
+            f"{one.method}: {one.part}, {one.label}",
+            f"{one.specific} of {one.seeds}",
+            ends(one.evidence),
+            ends(one.mean_index),
+            "–" if one.seeds == 1 else f"{one.index_sd:.3f}",
+        ]
+        for one in averages
+    ]
+    if rows:
+        header = ["", "class-specific", "evidence", "index", "SD of the index over seeds"]
+        made.append(Section("Methods over their seeds", header, rows))
+    rows = [
+        [
+            f"{one.method} less {one.baseline}: {one.part}, {one.label}",
+            ends(one.evidence),
+            ends(one.mean_index),
+            p_text(one.p),
+        ]
+        for one in compared
+    ]
+    if rows:
+        made.append(Section("Methods against each other", ["", "evidence", "index", "p"], rows))
+    return [*made, HOW_SEEDS]
+
+
+def seed_words(methods: Methods, averages: Sequence[Averaged], compared: Sequence[Pair]) -> list[str]:
+    """The answer over seeds: what each method leans on in how many trainings, and which methods differ."""
+    said = []
+    for name, own in methods.items():
+        specific = [one for one in averages if one.method == name and one.specific]
+        specific.sort(key=lambda one: (-one.specific, -abs(one.mean_index.value)))
+        of = f"{len(own)} trainings" if len(own) > 1 else "its one training"
+        if not specific:
+            said.append(f"{name}: in none of {of} a class-specific reliance is shown.")
+            continue
+        told = []
+        for one in specific[:MOST]:
+            spread = "" if one.seeds == 1 else f", SD over seeds {one.index_sd:.3f}"
+            told.append(f"{one.part} in {one.specific} (mean index for {one.label} {ends(one.mean_index)}{spread})")
+        more = f"; and {len(specific) - MOST} more" if len(specific) > MOST else ""
+        said.append(f"{name}: class-specific in {of} are {'; '.join(told)}{more}.")
+    for method, baseline in dict.fromkeys((one.method, one.baseline) for one in compared):
+        own_pairs = [one for one in compared if (one.method, one.baseline) == (method, baseline)]
+        shown = [f"{one.part} (by {ends(one.mean_index)})" for one in own_pairs if one.p < ALPHA]
+        found = f"differ in {listed(shown, MOST)}" if shown else "are not shown to differ in the index of any part"
+        said.append(f"{method} and {baseline} {found}.")
+    return said
