@@ -56,6 +56,7 @@ def test_images_are_audited_place_by_place(images: Path, capsys: Any) -> None:
     assert not (out / "silence.csv").exists()
 
 
+@pytest.mark.slow
 def test_speech_is_audited_in_time_and_bands(tmp_path: Path, capsys: Any) -> None:
     """By speakers; silence beside the other frames; too few speakers of a class: how many it takes."""
     (tmp_path / "raw").mkdir()

@@ -90,6 +90,7 @@ def test_one_objective_with_other_settings_is_another_method() -> None:
         by_method([one, one])
 
 
+@pytest.mark.slow
 def test_several_seeds_through_the_front_door(tmp_path: Path, capsys: Any) -> None:
     """Two trainings of two methods: means, their spread, and the pair, printed, on the page, and as CSV."""
     table = tmp_path / "table.csv"
