@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from clsunbias.__main__ import main
+from clsunbias.experiments.running.config import merge
 from clsunbias.files import sealed
-from tests.fakes import write_grid
+from tests.fakes import ONE_BY_ONE, write_grid
 from tests.test_errors import fails
 from tests.test_table1 import COLUMNS
 
@@ -56,7 +57,7 @@ def results(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A grid with a search, a data set that is not there, published figures and curves."""
-    return write_grid(tmp_path_factory.mktemp("grid") / "toy.yaml", WHOLE)
+    return write_grid(tmp_path_factory.mktemp("grid") / "toy.yaml", merge(WHOLE, {"rows": ONE_BY_ONE}))
 
 
 @pytest.fixture(scope="module")

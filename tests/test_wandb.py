@@ -16,7 +16,7 @@ from clsunbias.dashboards.charts import precision_recall, receiver_operating
 from clsunbias.dashboards.logger import Wandb, WandbLogger
 from clsunbias.dashboards.service import STEP
 from clsunbias.dashboards.transaction_logs import mend, records, rows, values, whole
-from tests.fakes import write_grid
+from tests.fakes import ONE_BY_ONE, write_grid
 from tests.test_cli import CONFIGS, SHORT, SHORT_TOY, fit
 
 
@@ -140,7 +140,7 @@ def test_what_a_kill_leaves_of_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_grid_with_wandb_has_the_same_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each run is one of its own there, in its table's group; without W&B the same command finds nothing to do."""
     monkeypatch.setenv("WANDB_MODE", "offline")
-    grid = write_grid(tmp_path / "toy.yaml")
+    grid = write_grid(tmp_path / "toy.yaml", {"rows": ONE_BY_ONE})
     monkeypatch.setenv("CLSUNBIAS_DATA", str(tmp_path))  # workers of its own, with this environment
     for options in (["--wandb", "true"], []):
         out = tmp_path / f"out{len(options)}"
