@@ -46,10 +46,10 @@ bench: setup ## measure what the suite costs beside a plain loop
 REPRODUCE = $(BIN)/clsunbias reproduce $(1) --out "$(OUT)" --jobs $(JOBS) $(if $(SEEDS),--seeds $(SEEDS))
 
 TABLE = from sklearn.datasets import load_breast_cancer as load; table = load(as_frame=True).frame; \
-  table.drop(table.query('target == 0').index[36:]).to_csv('$(OUT)/tour/data/breast_cancer.csv', index=False)
+  table.drop(table.query('target == 0').index[60:]).to_csv('$(OUT)/tour/data/breast_cancer.csv', index=False)
 RUNS = $(OUT)/tour/runs/tour/tuned/breast_cancer
 
-tour: setup ## all of it in ten minutes: remedies on a table, a claim under many choices, an audit, a comparison
+tour: setup ## all of it in minutes: remedies on a table, a claim under many choices, an audit, a comparison
 	@mkdir -p "$(OUT)/tour/data"
 	$(BIN)/python -c "$(TABLE)"
 	CLSUNBIAS_DATA="$(OUT)/tour/data" $(BIN)/clsunbias reproduce tour --out "$(OUT)/tour" --jobs $(JOBS)
