@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import beta, mannwhitneyu
+from scipy.stats import binomtest, mannwhitneyu
 
 from benchmarks.audit_sets import MODALITIES, Drawn
 from benchmarks.timing import Row
@@ -110,8 +110,8 @@ def compute(file: Path, modalities: Sequence[str], numbers: Sequence[int]) -> No
 
 def interval(hits: int, sets: int) -> tuple[float, float]:
     """The 95 % interval of a share of sets (Clopper and Pearson)."""
-    low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, sets - hits + 1))
-    return low, 1.0 if hits == sets else float(beta.ppf(0.975, hits + 1, sets - hits))
+    low, high = binomtest(hits, sets).proportion_ci()
+    return float(low), float(high)
 
 
 def rates(done: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -214,9 +214,8 @@ class Checkpoints(Checkpoint):
                 )
             if not kept.weights:
                 raise InputError(
-                    f"{kept.rule} found no eligible validation (there were {len(self.history)} in "
-                    f"{steps} steps): train longer, or validate more often "
-                    "(trainer.check_val_every_n_epoch)"
+                    f"{kept.rule} found no eligible validation (there were {len(self.history)} in {steps} steps): "
+                    "train longer, or validate more often (trainer.check_val_every_n_epoch)"
                 )
             if write:
                 content = {"state_dict": kept.weights, "global_step": kept.selection.step}

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import beta
+from scipy.stats import binomtest
 from torch import nn
 
 from clsunbias.audit.diagnosed import Compressed
@@ -86,7 +86,6 @@ def flips_of(kind: str, label: int, before: Labels, after: Labels, target: Label
     own = target == label
     was, now = before[own] == label, after[own] == label
     turned, units = int((before[own] != after[own]).sum()), int(own.sum())
-    low = 0.0 if turned == 0 else float(beta.ppf(0.025, turned, units - turned + 1))
-    high = 1.0 if turned == units else float(beta.ppf(0.975, turned + 1, units - turned))
+    low, high = binomtest(turned, units).proportion_ci()
     counts = int((was & ~now).sum()), int((~was & now).sum())
-    return Compressed(kind, label, units, *counts, Estimate(turned / units, low, high))
+    return Compressed(kind, label, units, *counts, Estimate(turned / units, float(low), float(high)))

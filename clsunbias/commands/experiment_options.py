@@ -12,6 +12,7 @@ from clsunbias.callbacks import Anneal
 from clsunbias.dashboards.logger import Wandb
 from clsunbias.errors import InputError
 from clsunbias.experiments.running.config import load_yaml
+from clsunbias.experiments.running.run import SELECTION
 from clsunbias.files import find_config, shipped_configs
 from clsunbias.selection import SelectionRule
 from clsunbias.yaml_files import check_section_files, read_yaml
@@ -71,7 +72,7 @@ def add_options(parser: LightningArgumentParser) -> None:
 def add_selection(parser: ArgumentParser) -> None:
     """Adds the run's own selection rule."""
     parser.add_subclass_arguments(SelectionRule, "selection")
-    parser.set_defaults({"selection": {"class_path": "clsunbias.selection.Best"}})
+    parser.set_defaults({"selection": {"class_path": SELECTION}})
 
 
 def check_meaning(command: str, args: Sequence[str]) -> None:

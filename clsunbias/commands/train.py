@@ -39,10 +39,7 @@ from clsunbias.files import (
 from clsunbias.frozen import use_features
 from clsunbias.networks.parts import SEEN, head_of, submodule
 from clsunbias.objectives.representation import check_backbone
-from clsunbias.results import (
-    finished,
-    scored_units,
-)
+from clsunbias.results import finished, scored_units
 from clsunbias.terminal import note
 
 if TYPE_CHECKING:

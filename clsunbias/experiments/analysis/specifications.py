@@ -16,7 +16,7 @@ from clsunbias.experiments.analysis.comparison import comparable, compared, on_c
 from clsunbias.experiments.analysis.intervals import interval, of_difference
 from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.analysis.statistics import RANKING, Floats, lower_is_better
-from clsunbias.experiments.grid import Grid
+from clsunbias.experiments.grid import Grid, under_rules
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.settings import crossed, is_free, steps_of
 
@@ -131,10 +131,11 @@ def curves(grid: Grid, scored: Sequence[Scored]) -> list[Curve]:
 
 def variants(grid: Grid, metric: str) -> dict[str, str]:
     """A metric under each threshold, by its name; of those that no threshold changes, one."""
-    split, _, name = metric.partition("/")
-    rules = [] if name in RANKING or lower_is_better(name) else grid.decisions
-    chosen = {f"chosen by {rule}": f"{split}@{rule}/{name}" for rule in rules}
-    return ({"at 0.5": metric} | chosen) if rules else {"": metric}
+    name = metric.partition("/")[2]
+    if name in RANKING or lower_is_better(name) or not grid.decisions:
+        return {"": metric}
+    thresholds = ["at 0.5", *(f"chosen by {rule}" for rule in grid.decisions)]
+    return dict(zip(thresholds, [metric, *under_rules([metric], grid.decisions)], strict=True))
 
 
 def steps(grid: Grid) -> dict[tuple[str, str], dict[str, str]]:

@@ -20,7 +20,7 @@ from clsunbias.experiments.analysis.specifications import (
 )
 from clsunbias.experiments.analysis.statistics import lower_is_better
 from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.report.labels import COLOURS, metric_name
+from clsunbias.experiments.report.labels import COLOURS, metric_label
 from clsunbias.experiments.report.plots import save
 from clsunbias.experiments.report.sections import Section
 
@@ -56,7 +56,7 @@ def summary_section(summaries: Sequence[Summary]) -> Section:
     rows = [
         [
             f"{one.row} − {one.baseline}",
-            metric_name(one.metric.partition("/")[2]) + (" (less is better)" if less(one.metric) else ""),
+            metric_label(one.metric) + (" (less is better)" if less(one.metric) else ""),
             f"{one.specifications} ({one.trainings})",
             f"{one.median:+.3f}",
             *(f"{SHARE * share:.0f} %" for share in (one.positive, one.above, one.below)),
@@ -118,7 +118,7 @@ def choice_section(grid: Grid, curve: Curve, taken: Mapping[str, Sequence[str]])
                 ]
             )
     header = ["", "specifications", "median", "positive", "interval above 0", "below 0", "why"]
-    return Section(f"{claim(curve)} by choice, {metric_name(curve.metric.partition('/')[2])}", header, rows)
+    return Section(f"{claim(curve)} by choice, {metric_label(curve.metric)}", header, rows)
 
 
 def draw_specifications(path: Path, grid: Grid, found: Sequence[Curve]) -> None:
@@ -136,7 +136,7 @@ def draw_specifications(path: Path, grid: Grid, found: Sequence[Curve]) -> None:
         draw_choices(below, curve, order, taken)
         above.set_title(f"{claim(curve)}\n{len(order)} specifications of {len(curve.trainings)} trainings", fontsize=10)
         below.set_xlabel("specifications, by their difference", fontsize=9)
-    panels[0][0].set_ylabel(f"difference in {metric_name(found[0].metric.partition('/')[2])}\n95 % interval")
+    panels[0][0].set_ylabel(f"difference in {metric_label(found[0].metric)}\n95 % interval")
     handles = [
         Line2D([], [], color=COLOURS[at % len(COLOURS)], marker="o", linestyle="", markersize=4, label=name)
         for at, name in enumerate(taken.get(DATA, []))
@@ -149,11 +149,14 @@ def draw_specifications(path: Path, grid: Grid, found: Sequence[Curve]) -> None:
 
 def draw_differences(axes: Axes, curve: Curve, order: Order, sets: Sequence[str]) -> None:
     """Each difference with its interval, a colour for each data set; the interval pale where it holds 0."""
-    for place, at in enumerate(order):
-        one = curve.specifications[at]
-        colour = COLOURS[sets.index(one.choices[DATA]) % len(COLOURS)] if one.choices[DATA] in sets else "#555555"
-        axes.plot([place] * 2, [one.low, one.high], color=colour, linewidth=0.8, alpha=0.9 if one.shown else 0.18)
-        axes.plot(place, one.difference, ".", color=colour, markersize=3)
+    lines = [curve.specifications[at] for at in order]
+    places, shown = np.arange(len(lines)), np.array([bool(one.shown) for one in lines])
+    low, high, value = (np.array([getattr(one, name) for one in lines]) for name in ("low", "high", "difference"))
+    numbers = [sets.index(one.choices[DATA]) % len(COLOURS) if one.choices[DATA] in sets else -1 for one in lines]
+    colours = np.array(["#555555" if number < 0 else COLOURS[number] for number in numbers])
+    for these, alpha in ((shown, 0.9), (~shown, 0.18)):
+        axes.vlines(places[these], low[these], high[these], list(colours[these]), linewidth=0.8, alpha=alpha)
+    axes.scatter(places, value, s=2.2, c=list(colours), zorder=3)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.axhline(float(np.median(curve.differences)), color="black", linewidth=0.8, linestyle=":")
     axes.grid(axis="y", alpha=0.25)
@@ -165,7 +168,9 @@ def draw_choices(axes: Axes, curve: Curve, order: Order, taken: Mapping[str, Seq
     for choice, steps in taken.items():
         for step in steps:
             there = np.nonzero(curve.where(choice, step)[order])[0]
-            axes.plot(there, [at] * len(there), "|", color="#333333", markersize=5, markeredgewidth=0.5)
+            axes.plot(
+                there, [at] * len(there), "|", color="#333333", markersize=5, markeredgewidth=0.5, rasterized=True
+            )
             labels.append(step)
             places.append(at)
             at += 1

@@ -69,7 +69,7 @@ def over_all(
 def study_parts(study: Study) -> list[StudyPart]:
     """The real and the simulated part of a study, each if it is there; p-values are corrected for the whole."""
     scored, all_cells, all_comparisons = results(study.name, study.grid, study.finished)
-    split_by_arm = split_gains(study.grid, scored)
+    split_by_arm = {} if study.grid.specifications else split_gains(study.grid, scored)
     all_gains = gains(study.name, study.grid, split_by_arm)
     made = []
     for simulated in (False, True):

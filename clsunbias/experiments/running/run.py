@@ -51,7 +51,7 @@ class Run:
         for name, value in self.overrides:
             options += [f"--{name}", value if isinstance(value, str) else json.dumps(value)]
         options += ["--out", str(self.out)]
-        others = {str(run.out): run.config.get("selection", "clsunbias.selection.Best") for run in self.also}
+        others = {str(run.out): run.config.get("selection", SELECTION) for run in self.also}
         return [*options, "--also", json.dumps(others)] if others else options
 
     @cached_property
@@ -136,6 +136,9 @@ FILES = {
     "inputs": "inputs.json",
 }
 """Files of a run that its figures rest on, by the name that its result has their hash under: ``NAME_sha256``."""
+
+SELECTION = "clsunbias.selection.Best"
+"""The rule that a run is judged by unless its config names another."""
 
 LAST = "checkpoints/last.ckpt"
 """The checkpoint that an interrupted run goes on from."""

@@ -5,13 +5,13 @@ from typing import Any
 
 from clsunbias.experiments.analysis.comparison import results
 from clsunbias.experiments.analysis.specifications import Curve, Summary, choices, curves, summary
+from clsunbias.experiments.comparing.page import digits
 from clsunbias.experiments.report.html.rendering import render
-from clsunbias.experiments.report.labels import metric_name
+from clsunbias.experiments.report.labels import metric_label
 from clsunbias.experiments.report.specifications import claim, curve_sections, less
 from clsunbias.experiments.study import Study
 
 SCRIPTS = ("theme", "looks", "scores", "views", "charts", "specifications")
-DIGITS = 4
 
 
 def specification_page(study: Study) -> str:
@@ -50,7 +50,7 @@ def records(study: Study, found: Sequence[Curve]) -> dict[str, Any]:
         "claims": [
             {
                 "title": claim(curve),
-                "metric": metric_name(curve.metric.partition("/")[2]),
+                "metric": metric_label(curve.metric),
                 "lessIsBetter": less(curve.metric),
                 "rows": rows(curve, place, taken),
             }
@@ -64,9 +64,9 @@ def rows(curve: Curve, place: dict[tuple[str, str], int], taken: dict[str, list[
     training = {name: at for at, name in enumerate(curve.trainings)}
     return [
         {
-            "value": round(one.difference, DIGITS),
-            "low": round(one.low, DIGITS),
-            "high": round(one.high, DIGITS),
+            "value": digits(one.difference),
+            "low": digits(one.low),
+            "high": digits(one.high),
             "steps": [place.get((choice, one.choices.get(choice, "")), -1) for choice in taken],
             "training": training[one.training],
         }
