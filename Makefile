@@ -46,7 +46,8 @@ bench: setup ## measure what the suite costs beside a plain loop
 REPRODUCE = $(BIN)/clsunbias reproduce $(1) --out "$(OUT)" --jobs $(JOBS) $(if $(SEEDS),--seeds $(SEEDS))
 
 TABLE = from sklearn.datasets import load_breast_cancer as load; table = load(as_frame=True).frame; \
-  table.drop(table.query('target == 0').index[60:]).to_csv('$(OUT)/tour/data/breast_cancer.csv', index=False)
+  table = table.drop(table.query('target == 0').index[60:]).replace({'target': {0: 'malignant', 1: 'benign'}}); \
+  table.to_csv('$(OUT)/tour/data/breast_cancer.csv', index=False)
 RUNS = $(OUT)/tour/runs/tour/tuned/breast_cancer
 
 tour: setup ## all of it in minutes: remedies on a table, a claim under many choices, an audit, a comparison
