@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from clsunbias.__main__ import main
 from clsunbias.decisions import BalancedAccuracy, MacroF1, Scores
 from clsunbias.decisions.base import Floats, Labels
+from clsunbias.experiments.analysis.draws import MANY
 from clsunbias.experiments.analysis.gain import BESIDE, PARTS, Levels, own_decisions, split_gain
-from clsunbias.experiments.analysis.influence import ManyUnits, area_influences, f1_influence
+from clsunbias.experiments.analysis.influence import ManyUnits, area_influences, f1_influence, scores_of
 from clsunbias.experiments.analysis.ranking import areas
 from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.analysis.statistics import metrics, unit_sums
@@ -112,6 +114,21 @@ def test_many_units_are_judged_as_if_drawn() -> None:
         for expected, found in ((one, like), (other.less(one), like_other.less(like))):
             assert float(found.drawn.mean(1).std()) == pytest.approx(float(expected.drawn.mean(1).std()), rel=0.1), name
         assert p_values[1][name] == pytest.approx(p_values[0][name], abs=0.03), name
+
+
+@pytest.mark.parametrize("units", [300, MANY + 1])
+def test_the_scale_of_scores_hides_no_difference(units: int) -> None:
+    """P-values of how methods rank are the same whatever increasing function one method's scores go through."""
+    random = np.random.default_rng(9)
+    target = random.integers(0, 2, units)
+    logits = random.normal(0, 1, (2, 4, units)) + target * np.array([1.0, 1.6])[:, None, None]
+    names = ("auroc", "auprc")
+    weak, strong, lower = (expit(one) for one in (*logits, logits[1] - 6))
+    scored = [scores_of(np.stack([1 - one, one], 2), target, names) for one in (weak, strong, lower)]
+    p_values = [one.permutation_p(scored[0]) for one in scored[1:]]
+    for name in names:
+        assert p_values[0][name] < 0.01
+        assert p_values[1][name] == pytest.approx(p_values[0][name], abs=1e-6)
 
 
 def test_a_table_splits_every_gain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

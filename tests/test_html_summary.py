@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clsunbias.__main__ import main
 from clsunbias.experiments.report.html.curves import parting
 from clsunbias.experiments.report.html.rendering import data_first
 from clsunbias.experiments.report.sections import Section
 from clsunbias.files import sealed, write_json
-from tests.pages import fitted, records, report
-from tests.records import SPEAKERS, Labels, write_record
+from tests.pages import TOY_COLUMN, fitted, records, report
+from tests.records import SPEAKERS, Labels, write_made_up_grid, write_record
 
 NAMES = ("sick & tired", "<i>well</i>")
 
@@ -163,3 +164,26 @@ def test_classes_of_a_record_and_ties_are_said(tmp_path: Path) -> None:
     assert records(tmp_path / "page.html")["datasets"][0]["classes"] == list(names)
     assert "of severe" in answers(tmp_path / "page.html")["Which class suffers"]
     assert "1 of 1 runs selected among up to 7 validations of one score" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(("units", "expected"), [(6, "Not shown: no method"), (60, "Yes: AUROC")])
+def test_whether_anything_is_learnt(units: int, expected: str, tmp_path: Path) -> None:
+    """As the intervals of AUROC say, on the page and beside the table; of few units no method is shown to."""
+    labels = {**SPEAKERS, "test": np.arange(units) % 2}
+    changes = {"protocols": {"paper": {"seeds": 4}}, "also": ["test/auroc"]}
+    grid = write_made_up_grid(tmp_path, {"toy": TOY_COLUMN}, {"toy": labels}, **changes)
+    assert main(["reproduce", str(grid), "--out", str(tmp_path / "out")]) == 0
+    cells = pd.read_csv(tmp_path / "out" / "toy.csv").query("metric == 'test/auroc'")
+    lost = cells[cells["low"] <= 0.5]
+    assert len(lost) == (2 if units == 6 else 1)
+    who = "every method" if units == 6 else lost["row"].iloc[0]
+    noted = re.search(
+        r"§ Not shown to be better than chance.*?: (.*)\.$", (tmp_path / "out" / "toy.md").read_text(), re.M
+    )
+    assert noted
+    assert noted[1].endswith(f": {who}")
+    assert main(["report", str(tmp_path / "out"), "--grid", str(grid), "--html", str(tmp_path / "page.html")]) == 0
+    said = answers(tmp_path / "page.html")["Is anything learnt"]
+    best = cells.loc[cells["value"].idxmax()]
+    assert said.startswith(expected)
+    assert f"{best['value']:.2f} ({best['low']:.2f} to {best['high']:.2f}) of {best['row']}" in said

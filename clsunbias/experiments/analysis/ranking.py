@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from clsunbias.experiments.analysis.statistics import Floats, Labels, Resampling, p_values
 
@@ -84,8 +85,11 @@ def ranking_p(
 ) -> dict[str, float]:
     """As :meth:`Resampling.permutation_p`, of class probabilities ``(S, N, C)`` of both methods on the same units.
 
-    A method after swaps ranks the units of both, half of which do not count.
+    A method after swaps ranks the units of both, half of which do not count. What is swapped is a unit's rank in its
+    own run: two methods' probabilities are on scales of their own (one's may all lie near 1), and a mixture of two
+    scales ranks badly whichever method is better, which would hide any difference.
     """
+    ours, theirs = rankdata(ours, axis=1), rankdata(theirs, axis=1)
     both, twice = np.concatenate([ours, theirs], axis=1), np.tile(target, 2)
     kept, moved = 1 - resampling.swaps, resampling.swaps
     one = ranking_metrics(both, twice, np.concatenate([kept, moved], axis=1), names)

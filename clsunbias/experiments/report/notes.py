@@ -85,8 +85,31 @@ def legend(grid: Grid, cells: Cells, classes: Classes) -> str:
     }
     if made_up:
         said += f"\n\n‡ Training rows that are SYNTHETIC, made up rather than measured: {'; '.join(made_up)}."
-    never = unpredicted(grid, cells, classes)
-    return f"{said}\n\n† A class is never predicted in some runs: {'; '.join(never)}." if never else said
+    if never := unpredicted(grid, cells, classes):
+        said += f"\n\n† A class is never predicted in some runs: {'; '.join(never)}."
+    if lost := at_chance(cells):
+        said += f"\n\n§ Not shown to be better than chance (the interval of AUROC holds 0.5): {'; '.join(lost)}."
+    return said
+
+
+def better_than_chance(cell: Cell) -> bool:
+    """Whether a method's AUROC is shown to be above 0.5, which guessing has, of two classes or on average of more."""
+    return cell.low is not None and cell.low > 0.5
+
+
+def at_chance(cells: Cells) -> list[str]:
+    """On which data sets, under which protocol, which methods are not better than chance, where this can be said."""
+    found: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells.values():
+        if cell.metric == "test/auroc" and cell.low is not None:
+            found.setdefault((cell.column, cell.protocol), []).append(cell)
+    said = []
+    for (column, protocol), several in found.items():
+        lost = [cell.row for cell in several if not better_than_chance(cell)]
+        if lost:
+            who = "every method" if len(lost) == len(several) > 1 else ", ".join(lost)
+            said.append(f"{column}, {protocol}: {who}")
+    return said
 
 
 def unpredicted(grid: Grid, cells: Cells, classes: Classes) -> list[str]:

@@ -1,9 +1,10 @@
-"""The four answers that a reader comes for: which class suffers, which method helps, since when, how sure that is."""
+"""What a reader comes for: is anything learnt, which class suffers, which method helps, since when, how sure is it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from clsunbias.errors import listed
 from clsunbias.experiments.analysis.cells import row_label
 from clsunbias.experiments.analysis.comparison import Comparison
 from clsunbias.experiments.analysis.intervals import FEWEST
@@ -22,6 +23,7 @@ from clsunbias.experiments.report.html.misses import (
 )
 from clsunbias.experiments.report.html.pack import Shown
 from clsunbias.experiments.report.labels import metric_label
+from clsunbias.experiments.report.notes import better_than_chance
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def summary(one: Shown, protocol: str, misses: Misses) -> Summary:
     label = f"{grid.columns[one.column].label}{', simulated' if one.card.simulated else ''}"
     title = label if len(grid.protocols) == 1 else f"{label}: {grid.protocols[protocol].label}"
     answers = [
+        *learnt(one, arms),
         ("Which class suffers", suffers),
         ("Which method helps", which_method(one, arms, base, [worst, *rest], misses)),
         ("Since when", since_when(one, base)),
@@ -82,6 +85,28 @@ def summary(one: Shown, protocol: str, misses: Misses) -> Summary:
     warnings = [f"{title}: {text}" for arm in arms for text in lost_classes(one, arm)]
     lines = [line(one, arm, base, misses) for arm in arms]
     return Summary(title, one.card.simulated, answers, row_label(grid, base), one.card.classes, lines, warnings)
+
+
+def learnt(one: Shown, arms: Sequence[Arm]) -> list[tuple[str, str]]:
+    """Whether methods rank units better than chance, where the study has AUROC with its interval.
+
+    If none does, all that methods can differ in is which class they miss.
+    """
+    name = f"{split_of(one)}/auroc"
+    found = [cell for arm in arms if (cell := one.part.cells.get((arm, name))) and cell.low is not None]
+    if not found:
+        return []
+    above = [cell for cell in found if better_than_chance(cell)]
+    highest = max(above or found, key=lambda cell: cell.value)
+    at = f"AUROC {highest.value:.2f} ({highest.low:.2f} to {highest.high:.2f}) of {highest.row}; chance is 0.50"
+    if not above:
+        said = (
+            f"Not shown: no method is better than chance. At most {at}. What methods miss less of one class they miss"
+        )
+        return [("Is anything learnt", f"{said} more of another.")]
+    less = [cell.row for cell in found if cell not in above]
+    rest = f" Not shown of {listed(less)}." if less else ""
+    return [("Is anything learnt", f"Yes: {at}.{rest}")]
 
 
 def which_method(one: Shown, arms: Sequence[Arm], base: Arm, names: Sequence[str], misses: Misses) -> str:
