@@ -17,10 +17,10 @@ from clsunbias.data.units import Units
 
 Hashes = npt.NDArray[np.uint64]
 
-CHUNK = 1024
-"""Images that are hashed at once."""
+CHUNK = 128
+"""Images that are hashed at once: as floats they take four times their bytes, of many at once more than they all."""
 
-BLOCK = 4_000_000
+BLOCK = 500_000
 """Pairs of hashes that are compared at once, few enough for memory."""
 
 BITS = 6
