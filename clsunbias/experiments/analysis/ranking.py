@@ -1,7 +1,7 @@
 """Metrics of how scores rank units: no functions of sums over units, but of sums over all that rank above a score."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,16 +33,39 @@ def areas(score: Floats, positive: npt.NDArray[np.bool_], weights: npt.NDArray[A
     ends = np.append(starts[1:], len(score)) - 1
     counts = np.add.reduceat(positive[order].astype(int), starts)
     up, hits = counts > 0, counts.cumsum()  # the steps on which positives are found are all that matter
-    at_rank = weights.T[order].astype(np.float32)  # whole numbers, whose sums are exact
-    found = at_rank[positive[order]].cumsum(0)[hits[up] - 1].astype(float)
-    ranked = at_rank.cumsum(0)
-    above, steps = ranked[ends[up]].astype(float), np.diff(found, axis=0, prepend=0)
-    wrong, wrong_before = above - found, ranked[starts[up]] - at_rank[starts[up]] - (found - steps)
-    positives, negatives = found[-1], ranked[-1] - found[-1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        auroc = (steps * (negatives - (wrong + wrong_before) / 2)).sum(0) / (positives * negatives)
-        auprc = (steps * found / np.maximum(above, 1)).sum(0) / positives
+    steps_up = Steps(positive[order], hits[up] - 1, starts[up], ends[up])
+    found = [steps_up.areas(block.T[order]) for block in np.array_split(weights, 1 + weights.size // CELLS)]
+    auroc, auprc = np.concatenate(found, axis=1)
     return auroc, auprc
+
+
+class Steps(NamedTuple):
+    """The steps of a ranking on which positives are found.
+
+    Attributes:
+        positive: which units are, from the highest score on.
+        found: of each step, the place of its last positive among all.
+        first: the place of its first unit.
+        last: that of its last.
+    """
+
+    positive: npt.NDArray[np.bool_]
+    found: npt.NDArray[np.intp]
+    first: npt.NDArray[np.intp]
+    last: npt.NDArray[np.intp]
+
+    def areas(self, weights: npt.NDArray[Any]) -> Floats:
+        """Both areas ``(2, B)`` of units that count so often each ``(N, B)``, from the highest score on."""
+        at_rank = weights.astype(np.float32)  # whole numbers, whose sums are exact
+        found = at_rank[self.positive].cumsum(0)[self.found].astype(float)
+        ranked = at_rank.cumsum(0)
+        above, steps = ranked[self.last].astype(float), np.diff(found, axis=0, prepend=0)
+        wrong, wrong_before = above - found, ranked[self.first] - at_rank[self.first] - (found - steps)
+        positives, negatives = found[-1], ranked[-1] - found[-1]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            auroc = (steps * (negatives - (wrong + wrong_before) / 2)).sum(0) / (positives * negatives)
+            auprc = (steps * found / np.maximum(above, 1)).sum(0) / positives
+        return np.stack([auroc, auprc])
 
 
 def ranking_metrics(prob: Floats, target: Labels, weights: Floats, names: Sequence[str] = ()) -> dict[str, Floats]:
@@ -59,11 +82,8 @@ def ranking_metrics(prob: Floats, target: Labels, weights: Floats, names: Sequen
     """
     headline = slice(1, 2) if prob.shape[2] == 2 else slice(None)
     classes = range(prob.shape[2])[slice(None) if names else headline]
-    found = [
-        [[areas(run[:, label], target == label, block) for label in classes] for run in prob]
-        for block in np.array_split(weights, 1 + weights.size // CELLS)
-    ]
-    by_class = np.concatenate(found, axis=3).transpose(2, 1, 3, 0)  # area, class, draw, run
+    found = np.array([[areas(run[:, label], target == label, weights) for label in classes] for run in prob])
+    by_class = found.transpose(2, 1, 3, 0)  # area, class, draw, run
     auroc, auprc = by_class[:, headline if names else slice(None)].mean(1)
     own = {
         f"{kind}/{name}": values[at]
