@@ -112,7 +112,8 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
         few = all(cell.low is None for cell in ours.values())
         axes.set_title(grid.columns[column].label)
         label = metric_label(name, classes.names.get(column, ()))
-        axes.set_xlabel(f"{label}: mean over seeds{' (too few for an interval)' if few else ', 95 % interval'}")
+        below = f"{label}: mean over seeds{' (too few for an interval)' if few else ', 95 % interval'}"
+        axes.set_xlabel(textwrap.fill(below, 42))  # what fits below a panel
         axes.set_yticks(range(len(rows)), rows)
         axes.grid(axis="x", alpha=0.25)
     figure.axes[0].set_ylim(len(rows) - 0.5, -0.5)  # shared: the first method comes on top everywhere
