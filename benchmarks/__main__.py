@@ -26,6 +26,7 @@ from benchmarks import (
     replicas_time,
     report_time,
     retina_step,
+    search_time,
     specification_null,
     speech_features,
     speech_training,
@@ -59,6 +60,7 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "gain_coverage": gain_coverage.measure,
     "fold_coverage": fold_coverage.measure,
     "subgroup_gaps": subgroup_gaps.measure,
+    "search_time": search_time.measure,
     "specification_null": specification_null.measure,
 }
 
