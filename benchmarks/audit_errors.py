@@ -68,7 +68,7 @@ def audited(modality: str, share: float, number: int) -> dict[str, Any]:
     line = {test: [bool(names & made.planted), bool(names - causes)] for test, names in named.items()}
     if made.planted and len(made.names) != 2 and number < PROBED:  # of two columns the features are the columns
         line["attributes"] = list(attributes(model, made))
-    if modality == "speech" and number < PROBED:
+    if modality.startswith("speech") and number < PROBED:
         (silence,) = silence_found(made.test, 2)
         line["silence"] = [silence.quiet.p < ALPHA] * 2
     parts_wrong = sorted(named["audit"] - causes)

@@ -1,7 +1,7 @@
 """Wall time of a search whose trials end early, over the same in full, and whether the same settings are chosen.
 
-Table 2's tuned protocol on BreastMNIST, three of its methods, at half of its epochs: six settings on two seeds, the best
-of which on validation is then run with five fresh seeds.
+Table 2's tuned protocol on BreastMNIST, three of its methods, at half of its epochs: six settings on two seeds, and the
+best on validation with five fresh seeds.
 """
 
 import subprocess
