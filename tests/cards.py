@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clsunbias.experiments.analysis.overview import OverviewLine
@@ -12,15 +12,27 @@ METHODS = Path(__file__).parents[1] / "docs" / "methods.md"
 CARD = re.compile(r"^### (?P<label>.+)\n(?P<text>(?:(?!^#).*\n)*?)Measured: (?:.+\n)+", re.MULTILINE)
 
 
-def with_measured(text: str, lines: Sequence[OverviewLine]) -> str:
-    """The page with what is measured of each card's method; of one that is not, that."""
+def with_measured(text: str, lines: Sequence[OverviewLine], costs: Mapping[str, float]) -> str:
+    """The page with what is measured of each card's method; of one that is not, that.
+
+    Args:
+        text: of the page.
+        lines: of the published table, over data sets.
+        costs: of each overlay a step's over one of ERM.
+    """
     by_label = {line.row: line for line in lines}
 
     def card(found: re.Match[str]) -> str:
-        said = measured(by_label.get(found["label"]))
+        said = measured(by_label.get(found["label"])) + cost(found["text"], costs)
         return f"### {found['label']}\n{found['text']}{textwrap.fill(said, 120, break_on_hyphens=False)}\n"
 
     return CARD.sub(card, text)
+
+
+def cost(text: str, costs: Mapping[str, float]) -> str:
+    """What a step of a card's method costs, by its dearest overlay; nothing where one is not known, such as a refit."""
+    own = set(re.findall(r"`((?:objectives|remedies)/\w+)\.yaml`", text)) - {"objectives/erm"}
+    return f" A step costs {max(costs[name] for name in own):.2f} times ERM's." if own and own <= costs.keys() else ""
 
 
 def measured(line: OverviewLine | None) -> str:

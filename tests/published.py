@@ -98,6 +98,11 @@ def lines_of(name: str) -> list[dict[str, Any]]:
     return [{str(field): value for field, value in line.items()} for line in found]
 
 
+def step_costs() -> dict[str, float]:
+    """Of each overlay, a training step's processor time over one of ERM, as it was last measured."""
+    return {str(line["overlay"]): float(line["ratio"]) for line in lines_of("step_costs.csv")}
+
+
 def classes(grid: Grid, finished: Mapping[Arm, Mapping[int, Record]], page: str) -> Classes:
     """What records say of classes: one is never predicted where no unit of it is found, and of two all of the other."""
     names, unpredicted = {}, {}
@@ -171,7 +176,7 @@ def main() -> None:
             head, search, rest = page.read_text().partition("\n## The search")
             page.write_text("\n".join([head, f"## {CONTRASTS_TITLE}", *lines]) + "\n" + search + rest)
     measured = [OverviewLine(**line) for line in lines_of("methods_overview.csv")]
-    METHODS.write_text(with_measured(METHODS.read_text(), measured))
+    METHODS.write_text(with_measured(METHODS.read_text(), measured, step_costs()))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from clsunbias.experiments.analysis.overview import OverviewLine
 from clsunbias.experiments.grid import load_grid
 from clsunbias.files import CONFIGS
 from tests.cards import METHODS, measured, with_measured
-from tests.published import RESULTS, lines_of
+from tests.published import RESULTS, lines_of, step_costs
 
 
 def test_each_method_has_a_card() -> None:
@@ -26,7 +26,7 @@ def test_cards_say_what_is_measured() -> None:
     path = RESULTS / "methods_overview.csv"
     lines = [OverviewLine(**line) for line in lines_of(path.name)] if path.exists() else []
     text = METHODS.read_text()
-    assert with_measured(text, lines) == text
+    assert with_measured(text, lines, step_costs()) == text
     assert text.count("\nMeasured: ") == len(re.findall(r"^### ", text, re.MULTILINE))
 
 
@@ -39,6 +39,17 @@ def test_what_a_card_says() -> None:
     assert "above 0 on 2 of them and below 0 on 0" in said
     assert measured(None) == "Measured: not yet."
     page = "### X\n\nwhat\n\nMeasured: not yet.\n\n### Y\n\nwhat\n\nMeasured: old\nlines.\n"
-    made = with_measured(page, [line])
+    made = with_measured(page, [line], {})
     assert "25 % of the methods" in made
     assert made.endswith("### Y\n\nwhat\n\nMeasured: not yet.\n")
+
+
+def test_what_a_card_says_of_costs() -> None:
+    """Of its dearest overlay; nothing of a refit, which trains no steps."""
+    costs = {"objectives/focal": 1.0, "remedies/sam": 2.04}
+    page = "### X\n\n`objectives/focal.yaml` `remedies/sam.yaml`\n\nMeasured: not yet.\n"
+    made = with_measured(
+        page + "\n### Y\n\n`objectives/focal.yaml` `remedies/lda.yaml`\n\nMeasured: not yet.\n", [], costs
+    )
+    assert made.count("A step costs") == 1
+    assert "Measured: not yet. A step costs 2.04 times ERM's.\n" in made

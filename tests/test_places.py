@@ -39,7 +39,9 @@ def test_files_of_other_commands_in_places_that_are_none(tmp_path: Path, capfd: 
     fails(["configs", "--copy", str(tmp_path / "file" / "below")], capfd, "give another path")
 
 
-@pytest.mark.parametrize("bytes_of_a_file", [100, 3000, 9000])
+@pytest.mark.parametrize(
+    "bytes_of_a_file", [3000, *(pytest.param(size, marks=pytest.mark.slow) for size in (100, 9000))]
+)
 def test_a_disk_that_is_full(bytes_of_a_file: int, tmp_path: Path) -> None:
     """No file can be longer (which the system says as it says that a disk is full): no traceback; then it goes on."""
     run = command("toy_balanced", tmp_path / "run", *SHORT_TOY, "--save_every", "0")
