@@ -29,8 +29,8 @@ TOGETHER = 6
 ROWS = 1080
 MOST = 1.15
 PASSES = {"sam": 2.1, "imbsam": 2.3, "self_supervised": 2.3}
-"""What may cost more: SAM goes over a batch twice, ImbSAM twice more over the smaller class's rows of it, training without
-labels over two views of each row."""
+"""What may cost more: SAM goes over a batch twice, ImbSAM twice more over the smaller class's rows of it, training
+without labels over two views of each row."""
 
 ELSEWHERE = {"erm", "crt", "segment_attention"}
 """What the others are compared with, what starts from another run, and what is for speech."""
