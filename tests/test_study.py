@@ -82,6 +82,16 @@ def test_what_is_no_data_set(fault: str, tmp_path: Path) -> None:
     assert "clinic.csv" in str(caught.value)
 
 
+def test_a_column_of_patients_is_not_passed_over(tmp_path: Path) -> None:
+    """It is to be named, or to be left out; it may be of as many values as rows, or say who is ill."""
+    frame = patients().rename(columns={"patient": "Subject ID"})
+    with pytest.raises(InputError, match=r"'Subject ID' .* \(40 values in 80 rows\): give --patient 'Subject ID'"):
+        understood(frame, tmp_path, patient=None)
+    assert understood(frame, tmp_path, patient=None, ignore=["Subject ID"]).patients is None
+    for values in (range(80), frame["label"]):
+        assert understood(frame.assign(**{"Subject ID": values}), tmp_path, patient=None).patients is None
+
+
 def test_a_class_with_two_patients_has_no_folds(tmp_path: Path) -> None:
     """It is named, with how many it takes."""
     frame = patients()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,6 +16,9 @@ from clsunbias.splits import order_classes
 WELL = {"0", "no", "n", "false", "f", "-", "none", "negative", "absent"}
 WELL |= {"benign", "control", "healthy", "normal", "well"}
 """What the negative of two classes is often called."""
+
+WHOSE = {f"{who}{end}" for who in ("patient", "subject", "participant", "speaker", "person") for end in ("", "id")}
+"""What a column is often called that says whose a row is, less blanks and signs."""
 
 
 class Asked(NamedTuple):
@@ -137,12 +141,14 @@ def roles(
     """Labels of all rows, their patients if that was said, and the classes.
 
     Raises:
-        InputError: a row without, labels that are no classes, or a patient of two classes who may not be.
+        InputError: a row without, labels that are no classes, a patient of two classes who may not be, or a column that
+            seems to name patients and nobody said whether it does.
     """
     assert asked.label is not None, "only a folder has none"
     labels = cells(frame, asked.label, asked.path)
     classes = ordered_classes(asked, labels)
     if asked.patient is None:
+        check_nobody_is_forgotten(asked, frame)
         return labels, None, classes
     patients = cells(frame, asked.patient, asked.path)
     torn = labels.groupby(patients).nunique()
@@ -152,3 +158,14 @@ def roles(
             f"{shortened(torn.idxmax())}; results count patients, so each needs one class"
         )
     return labels, patients, classes
+
+
+def check_nobody_is_forgotten(asked: Asked, frame: pd.DataFrame) -> None:
+    """Raises InputError if a column seems to say whose a row is: without it a patient would be in several folds."""
+    for name in frame.columns.difference([asked.label, *asked.attributes, *asked.ignore], sort=False):
+        plain = "".join(sign for sign in str(name).casefold() if sign.isalnum())
+        if plain in WHOSE and 2 < (several := frame[name].nunique()) < len(frame):  # of two values it says who is ill
+            raise InputError(
+                f"{asked.path}: column {name!r} seems to say whose a row is ({several} values in {len(frame)} rows): "
+                f"give --patient {quote(name)}, so that nobody is in two folds, or --ignore {quote(name)} if not"
+            )
