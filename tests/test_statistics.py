@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.special import expit
 from scipy.stats import bootstrap, permutation_test, t
 from sklearn.metrics import f1_score
 
@@ -116,7 +117,16 @@ def test_smallest_and_largest_p() -> None:
     for pair in ((right, 1 - right), (1 - right, right)):
         ours, theirs = (unit_sums(one, label) for one in pair)
         p = resampling.permutation_p(ours, theirs)
-        assert p["accuracy"] == p["macro_f1"] == p["loss"] == 1 / 200
+        assert all(0 < p[name] < 1e-9 for name in ("accuracy", "macro_f1", "loss"))  # of all swaps 2 in 2 to the 60
+
+
+def test_the_tail_of_few_swaps_is_that_of_many() -> None:
+    """Where none of 2,000 swaps comes so far, p is somewhat more than what 200,000 of them say."""
+    random, label = np.random.default_rng(5), np.arange(60) % 2
+    logits = random.normal(0, 1, (2, 3, 60)) + (2 * label - 1) * np.array([0.6, 0.0])[:, None, None]
+    ours, theirs = (unit_sums(np.stack([expit(-one), expit(one)], 2), label) for one in logits)
+    few, many = (Resampling(60, 3, draws, seed=5).permutation_p(ours, theirs)["loss"] for draws in (2_000, 200_000))
+    assert 5 / 200_001 < many < few < min(5 * many, 1 / 2001)
 
 
 def test_holm_by_hand() -> None:

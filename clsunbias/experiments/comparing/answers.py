@@ -6,7 +6,7 @@ from clsunbias.experiments.analysis.intervals import FEWEST
 from clsunbias.experiments.comparing.chances import Chances
 from clsunbias.experiments.comparing.curves import Benefit
 from clsunbias.experiments.comparing.judging import Difference, Judged
-from clsunbias.experiments.report.labels import metric_name
+from clsunbias.experiments.report.labels import metric_name, p_label
 
 Answers = list[tuple[str, list[str]]]
 
@@ -51,8 +51,8 @@ def sureness(one: Difference, found: Chances) -> str:
     """How far a difference in macro-F1 may be luck."""
     luck = "less than 0.1 %" if found.luck < 0.001 else f"{100 * found.luck:.1f} %"
     return (
-        f"{one.method}: macro-F1 {one.difference:+.3f}, p = {one.p_corrected:.4f}; the chance that the true difference "
-        f"has the other sign is {luck}."
+        f"{one.method}: macro-F1 {one.difference:+.3f}, p {p_label(one.p_corrected)}; the chance that the true "
+        f"difference has the other sign is {luck}."
     )
 
 

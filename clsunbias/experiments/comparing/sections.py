@@ -14,7 +14,7 @@ from clsunbias.experiments.comparing.curves import Calibration, Curves
 from clsunbias.experiments.comparing.flips import Flips
 from clsunbias.experiments.comparing.judging import METRICS, Difference, Judged
 from clsunbias.experiments.report.gains import HEADER, TITLE, gain_rows, how_to_read
-from clsunbias.experiments.report.labels import class_label, metric_name
+from clsunbias.experiments.report.labels import class_label, metric_name, p_label
 from clsunbias.experiments.report.sections import Entry, Measured, Section
 
 MEANS = " Counts are means over runs."
@@ -158,7 +158,7 @@ def difference_line(one: Difference) -> list[Entry]:
         one.verdict,
         f"{one.difference:+.3f}",
         f"{one.low:+.3f} to {one.high:+.3f}",
-        f"{one.p_corrected:.4f}",
+        p_label(one.p_corrected),
     ]
 
 

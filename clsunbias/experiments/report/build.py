@@ -9,7 +9,7 @@ from clsunbias.experiments.analysis.intervals import FEWEST
 from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.grid import Grid, under_rules
 from clsunbias.experiments.plan import Arm
-from clsunbias.experiments.report.labels import class_label, class_metric, metric_label, metric_name
+from clsunbias.experiments.report.labels import class_label, class_metric, metric_label, metric_name, p_label
 from clsunbias.experiments.report.notes import Cells, Classes, Comparisons, classes_of, legend, method, varies
 from clsunbias.experiments.report.sections import NO_DATA, Entry, Label, Measured, Section
 from clsunbias.experiments.search import choose
@@ -138,7 +138,7 @@ def line(one: Comparison) -> list[str]:
         one.verdict or "too few seeds",
         f"{one.difference:+.3f}",
         f"{one.low:+.3f} to {one.high:+.3f}" if known else "–",
-        "–" if one.p_corrected is None else f"{one.p_corrected:.4f}",
+        "–" if one.p_corrected is None else p_label(one.p_corrected),
         "–" if one.effect is None else f"{one.effect:+.2f}",
     ]
 

@@ -106,3 +106,8 @@ def definitions(metrics: Sequence[str], classes: Sequence[str] = ()) -> list[str
                 f"PPV ({one}) is the negative predictive value (NPV) for {other}, PPV ({other}) that for {one}."
             )
     return said
+
+
+def p_label(p: float) -> str:
+    """A p-value, to four places or as less than they can show."""
+    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"

@@ -138,6 +138,8 @@ def method(comparisons: Comparisons) -> str:
         "under that protocol. d: mean over standard deviation of the seeds' differences. A verdict other than "
         '"no difference shown" needs both an interval without 0 and p < 0.05.'
     )
+    if any(one.p is not None and one.p < 1 / (DRAWS + 1) for one in comparisons.values()):
+        said += f" A p below 1 in {DRAWS + 1}, where no swap came so far, is the tail of a normal distribution."
     if few := {one.n for one in comparisons.values() if one.n < FEWEST}:
         said += f" {too_few(few)}"
     return said
