@@ -53,8 +53,6 @@ def measure() -> Sequence[Row]:
     same = sum(found[row] == setting for row, setting in chosen.items())
     what = f"search_time: {len(ROWS)} methods tuned on BreastMNIST, final runs included"
     return [
-        Row(
-            f"{what}: with early ends over in full", f"{short / whole:.2f} ({short:.0f} s over {whole:.0f} s)", "< 0.7"
-        ),
+        Row(f"{what}: with early ends over in full", f"{short / whole:.2f} ({short:.0f} s over {whole:.0f} s)"),
         Row(f"{what}: methods whose setting is the same", f"{same} of {len(chosen)}"),
     ]
