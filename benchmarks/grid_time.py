@@ -56,10 +56,9 @@ def bare(column: str, row: str) -> float:
     return plain_loop(network, data, objective_of(row, data), path, config["trainer"]["max_epochs"])
 
 
-def reproduce(out: str, grid: Path) -> float:
-    """Seconds of one call, in a process of its own."""
+def reproduce(out: str, grid: Path, *options: str) -> float:
+    """Seconds of one call in two workers, in a process of its own."""
     command = [sys.executable, "-m", "clsunbias", "reproduce", str(grid), "--out", out, "--jobs", "2"]
-    options = ["--columns", ",".join(COLUMNS), "--protocols", "paper", "--seeds", str(SEEDS)]
     began = time.perf_counter()
     done = subprocess.run([*command, *options], capture_output=True, text=True)
     if done.returncode:
@@ -81,7 +80,8 @@ def measure() -> Sequence[Row]:
     with tempfile.TemporaryDirectory() as out:
         path = Path(out, "table2.yaml")
         path.write_text(yaml.safe_dump(grid))
-        seconds, again = reproduce(out, path), reproduce(out, path)
+        options = ["--columns", ",".join(COLUMNS), "--protocols", "paper", "--seeds", str(SEEDS)]
+        seconds, again = reproduce(out, path, *options), reproduce(out, path, *options)
     runs = len(kinds) * SEEDS
     figure = f"{seconds / loops:.3f} ({seconds:.0f} s over {loops:.0f} s)"
     return [

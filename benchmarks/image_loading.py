@@ -20,8 +20,6 @@ from clsunbias.networks import ResNet18
 IMAGES = 20_000
 SIZE = 64
 BATCH = 64
-
-
 FEW = 200
 
 

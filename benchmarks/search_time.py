@@ -4,17 +4,14 @@ Table 2's tuned protocol on BreastMNIST, three of its methods, at half of its ep
 best on validation with five fresh seeds.
 """
 
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from benchmarks.grid_time import ROWS
+from benchmarks.grid_time import ROWS, reproduce
 from benchmarks.timing import Row
 from clsunbias.data import BreastMNIST
 from clsunbias.errors import InputError
@@ -33,13 +30,9 @@ def reproduced(out: Path, early: bool) -> tuple[float, dict[str, str]]:
     tuned["search"] |= EARLY if early else {}
     path = out / "table2.yaml"
     path.write_text(yaml.safe_dump(grid))
-    command = [sys.executable, "-m", "clsunbias", "reproduce", str(path), "--out", str(out), "--jobs", "2"]
-    began = time.perf_counter()
-    done = subprocess.run([*command, "--columns", "breast", "--protocols", "tuned"], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"reproduce failed:\n{done.stderr}")
+    seconds = reproduce(str(out), path, "--columns", "breast", "--protocols", "tuned")
     runs = pd.read_csv(out / "table2_runs.csv").drop_duplicates("row")
-    return time.perf_counter() - began, dict(zip(runs["row"], runs["setting"], strict=True))
+    return seconds, dict(zip(runs["row"], runs["setting"], strict=True))
 
 
 def measure() -> Sequence[Row]:

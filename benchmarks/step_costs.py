@@ -7,20 +7,21 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from benchmarks.retina_step import CONFIG, RandomRetina
-from benchmarks.timing import Row, in_turn, judged, threads
+from benchmarks.timing import Row, in_turn, ratio_row, threads
 from clsunbias.commands.fit import ExperimentCLI, run
 from clsunbias.commands.train import prepare
 from clsunbias.data_paths import data_root
 from clsunbias.files import CONFIGS, write_csv
 
 OUT = Path("docs/results/step_costs.csv")
-"""What the cards of docs/methods.md say of costs; written where the real images are."""
+"""What the cards of docs/methods.md say of costs."""
+
+ERM = ["--config", str(CONFIGS / "objectives" / "erm.yaml")]
 
 ROUNDS = 5
 TOGETHER = 6
@@ -91,17 +92,8 @@ def options_of(overlay: str, folder: Path) -> list[str]:
     return ["--config", str(CONFIGS / f"{overlay}.yaml"), *needed.get(Path(overlay).stem, [])]
 
 
-class Cost(NamedTuple):
-    """A step with an overlay over one of ERM: the median of paired epochs, the least and the most."""
-
-    overlay: str
-    ratio: float
-    least: float
-    most: float
-
-
-def costs(shared: Sequence[str]) -> Iterator[Cost]:
-    """Of each overlay, an epoch of it and of a few others after each epoch of ERM with these options."""
+def costs(shared: Sequence[str]) -> Iterator[tuple[str, list[float], list[float]]]:
+    """Seconds of a step with each overlay, and of one of ERM with these options, by epochs in turn."""
     silent = io.StringIO()
     with tempfile.TemporaryDirectory() as temporary:
         of_each = {"sex": ["f", "m"] * (ROWS // 2), "grade": [0, 1, 2, 3, 4] * (ROWS // 5)}
@@ -111,30 +103,36 @@ def costs(shared: Sequence[str]) -> Iterator[Cost]:
                 ways = [Steps(*shared, *options_of(overlay, Path(temporary))) for overlay in some]
                 under, *over = in_turn(ROUNDS, Steps(*shared), *ways)
             for overlay, seconds in zip(some, over, strict=True):
-                ratios = [one / erm for one, erm in zip(seconds, under, strict=True)]
-                yield Cost(overlay, statistics.median(ratios), min(ratios), max(ratios))
+                yield overlay, seconds, under
 
 
 def measure() -> Sequence[Row]:
     """A ratio for each overlay."""
     real = (data_root(None) / "retinamnist.npz").exists()
-    shared = ["--config", str(CONFIGS / "objectives" / "erm.yaml")]
-    if not real:
-        shared += ["--data", f"{RandomRetina.__module__}.{RandomRetina.__name__}"]
+    shared = ERM if real else [*ERM, "--data", f"{RandomRetina.__module__}.{RandomRetina.__name__}"]
     data = "RetinaMNIST" if real else "random tensors in the shapes of RetinaMNIST, whose file was not found"
-    found = list(costs(shared))
-    if real:
-        write_csv(OUT, pd.DataFrame(found).round(3))
     return [
-        Row(
-            f"step_costs: a step with {one.overlay} over one with erm ({data}, processor time, {threads()})",
-            f"{one.ratio:.3g} ({one.least:.3g} to {one.most:.3g})",
-            judged(one.ratio, "≤", PASSES.get(Path(one.overlay).stem, MOST)),
+        ratio_row(
+            f"step_costs: a step with {overlay} over one with erm ({data}, processor time, {threads()})",
+            *(seconds, under, "≤", PASSES.get(Path(overlay).stem, MOST)),
         )
-        for one in found
+        for overlay, seconds, under in costs(shared)
     ]
+
+
+def main() -> None:
+    """``python -m benchmarks.step_costs``: writes what the cards say, on the real images."""
+    lines = []
+    for overlay, seconds, under in costs(ERM):
+        ratios = [one / erm for one, erm in zip(seconds, under, strict=True)]
+        lines.append((overlay, statistics.median(ratios), min(ratios), max(ratios)))
+    write_csv(OUT, pd.DataFrame(lines, columns=["overlay", "ratio", "least", "most"]).round(3))
 
 
 def batched(names: Sequence[str], size: int) -> list[Sequence[str]]:
     """Names, some at a time."""
     return [names[start : start + size] for start in range(0, len(names), size)]
+
+
+if __name__ == "__main__":
+    main()

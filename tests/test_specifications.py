@@ -15,7 +15,7 @@ from clsunbias.__main__ import main
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.comparison import results
 from clsunbias.experiments.analysis.specifications import Curve, choices, curves, explained, null, summary
-from clsunbias.experiments.grid import load_grid
+from clsunbias.experiments.grid import load_grid, narrow
 from clsunbias.experiments.grid_runs import locate
 from clsunbias.experiments.plan import arms, runs_of
 from clsunbias.experiments.settings import balanced, crossed, drawn
@@ -77,6 +77,13 @@ def test_a_fraction_is_balanced_and_grows(tmp_path: Path) -> None:
     assert Counter(name.rpartition(",")[2] for name in taken) == dict.fromkeys(protocol.axes["selection"], 27)
     planned = arms(grid, ["breast"], ["choices"], tmp_path, CONFIGS / "tables")
     assert Counter(arm.row for arm in planned)["cls_unbias"] == 108
+
+
+@pytest.mark.slow
+def test_the_whole_crossing_is_planned(tmp_path: Path) -> None:
+    """Every setting; of methods that some choices do not apply to, one arm for all that differ in these alone."""
+    grid = narrow(load_grid(CONFIGS / "tables" / "specifications.yaml"), None, None, None, fraction=1)
+    assert len(arms(grid, ["breast"], ["choices"], tmp_path, CONFIGS / "tables")) == 2 * 432 / 3 * 4 + 432 * 4
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Metrics of how scores rank units: no functions of sums over units, but of sums over all that rank above a score."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,39 +33,21 @@ def areas(score: Floats, positive: npt.NDArray[np.bool_], weights: npt.NDArray[A
     ends = np.append(starts[1:], len(score)) - 1
     counts = np.add.reduceat(positive[order].astype(int), starts)
     up, hits = counts > 0, counts.cumsum()  # the steps on which positives are found are all that matter
-    steps_up = Steps(positive[order], hits[up] - 1, starts[up], ends[up])
-    found = [steps_up.areas(block.T[order]) for block in np.array_split(weights, 1 + weights.size // CELLS)]
-    auroc, auprc = np.concatenate(found, axis=1)
-    return auroc, auprc
-
-
-class Steps(NamedTuple):
-    """The steps of a ranking on which positives are found.
-
-    Attributes:
-        positive: which units are, from the highest score on.
-        found: of each step, the place of its last positive among all.
-        first: the place of its first unit.
-        last: that of its last.
-    """
-
-    positive: npt.NDArray[np.bool_]
-    found: npt.NDArray[np.intp]
-    first: npt.NDArray[np.intp]
-    last: npt.NDArray[np.intp]
-
-    def areas(self, weights: npt.NDArray[Any]) -> Floats:
-        """Both areas ``(2, B)`` of units that count so often each ``(N, B)``, from the highest score on."""
-        at_rank = weights.astype(np.float32)  # whole numbers, whose sums are exact
-        found = at_rank[self.positive].cumsum(0)[self.found].astype(float)
+    right, last_hit, first, last = positive[order], hits[up] - 1, starts[up], ends[up]
+    made = []
+    for block in np.array_split(weights, 1 + weights.size // CELLS):
+        at_rank = block.T[order].astype(np.float32)  # whole numbers, whose sums are exact
+        found = at_rank[right].cumsum(0)[last_hit].astype(float)
         ranked = at_rank.cumsum(0)
-        above, steps = ranked[self.last].astype(float), np.diff(found, axis=0, prepend=0)
-        wrong, wrong_before = above - found, ranked[self.first] - at_rank[self.first] - (found - steps)
+        above, steps = ranked[last].astype(float), np.diff(found, axis=0, prepend=0)
+        wrong, wrong_before = above - found, ranked[first] - at_rank[first] - (found - steps)
         positives, negatives = found[-1], ranked[-1] - found[-1]
         with np.errstate(invalid="ignore", divide="ignore"):
             auroc = (steps * (negatives - (wrong + wrong_before) / 2)).sum(0) / (positives * negatives)
             auprc = (steps * found / np.maximum(above, 1)).sum(0) / positives
-        return np.stack([auroc, auprc])
+        made.append((auroc, auprc))
+    auroc, auprc = np.concatenate(made, axis=1)
+    return auroc, auprc
 
 
 def ranking_metrics(prob: Floats, target: Labels, weights: Floats, names: Sequence[str] = ()) -> dict[str, Floats]:

@@ -200,9 +200,9 @@ def p_values(ours: Mapping[str, Floats], theirs: Mapping[str, Floats]) -> dict[s
 def p_value(observed: float, swapped: Floats) -> float:
     """The p-value of the size of a difference, given its sizes after swaps ``(B,)``."""
     # Sums are in float32. NaN, of a class that is not there, is no evidence: p = 1.
-    p = float(1 + (~(swapped < observed - 1e-6)).sum()) / (1 + len(swapped))
-    spread = float(np.sqrt(np.square(swapped).mean()))
-    return p if p > 1 / (1 + len(swapped)) or not spread else min(p, 2 * float(ndtr(-observed / spread)))
+    reached = int((~(swapped < observed - 1e-6)).sum())
+    p, spread = (1 + reached) / (1 + len(swapped)), float(np.sqrt(np.square(swapped).mean()))
+    return p if reached or not spread else min(p, 2 * float(ndtr(-observed / spread)))
 
 
 def totals(weights: npt.NDArray[np.float32], sums: Sums) -> Floats:

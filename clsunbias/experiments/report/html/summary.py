@@ -100,10 +100,8 @@ def learnt(one: Shown, arms: Sequence[Arm]) -> list[tuple[str, str]]:
     highest = max(above or found, key=lambda cell: cell.value)
     at = f"AUROC {highest.value:.2f} ({highest.low:.2f} to {highest.high:.2f}) of {highest.row}; chance is 0.50"
     if not above:
-        said = (
-            f"Not shown: no method is better than chance. At most {at}. What methods miss less of one class they miss"
-        )
-        return [("Is anything learnt", f"{said} more of another.")]
+        moved = "What methods miss less of one class they miss more of another."
+        return [("Is anything learnt", f"Not shown: no method is better than chance. At most {at}. {moved}")]
     less = [cell.row for cell in found if cell not in above]
     rest = f" Not shown of {listed(less)}." if less else ""
     return [("Is anything learnt", f"Yes: {at}.{rest}")]
