@@ -159,6 +159,7 @@ def draw_gains(path: Path, grid: Grid, lines: Sequence[GainLine], simulated: boo
         axes.axvline(0, color="grey", linewidth=0.8, zorder=0)
         axes.set_yticks(range(len(rows)), rows)
         axes.grid(axis="x", alpha=0.25)
+        axes.locator_params(axis="x", nbins=5)
         axes.set_title(columns[column] if len(protocols) == 1 else f"{columns[column]}, {protocols[row]}", fontsize=10)
         if not any((one.protocol, one.column) == (protocols[row], columns[column]) for one in lines):
             axes.set_visible(False)
@@ -167,7 +168,8 @@ def draw_gains(path: Path, grid: Grid, lines: Sequence[GainLine], simulated: boo
         Line2D([], [], color=colour, marker=marker, label=GAIN_WORDS[part])
         for part, (colour, marker) in PART_LOOKS.items()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    beside = len(handles) if len(columns) > 2 else 1  # what a narrow figure has room for
+    figure.legend(handles=handles, loc="outside lower center", ncols=beside, frameon=False)
     title = f"Gain in macro-F1 over {lines[0].baseline}, mean over seeds and 95 % interval: {grid.title}"
     figure.suptitle(textwrap.fill(title, round(10 * figure.get_figwidth())))
     if simulated:
