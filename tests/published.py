@@ -165,13 +165,14 @@ def derive(table: str, out: Path) -> None:
 def main() -> None:
     """Derives the pages and plots of all published tables, with the lines of their contrasts as they stand."""
     for table in TABLES:
-        page, grid = RESULTS / f"{table}.md", published(table).grid
-        old = CONTRASTS.search(page.read_text())
+        page, (grid, finished, _) = RESULTS / f"{table}.md", published(table)
+        old, known = CONTRASTS.search(page.read_text()), classes(grid, finished, page.read_text())
         derive(table, RESULTS)
         (RESULTS / f"{table}.tex").unlink()
         if old:
             _, *lines = old[0].strip("\n").split("\n")
-            header = " | ".join(metric_label(name) for name in compared(grid))
+            shared = known.shared(list(known.names))
+            header = " | ".join(metric_label(name, shared) for name in compared(grid))
             lines[1] = f"|  | {header} |"
             head, search, rest = page.read_text().partition("\n## The search")
             page.write_text("\n".join([head, f"## {CONTRASTS_TITLE}", *lines]) + "\n" + search + rest)
