@@ -135,11 +135,14 @@ def test_what_cannot_be(tmp_path: Path, medmnist_root: Path, capfd: pytest.Captu
             make()
     with pytest.raises(InputError, match="model"):
         ImbSAM([nn.Parameter(torch.ones(1))], fewer_than=3).setup(torch.tensor([5, 5]))
+    # Made-up images have as many of either class: some are left out, so that one is of the tail.
+    tail = ["--data.resample", "clsunbias.data.Subsample", "--data.resample.size", "40"]
+    tail += ["--data.resample.positive_fraction", "0.75"]
     cases = [
         (["--model.optimizer.rho", "-1"], "rho must be"),
         (["--model.optimizer.fewer_than", "3"], "none of the classes"),
-        (["--trainer.precision", "16-mixed"], "take bf16-mixed"),
-        (["--trainer.accumulate_grad_batches", "2"], "raise data.batch_size"),
+        ([*tail, "--trainer.precision", "16-mixed"], "take bf16-mixed"),
+        ([*tail, "--trainer.accumulate_grad_batches", "2"], "raise data.batch_size"),
     ]
     start = ["fit", "--config", "breast", "--config", "objectives/erm", "--out", str(tmp_path / "run")]
     start += ["--data.root", str(medmnist_root), "--model.optimizer", f"{CLASS}.ImbSAM"]
