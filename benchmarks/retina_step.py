@@ -53,12 +53,12 @@ def suite_objective(logit: Tensor, target: Tensor, lam: float, tau: float) -> Te
 
 
 @torch.no_grad()
-def validate(network: nn.Module, val: Split) -> tuple[float, float]:
+def validate(network: nn.Module, val: Split, device: str = "cpu") -> tuple[float, float]:
     """Mean loss and macro-F1 of the validation split."""
     network.eval()
-    logit = network(val.x[:]).squeeze(1)
-    loss = F.binary_cross_entropy_with_logits(logit, val.target.float())
-    positive, true = logit > 0, val.target == 1
+    logit, target = network(val.x[:].to(device)).squeeze(1), val.target.to(device)
+    loss = F.binary_cross_entropy_with_logits(logit, target.float())
+    positive, true = logit > 0, target == 1
     sides = ((positive, true), (~positive, ~true))
     f1 = [2 * (ours & theirs).sum() / (ours.sum() + theirs.sum()) for ours, theirs in sides]
     network.train()
@@ -71,8 +71,13 @@ def plain_loop(
     objective: BinaryObjective = cls_unbias,
     path: Path = CONFIG,
     epochs: int = EPOCHS,
+    device: str = "cpu",
+    precision: str = "32-true",
 ) -> float:
-    """The same training, of a config with annealing and a warm-up, without Lightning; returns its seconds."""
+    """The same training, of a config with annealing and a warm-up, without Lightning; returns its seconds.
+
+    The network is on the device; batches go there one by one, as Lightning sends them.
+    """
     config = yaml.safe_load(path.read_text())
     lam, tau = (Linear(**config["anneal"][name]["init_args"]) for name in ("lam", "tau"))
     warmup = WarmupCosine(**config["model"]["lr_schedule"]["init_args"])
@@ -87,13 +92,15 @@ def plain_loop(
         sampler.set_epoch(epoch)
         for rows in sampler:
             at = progress(step, total)
-            loss = objective(network(train.x[rows]), train.target[rows], lam(at), tau(at))
+            x, target = (of[rows].to(device, non_blocking=True) for of in (train.x, train.target))
+            with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16-mixed"):
+                loss = objective(network(x), target, lam(at), tau(at))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             scheduler.step()
             step += 1
-        validate(network, val)
+        validate(network, val, device)
     return time.perf_counter() - began
 
 
@@ -114,8 +121,21 @@ def check(ours: Training) -> None:
     check_same(ours.after, network)
 
 
+def on_gpu(options: Sequence[str], data: str, precision: str) -> Row:
+    """A step through Lightning over a plain loop's on a GPU, in single or mixed precision."""
+    options = [*options, "--trainer.precision", precision]
+    ours = fit(*options, accelerator="gpu")
+    lightning, plain = in_turn(
+        REPETITIONS,
+        lambda: fit(*options, accelerator="gpu").seconds,
+        lambda: plain_loop(copy.deepcopy(ours.before), ours.data, device="cuda", precision=precision),
+    )
+    what = f"retina_step on {torch.cuda.get_device_name()}, {precision}: through Lightning over a plain loop"
+    return ratio_row(f"{what} ({data}, {ours.steps} steps)", lightning, plain)
+
+
 def measure() -> Sequence[Row]:
-    """Both ratios, from the same rounds."""
+    """Both ratios, from the same rounds; on a GPU, too, where there is one."""
     real = (data_root(None) / "retinamnist.npz").exists()
     options = ["--config", str(CONFIG), "--trainer.max_epochs", str(EPOCHS)]
     if not real:
@@ -131,4 +151,6 @@ def measure() -> Sequence[Row]:
     data = "RetinaMNIST" if real else "random tensors in the shapes of RetinaMNIST, whose file was not found"
     what = f"retina_step: a step through Lightning over a plain loop's ({data}, {ours.steps} steps, {threads()})"
     free = "retina_step, with what is free to take: over a plain loop in the default memory format"
-    return [ratio_row(what, lightning, plain, "≤", 1.05), ratio_row(free, lightning, default, "<", 1.0)]
+    ratios = [ratio_row(what, lightning, plain, "≤", 1.05), ratio_row(free, lightning, default, "<", 1.0)]
+    precisions = ("32-true", "bf16-mixed") if torch.cuda.is_available() else ()
+    return [*ratios, *(on_gpu(options, data, precision) for precision in precisions)]

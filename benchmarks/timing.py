@@ -100,9 +100,9 @@ class Clock(Callback):
         Clock.done.append(Training(seconds, trainer.global_step, self.before, after, data))
 
 
-def fit(*options: str, out: Path | None = None) -> Training:
-    """Trains as ``clsunbias fit`` does, on the CPU, its files in ``out`` or in a folder that does not outlive it."""
-    fixed = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+def fit(*options: str, out: Path | None = None, accelerator: str = "cpu") -> Training:
+    """Trains as ``clsunbias fit`` does, on one device, its files in ``out`` or in a folder that does not outlive it."""
+    fixed = ["--trainer.accelerator", accelerator, "--trainer.devices", "1", "--trainer.enable_progress_bar", "false"]
     fixed += ["--trainer.callbacks+", f"{Clock.__module__}.{Clock.__name__}"]
     silent = io.StringIO()
     with (

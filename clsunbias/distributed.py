@@ -31,7 +31,7 @@ def sum_over_processes(values: Tensor) -> Tensor:
 
 def mean_over_processes(values: Tensor) -> Tensor:
     """The mean of the values ``(B,)`` of all processes, whose shares of a batch may differ; differentiable."""
-    return sum_over_processes(values.sum()) / sum_over_processes(values.new_tensor(float(len(values))))
+    return sum_over_processes(values.sum()) / sum_over_processes(values.new_full((), len(values)))
 
 
 def gather_rows(rows: Tensor) -> Tensor:

@@ -110,7 +110,8 @@ def seen(objective: Objective, logits: Tensor) -> dict[str, Tensor]:
     """What an objective needs of a network: features that follow from the logits, weights that are always the same."""
     scores = widen(logits).float()
     features = torch.cat([scores, scores.cos()], 1)
-    weight = torch.linspace(-1, 1, features.shape[1] * scores.shape[1]).view(scores.shape[1], -1)
+    size = scores.shape[1], features.shape[1]
+    weight = torch.linspace(-1, 1, size[0] * size[1], device=scores.device).view(size)
     return {name: weight if name == LAST_WEIGHT else features for name in objective.needs if name in SEEN}
 
 

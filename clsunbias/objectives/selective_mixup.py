@@ -101,10 +101,11 @@ class SelectiveMixup(ClassRiskObjective):
 
     def mixed(self, logits: Tensor, target: Tensor) -> Tensor:
         """Logits ``(B, C)``, each mixed with those of a row of the batch whose class is drawn by the chances."""
-        draw = torch.rand(3, len(target), generator=torch.Generator().manual_seed(self._seed)).to(logits.device)
-        counts = torch.bincount(target, minlength=len(self.chances))
+        draw = torch.rand(3, len(target), generator=torch.Generator().manual_seed(self._seed))
+        draw = draw.to(logits.device, non_blocking=True)
+        counts = (target.unsqueeze(1) == torch.arange(len(self.chances), device=target.device)).sum(0)
         reached = (self.chances * (counts > 0))[target].cumsum(1)
-        other = (reached <= draw[0].unsqueeze(1) * reached[:, -1:]).sum(1).clamp(max=int(target.max()))
+        other = (reached <= draw[0].unsqueeze(1) * reached[:, -1:]).sum(1).minimum(target.max())
         first = counts.cumsum(0) - counts
         partner = target.argsort(stable=True)[first[other] + (draw[1] * counts[other]).long()]
         share = (self.least + (1 - self.least) * draw[2]).unsqueeze(1)
