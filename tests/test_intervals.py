@@ -128,6 +128,20 @@ def test_perfect_runs_are_no_certainty() -> None:
     assert ends(Sample(np.zeros(4), np.zeros((100, 4)), 20), SHARES) == (0, 0), "no difference at all is one"
 
 
+@pytest.mark.parametrize("units", [10, 20, 60])
+def test_next_to_a_bound_it_is_not_the_whole_range(units: int) -> None:
+    """One hit of one run in five on one unit, which a third of the resamples miss: seven times the mean, not all."""
+    hits = np.zeros((units, 5))
+    hits[0, 4] = 1
+    resampling = Resampling(units, 5, 1000)
+    drawn = np.random.default_rng(0).multinomial(units, np.full(units, 1 / units), 1000) @ hits / units
+    for values, resamples, end in ((hits, drawn, 1), (1 - hits, 1 - drawn, 0)):
+        found = interval(Sample(values.mean(0), resamples, units), resampling.seeds, SHARE)
+        assert found is not None
+        assert found[1 - end] == 1 - end
+        assert abs(found[end] - (1 - end)) < 2 / units
+
+
 def test_scales_by_metric() -> None:
     """Losses have no upper bound, and the difference of two of them has none at all."""
     assert [of_metric(name) for name in ("macro_f1", "auroc", "precision/a", "ece")] == [SHARE] * 4

@@ -44,14 +44,25 @@ class Sample(NamedTuple):
         return Sample(self.values - other.values, self.drawn - other.drawn, units, shared)
 
 
-def outward(values: Floats, ends: tuple[float, float]) -> Floats:
+def outward(values: Floats, ends: tuple[float, float], edges: tuple[float, float] = (2 * EDGE, 2 * EDGE)) -> Floats:
     """Values within an edge of either end as that end."""
-    low, high = ends
-    return np.where(values <= low + 2 * EDGE, low, np.where(values >= high - 2 * EDGE, high, values))
+    low, high = ends[0] + edges[0], ends[1] - edges[1]
+    return np.where(values <= low, ends[0], np.where(values >= high, ends[1], values))
 
 
 SHARE = Scale(lambda x: logit(x.clip(EDGE, 1 - EDGE)), lambda x: outward(expit(x), (0, 1)))
 """Of metrics in [0, 1]."""
+
+
+def share_seen(seen: Floats) -> Scale:
+    """:data:`SHARE`, where 0 counts as half the least seen above it, and 1 as half as far from the greatest below.
+
+    Next to a bound most resamples may lie at it. An edge that is far finer than the metric's own steps puts them far
+    off on the scale, and the interval, whose median is the estimate, reaches as far to the other side.
+    """
+    low, high = (max(EDGE, rest[rest > 0].min(initial=1) / 2) for rest in (seen, 1 - seen))
+    return Scale(lambda x: logit(x.clip(low, 1 - high)), lambda x: outward(expit(x), (0, 1), (1.01 * low, 1.01 * high)))
+
 
 LOSS = Scale(lambda x: np.cbrt(x.clip(0)), lambda x: x.clip(0) ** 3)
 """Of losses and their gap: not below 0, skewed, and unlike on a logarithm's scale they may well be near it."""
@@ -133,10 +144,12 @@ def ends(sample: Sample, shares: Floats, scale: Scale) -> tuple[float, float] | 
     if not len(drawn):
         return None
     on_units, (by_units, by_runs) = drawn.mean(1), widening(sample)
+    is_share = scale is SHARE
+    scale = share_seen(np.append(on_units, mean)) if is_share else scale
     center = scale.there(np.asarray(mean))
     moved = by_units * (scale.there(on_units) - center) + by_runs * (scale.there(shares @ sample.values) - center)
     low, high = scale.back(center + np.quantile(moved, [0.025, 0.975]) - np.median(moved))
-    if scale is SHARE and np.ptp(drawn) == 0 and mean in (0, 1):
+    if is_share and np.ptp(drawn) == 0 and mean in (0, 1):
         # All right, or all wrong, on every unit in every run: resamples know nothing else. Clopper and Pearson's.
         off = 1 - 0.025 ** (1 / sample.units)
         low, high = (0.0, off) if mean == 0 else (1 - off, 1.0)
