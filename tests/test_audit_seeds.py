@@ -13,6 +13,7 @@ from scipy.special import expit
 from clsunbias.__main__ import main
 from clsunbias.audit.found import Audit, PartFound
 from clsunbias.audit.seeds import Averaged, Mean, averaged, by_method, pairs
+from clsunbias.audit.together import together
 from clsunbias.decisions.base import log_prob
 from clsunbias.errors import InputError
 from tests.test_audit import SHORT
@@ -54,7 +55,7 @@ def test_means_and_differences_are_those_of_the_toy() -> None:
     methods = by_method(audits())
     found = of_f2(averaged(methods))
     for name, index in (("erm", -0.31), ("cls_unbias", -0.14)):
-        assert (found[name].seeds, found[name].specific) == (3, 3)
+        assert (found[name].seeds, found[name].specific, found[name].finding) == (3, 3, "class-specific")
         assert found[name].mean_index.value == pytest.approx(index, abs=0.05)
         assert found[name].mean_index.low < index < found[name].mean_index.high
         assert 0 < found[name].index_sd < 0.05
@@ -78,6 +79,22 @@ def test_an_interval_is_of_units_and_of_seeds() -> None:
         alone += abs(one.value) < 1.96 * one._replace(between=0.0).spread(50)[0]
     assert held >= 180
     assert alone < 150
+
+
+def test_together_is_the_mean_of_trainings() -> None:
+    """Of one training it is what that found; of two, means, whose test is not that of the one which reads no f2."""
+    x, target = toy(1000)
+    (first, second), bias = ERM
+    one, other = (audit_of("erm", seed, x, target, ((first, w), bias)).parts for seed, w in enumerate((second, 1e-3)))
+    assert [part.finding for part in together([one], target)] == [part.finding for part in one]
+    both = together([one, other], target)
+    for at, part in enumerate(both):
+        for name in ("rise", "evidence", "read"):
+            alone = [getattr(parts[at].reliance, name) for parts in (one, other)]
+            for field in ("value", "influence"):
+                mean = (getattr(alone[0], field) + getattr(alone[1], field)) / 2
+                assert getattr(getattr(part.reliance, name), field) == pytest.approx(mean)
+    assert [part.finding for part in both] == ["used, not shown to be specific", "class-specific"]
 
 
 def test_one_objective_with_other_settings_is_another_method() -> None:
@@ -109,7 +126,8 @@ def test_several_seeds_through_the_front_door(tmp_path: Path, capsys: Any) -> No
     out = tmp_path / "out"
     assert main(["audit", *runs, "--split", "train", "--out", str(out)]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "erm: class-specific in 2 trainings are f2 in 2 (mean index for positive -0." in said
+    assert "erm: class-specific in 2 trainings together: f2 (mean index for positive -0." in said
+    assert "in 2 of them by itself" in said
     seeds: Any = pd.read_csv(out / "seeds.csv").set_index(["method", "part"])
     assert set(seeds.index) == {(method, part) for method in ("erm", "cls_unbias") for part in ("f1", "f2")}
     assert seeds.loc[("erm", "f2"), "seeds"] == 2

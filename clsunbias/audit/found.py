@@ -49,6 +49,18 @@ class PartFound(NamedTuple):
         return "class-specific" if self.specific_p < ALPHA else "used, not shown to be specific"
 
 
+def tested(name: str, kind: str, place: tuple[int, int, int] | None, found: Reliance, target: Labels) -> PartFound:
+    """A part with p-values that are yet to be corrected; its specificity is tested only if it is used."""
+    used = found.rise.positive_p()
+    return PartFound(name, kind, place, found, used, found.read.specific_p(target) if used < ALPHA else 1.0, [])
+
+
+def corrected_parts(parts: Sequence[PartFound]) -> list[PartFound]:
+    """Parts with their p-values corrected for the number of them (Holm)."""
+    used, specific = (corrected([getattr(one, p) for one in parts]) for p in ("used_p", "specific_p"))
+    return [one._replace(used_p=p, specific_p=q) for one, p, q in zip(parts, used, specific, strict=True)]
+
+
 class FeatureFound(NamedTuple):
     """What a feature tells about the classes in the data; of a model that is not at hand, how its losses go with it.
 

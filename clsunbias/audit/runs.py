@@ -14,7 +14,7 @@ from clsunbias.audit.balance import fit_balanced
 from clsunbias.audit.diagnostics import of_run
 from clsunbias.audit.faults import check_asked, check_classes
 from clsunbias.audit.features import features_found
-from clsunbias.audit.found import ALPHA, Audit, PartFound, corrected
+from clsunbias.audit.found import Audit, PartFound, corrected_parts, tested
 from clsunbias.audit.gap import Gap, gaps
 from clsunbias.audit.information import binned
 from clsunbias.audit.parts import Part, parts_of
@@ -132,12 +132,9 @@ def parts_found(scorer: Scorer, parts: Sequence[Part], logs: Floats, asked: int 
     made = []
     for part in shown(parts, "parts of the input"):
         swapped = scorer.swapped(part, donors)
-        found = reliance(logs, target, swapped, balanced)
-        risen = found.rise.positive_p()
-        tests = risen, found.read.specific_p(target) if risen < ALPHA else 1.0  # a finding takes both
-        made.append(PartFound(part.name, part.kind, part.place, found, *tests, stress(logs, target, swapped)))
-    used, specific = (corrected([getattr(one, p) for one in made]) for p in ("used_p", "specific_p"))
-    return [one._replace(used_p=p, specific_p=q) for one, p, q in zip(made, used, specific, strict=True)]
+        found = tested(part.name, part.kind, part.place, reliance(logs, target, swapped, balanced), target)
+        made.append(found._replace(stress=stress(logs, target, swapped)))
+    return corrected_parts(made)
 
 
 def codes_of(scorer: Scorer, parts: Sequence[Part], classes: int) -> dict[str, Labels]:

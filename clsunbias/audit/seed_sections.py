@@ -10,9 +10,9 @@ from clsunbias.experiments.report.sections import Entry, Section
 
 HOW_SEEDS = (
     "**Seeds.** Evidence in nats and its index: means over trainings of a method, with 95 % intervals over units and "
-    "seeds; SD: of the index over seeds. Class-specific: in how many trainings. Of two classes the index is the "
-    "second's. Parts of which no training shows a use are left out. Differences: p of none, corrected (Holm) for the "
-    "number of parts."
+    "seeds; SD: of the index over seeds. Together: the test of one training, on means over them (specific: its p, "
+    "corrected for the number of parts); then in how many it is found of each alone. Of two classes the index is the "
+    "second's. Parts of which no use is shown are left out. Differences: p of none, corrected (Holm) likewise."
 )
 
 
@@ -22,6 +22,8 @@ def seed_sections(methods: Methods, averages: Sequence[Averaged], compared: Sequ
     rows: list[list[Entry]] = [
         [
             f"{one.method}: {one.part}, {one.label}",
+            one.finding,
+            p_text(one.specific_p),
             f"{one.specific} of {one.seeds}",
             ends(one.evidence),
             ends(one.mean_index),
@@ -30,7 +32,7 @@ def seed_sections(methods: Methods, averages: Sequence[Averaged], compared: Sequ
         for one in averages
     ]
     if rows:
-        header = ["", "class-specific", "evidence", "index", "SD of the index over seeds"]
+        header = ["", "together", "specific, p", "alone", "evidence", "index", "SD of the index over seeds"]
         made.append(Section("Methods over their seeds", header, rows))
     rows = [
         [
@@ -47,24 +49,29 @@ def seed_sections(methods: Methods, averages: Sequence[Averaged], compared: Sequ
 
 
 def seed_words(methods: Methods, averages: Sequence[Averaged], compared: Sequence[Pair]) -> list[str]:
-    """The answer over seeds: what each method leans on in how many trainings, and which methods differ."""
+    """The answer over seeds: what each method leans on, in how many trainings by itself, and which methods differ."""
     said = []
     for name, own in methods.items():
-        specific = [one for one in averages if one.method == name and one.specific]
-        specific.sort(key=lambda one: (-one.specific, -abs(one.mean_index.value)))
-        of = f"{len(own)} trainings" if len(own) > 1 else "its one training"
-        if not specific:
-            said.append(f"{name}: in none of {of} a class-specific reliance is shown.")
-            continue
-        told = []
-        for one in specific[:MOST]:
-            spread = "" if one.seeds == 1 else f", SD over seeds {one.index_sd:.3f}"
-            told.append(f"{one.part} in {one.specific} (mean index for {one.label} {ends(one.mean_index)}{spread})")
-        more = f"; and {len(specific) - MOST} more" if len(specific) > MOST else ""
-        said.append(f"{name}: class-specific in {of} are {'; '.join(told)}{more}.")
+        averaged = [one for one in averages if one.method == name]
+        whole = told([one for one in averaged if one.finding == "class-specific"])
+        of = f"{len(own)} trainings together" if len(own) > 1 else "its one training"
+        nothing = f"{name}: in {of} no class-specific reliance is shown."
+        said.append(f"{name}: class-specific in {of}: {whole}." if whole else nothing)
+        alone = [f"{one.part} ({one.specific})" for one in averaged if one.specific and one.finding != "class-specific"]
+        if alone:
+            said.append(f"In single trainings only: {listed(alone, MOST)}.")
     for method, baseline in dict.fromkeys((one.method, one.baseline) for one in compared):
         own_pairs = [one for one in compared if (one.method, one.baseline) == (method, baseline)]
         shown = [f"{one.part} (by {ends(one.mean_index)})" for one in own_pairs if one.p < ALPHA]
         found = f"differ in {listed(shown, MOST)}" if shown else "are not shown to differ in the index of any part"
         said.append(f"{method} and {baseline} {found}.")
     return said
+
+
+def told(parts: Sequence[Averaged]) -> str:
+    """Parts that are class-specific, those that most trainings show first."""
+    made = []
+    for one in sorted(parts, key=lambda one: (-one.specific, -abs(one.mean_index.value))):
+        spread = "" if one.seeds == 1 else f", SD over seeds {one.index_sd:.3f}, in {one.specific} of them by itself"
+        made.append(f"{one.part} (mean index for {one.label} {ends(one.mean_index)}{spread})")
+    return listed(made, MOST)

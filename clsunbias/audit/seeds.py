@@ -1,7 +1,8 @@
 """Audits of several trainings of each method: mean reliance, its spread over seeds, and methods against each other.
 
 A mean over seeds is uncertain twice: other units would give another, and so would other seeds. Of S seeds on the same
-units the variance is that of the mean influence of units plus that between seeds over S.
+units the variance is that of the mean influence of units plus that between seeds over S. Whether a part is
+class-specific to these trainings together is tested as it is of one, on means over them: that is of units alone.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from clsunbias.audit.estimates import Estimate, error
-from clsunbias.audit.found import Audit, PartFound, corrected
+from clsunbias.audit.found import Audit, Finding, PartFound, corrected
+from clsunbias.audit.together import together
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.statistics import Floats
 
@@ -30,6 +32,8 @@ class Averaged(NamedTuple):
         label: the class.
         seeds: how many trainings.
         specific: in how many of them the part was found class-specific.
+        finding: what may be said of it in all of them together.
+        specific_p: of them together, of the hypothesis that as much can be read off it about all classes, corrected.
         evidence: mean over seeds, with its interval over units and seeds.
         mean_index: likewise.
         index_sd: standard deviation of the index over seeds; NaN of one.
@@ -40,6 +44,8 @@ class Averaged(NamedTuple):
     label: str
     seeds: int
     specific: int
+    finding: Finding
+    specific_p: float
     evidence: Estimate
     mean_index: Estimate
     index_sd: float
@@ -127,22 +133,26 @@ def index_of(parts: Sequence[PartFound], label: int) -> Mean:
     return mean([one.reliance.evidence.linear_index(label) for one in parts])
 
 
-def parts_by_method(methods: Methods) -> dict[str, dict[str, list[PartFound]]]:
+class Trainings(NamedTuple):
+    """A part to each training of a method, and to all of them together."""
+
+    seeds: list[PartFound]
+    whole: PartFound
+
+
+def parts_by_method(methods: Methods) -> dict[str, dict[str, Trainings]]:
     """The findings of each method by part, of parts that some training uses: else an index is noise over noise."""
-    named: dict[str, dict[str, list[PartFound]]] = {
-        name: {part.name: [] for part in own[0].parts} for name, own in methods.items()
-    }
+    named: dict[str, dict[str, Trainings]] = {}
     for name, own in methods.items():
-        for one in own:
-            for part in one.parts:
-                named[name][part.name].append(part)
+        wholes = together([one.parts for one in own], own[0].target)
+        named[name] = {one.name: Trainings([other.parts[at] for other in own], one) for at, one in enumerate(wholes)}
     used = {
         part
         for found in named.values()
-        for part, seeds in found.items()
-        if any(one.finding != "no use shown" for one in seeds)
+        for part, (seeds, whole) in found.items()
+        if any(one.finding != "no use shown" for one in (*seeds, whole))
     }
-    return {name: {part: seeds for part, seeds in found.items() if part in used} for name, found in named.items()}
+    return {name: {part: one for part, one in found.items() if part in used} for name, found in named.items()}
 
 
 def labels_of(classes: Sequence[str]) -> range:
@@ -155,13 +165,13 @@ def averaged(methods: Methods) -> list[Averaged]:
     classes = next(iter(methods.values()))[0].classes
     made = []
     for name, found in parts_by_method(methods).items():
-        for part, seeds in found.items():
+        for part, (seeds, whole) in found.items():
             fewest = seeds[0].reliance.evidence.fewest
             specific = sum(one.finding == "class-specific" for one in seeds)
             for label in labels_of(classes):
                 index, evidence = index_of(seeds, label), evidence_of(seeds, label)
                 sd = (index.between * index.seeds) ** 0.5 if len(seeds) > 1 else float("nan")
-                about = (name, part, classes[label], len(seeds), specific)
+                about = (name, part, classes[label], len(seeds), specific, whole.finding, whole.specific_p)
                 made.append(Averaged(*about, evidence.estimate(fewest), index.estimate(fewest), sd))
     return made
 
@@ -172,11 +182,11 @@ def pairs(methods: Methods) -> list[Pair]:
     named, made = parts_by_method(methods), []
     for baseline, method in combinations(named, 2):
         lines = []
-        for part, seeds in named[method].items():
+        for part, (seeds, _) in named[method].items():
             fewest = seeds[0].reliance.evidence.fewest
             for label in labels_of(classes):
                 evidence, index = (
-                    of(seeds, label) - of(named[baseline][part], label) for of in (evidence_of, index_of)
+                    of(seeds, label) - of(named[baseline][part].seeds, label) for of in (evidence_of, index_of)
                 )
                 found = evidence.estimate(fewest), index.estimate(fewest), index.p(fewest)
                 lines.append(Pair(method, baseline, part, classes[label], *found))
