@@ -6,8 +6,9 @@ from typing import Any
 from clsunbias.audit.diagnosed import Diagnostics
 from clsunbias.audit.estimates import Estimate
 from clsunbias.audit.found import ALPHA
-from clsunbias.audit.words import ends, p_text
+from clsunbias.audit.words import ends
 from clsunbias.errors import listed
+from clsunbias.experiments.report.labels import p_label
 from clsunbias.experiments.report.sections import Entry, Section
 
 HOW_DRIFT = (
@@ -47,7 +48,7 @@ def diagnostic_sections(name: str, found: Diagnostics, classes: Sequence[str]) -
             f"{one.here} and {one.there}: {classes[one.label]}",
             f"{one.units[0]} and {one.units[1]}",
             ends(one.distance),
-            p_text(one.p),
+            p_label(one.p),
         ],
         HOW_DRIFT,
     )
@@ -110,7 +111,7 @@ def diagnostic_words(found: Diagnostics, classes: Sequence[str]) -> list[str]:
     far = [one for one in found.distances if one.p < ALPHA]
     if far:
         named = [
-            f"{classes[one.label]} in {one.here} from {one.there} (by {ends(one.distance)}, p {p_text(one.p)})"
+            f"{classes[one.label]} in {one.here} from {one.there} (by {ends(one.distance)}, p {p_label(one.p)})"
             for one in far
         ]
         said.append(f"In what it sees differ {listed(named, 4)}.")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from clsunbias.audit.diagnostic_sections import diagnostic_sections, diagnostic_words
 from clsunbias.audit.found import Audit
 from clsunbias.audit.several import Compared
-from clsunbias.audit.words import about, change_words, ends, p_text, sentences
+from clsunbias.audit.words import about, change_words, ends, sentences
 from clsunbias.experiments.comparing.judging import Gain
-from clsunbias.experiments.report.labels import class_label
+from clsunbias.experiments.report.labels import class_label, p_label
 from clsunbias.experiments.report.sections import Entry, Section
 from clsunbias.experiments.report.subgroup_part import ArmGroups, subgroup_sections
 
@@ -74,7 +74,7 @@ def parts_section(one: Audit) -> Section:
             rise, evidence, _ = (ends(found.of_class(label)) for found in part.reliance)
             used = part.finding != "no use shown"
             indices = [ends(found.index(label)) if used else "–" for found in part.reliance[1:]]
-            tests = part.finding, p_text(part.used_p), p_text(part.specific_p)
+            tests = part.finding, p_label(part.used_p), p_label(part.specific_p)
             rows.append([f"{part.name}: {class_label(one.classes, label)}", rise, evidence, *indices, *tests])
     header = ["", "rise of the loss", "evidence", "index", "index as read", "finding", "used, p", "specific, p"]
     return Section(f"What {one.name} leans on", header, rows)
@@ -98,7 +98,7 @@ def gap_section(one: Audit) -> Section:
     for split, found in one.gaps.items():
         for how, gap in found.items():
             losses = [ends(loss, "") for loss in gap.losses]
-            rows.append([f"{split}, {how}", *losses, ends(gap.gap), f"{gap.by_chance:.3f}", p_text(gap.p)])
+            rows.append([f"{split}, {how}", *losses, ends(gap.gap), f"{gap.by_chance:.3f}", p_label(gap.p)])
     header = [
         "",
         *(f"loss ({class_label(one.classes, at)})" for at in range(len(one.classes))),
@@ -116,7 +116,7 @@ def features_section(one: Audit) -> Section:
         last = len(one.classes) - 1
         told = [ends(feature.told.of_class(label)) for label in range(len(one.classes))]
         index = "–" if feature.finding.startswith("tells nothing") else ends(feature.told.index(last))
-        tests = feature.finding, p_text(feature.tells_p), p_text(feature.specific_p)
+        tests = feature.finding, p_label(feature.tells_p), p_label(feature.specific_p)
         rows.append([feature.name, *told, index, *tests])
     names = [f"about {class_label(one.classes, at)}" for at in range(len(one.classes))]
     header = ["", *names, f"index ({one.classes[-1]})", "finding", "tells, p", "specific, p"]
@@ -126,7 +126,7 @@ def features_section(one: Audit) -> Section:
 def association_section(one: Audit) -> Section:
     """How losses go with features within classes."""
     rows: list[list[Entry]] = [
-        [feature.name, *(f"{100 * found.share:.1f} % (p {p_text(found.p)})" for found in feature.associations)]
+        [feature.name, *(f"{100 * found.share:.1f} % (p {p_label(found.p)})" for found in feature.associations)]
         for feature in one.features
     ]
     header = ["", *(f"of the losses of {name}" for name in one.classes)]
@@ -142,7 +142,7 @@ def attribute_sections(one: Audit) -> list[Section | str]:
                 f"{found.attribute} {found.group}: {one.classes[found.label]}",
                 str(found.units),
                 ends(found.decoded.auroc, ""),
-                p_text(found.decoded.p),
+                p_label(found.decoded.p),
                 ends(found.nearness),
             ]
             for found in one.attributes
@@ -157,7 +157,7 @@ def attribute_sections(one: Audit) -> list[Section | str]:
         made += subgroup_sections([ArmGroups(one.classes, one.subgroups)])
     if one.silence:
         rows = [
-            [one.classes[found.label], ends(found.quiet.auroc, ""), p_text(found.quiet.p), ends(found.loud.auroc, "")]
+            [one.classes[found.label], ends(found.quiet.auroc, ""), p_label(found.quiet.p), ends(found.loud.auroc, "")]
             for found in one.silence
         ]
         header = ["", "quietest fifth, AUROC", "p", "the other frames, AUROC"]
@@ -173,12 +173,12 @@ def change_sections(first: Audit, found: Compared) -> list[Section | str]:
     for one in found.moved:
         for label in range(len(first.classes)):
             rise, evidence, _ = (ends(part.of_class(label)) for part in one.reliance)
-            tests = p_text(one.total_p), p_text(one.specific_p)
+            tests = p_label(one.total_p), p_label(one.specific_p)
             rows.append([f"{one.name}: {class_label(first.classes, label)}", rise, evidence, *tests])
     header = ["", "rise of the loss", "evidence", "rise as before, p", "as specific as before, p"]
     made.append(Section(f"{other.name} less {first.name}", header, rows))
     turned: list[list[Entry]] = [
-        [one.label, str(one.units), f"{one.newly_wrong:g}", f"{one.newly_right:g}", f"{one.net:+g}", p_text(one.p)]
+        [one.label, str(one.units), f"{one.newly_wrong:g}", f"{one.newly_right:g}", f"{one.net:+g}", p_label(one.p)]
         for one in found.flipped
     ]
     made.append(Section(f"Who flips: {other.name}", ["", "units", "newly wrong", "newly right", "net", "p"], turned))

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from clsunbias.audit.found import ALPHA
 from clsunbias.audit.seeds import Averaged, Methods, Pair
-from clsunbias.audit.words import MOST, ends, p_text
+from clsunbias.audit.words import MOST, ends
 from clsunbias.errors import listed
+from clsunbias.experiments.report.labels import p_label
 from clsunbias.experiments.report.sections import Entry, Section
 
 HOW_SEEDS = (
@@ -23,7 +24,7 @@ def seed_sections(methods: Methods, averages: Sequence[Averaged], compared: Sequ
         [
             f"{one.method}: {one.part}, {one.label}",
             one.finding,
-            p_text(one.specific_p),
+            p_label(one.specific_p),
             f"{one.specific} of {one.seeds}",
             ends(one.evidence),
             ends(one.mean_index),
@@ -39,7 +40,7 @@ def seed_sections(methods: Methods, averages: Sequence[Averaged], compared: Sequ
             f"{one.method} less {one.baseline}: {one.part}, {one.label}",
             ends(one.evidence),
             ends(one.mean_index),
-            p_text(one.p),
+            p_label(one.p),
         ]
         for one in compared
     ]

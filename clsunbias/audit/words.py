@@ -7,7 +7,7 @@ import numpy as np
 from clsunbias.audit.estimates import Estimate
 from clsunbias.audit.found import ALPHA, Audit, Change, PartFound
 from clsunbias.errors import listed
-from clsunbias.experiments.report.labels import class_label
+from clsunbias.experiments.report.labels import class_label, p_label
 
 MOST = 5
 """Parts that a paragraph names."""
@@ -71,7 +71,7 @@ def told(one: Audit, part: PartFound) -> str:
     read = f"index as read {ends(part.reliance.read.index(label))}"
     return (
         f"{part.name} gives it {nats} (index {ends(evidence.index(label))} for {one.classes[label]}, {read}, "
-        f"p {p_text(part.specific_p)})"
+        f"p {p_label(part.specific_p)})"
     )
 
 
@@ -102,7 +102,7 @@ def data_alone(one: Audit) -> list[str]:
         nats = ", ".join(f"{feature.told.value[at]:.3f} nats about {name}" for at, name in enumerate(one.classes))
         said.append(
             f"In the data {feature.name} tells {nats} (index {ends(feature.told.index(label))} for "
-            f"{one.classes[label]}, p {p_text(feature.specific_p)})."
+            f"{one.classes[label]}, p {p_label(feature.specific_p)})."
         )
     if one.features and not specific:
         said.append(f"None of {len(one.features)} features is shown to tell about one class more than about another.")
@@ -124,7 +124,7 @@ def gap_words(one: Audit) -> list[str]:
         word = "shown" if gap.p < ALPHA else "not shown"
         said.append(
             f"{of} is {ends(gap.gap)}; {word} to be more than chance, which gives up to {gap.by_chance:.3f} "
-            f"(p {p_text(gap.p)})"
+            f"(p {p_label(gap.p)})"
         )
     return [". ".join(said) + "."]
 
@@ -150,7 +150,7 @@ def silence_words(one: Audit) -> list[str]:
     """How far the label is found without speech."""
     return [
         f"From the quietest fifth of the frames alone a probe finds {one.classes[part.label]} with AUROC "
-        f"{ends(part.quiet.auroc, '')} (p {p_text(part.quiet.p)}), from the others with {ends(part.loud.auroc, '')}."
+        f"{ends(part.quiet.auroc, '')} (p {p_label(part.quiet.p)}), from the others with {ends(part.loud.auroc, '')}."
         for part in one.silence
     ]
 
@@ -167,7 +167,7 @@ def change_words(first: Audit, other: Audit, moved: Sequence[Change]) -> list[st
         shown = "is shown to have changed" if one.specific_p < ALPHA else "is not shown to have changed"
         said.append(
             f"{other.name} against {first.name}, {one.name}: evidence {by_class}; how specific it is {shown} "
-            f"(p {p_text(one.specific_p)})."
+            f"(p {p_label(one.specific_p)})."
         )
     return said or [f"{other.name} against {first.name}: neither leans on a part that is shown to be class-specific."]
 
@@ -176,11 +176,6 @@ def ends(one: Estimate, sign: str = "+") -> str:
     """A value with its interval; no minus before what is 0 as shown."""
     value, *between = (f"{round(number, 3) + 0.0:{sign}.3f}" for number in one)
     return f"{value} ({' to '.join(between)})"
-
-
-def p_text(p: float) -> str:
-    """A p-value as text."""
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 def more(parts: Sequence[PartFound]) -> str:
