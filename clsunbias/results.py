@@ -73,6 +73,11 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
+def device_name(device: torch.device) -> str:
+    """What a run was trained on, as records say it: ``cpu``, or the name of a GPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 class UnitScores(NamedTuple):
     """Probabilities ``(U, C)`` and losses ``(U,)`` of the units of one split, on the CPU."""
 

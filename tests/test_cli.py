@@ -72,6 +72,8 @@ def test_fit_leaves_the_files_of_the_contract(retina_run: Path) -> None:
     assert result["class_names"] == ["grade < 2", "grade ≥ 2"]
     assert result["positive"] == "grade ≥ 2"
     assert 1 <= result["tied_validations"] <= 3
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    assert result["versions"]["device"] == device
     predictions = pd.read_csv(retina_run / "predictions.csv")
     columns = ["split", "unit", "label", "class", "prob_0", "prob_1", "predicted", "positive_class"]
     assert list(predictions) == columns

@@ -90,7 +90,7 @@ def test_training_in_mixed_precision(
 
 
 def test_what_follows_a_training_on_the_gpu(medmnist_root: Path, tmp_path: Path) -> None:
-    """A run of it is audited and exported, and another starts from its weights."""
+    """A run of it is audited and exported, and another starts from its weights; records name the device."""
     run = tmp_path / "run"
     assert fit("retina", run, *GPU, *SHORT, "--data.root", str(medmnist_root)) == 0
     assert main(["audit", str(run), "--out", str(tmp_path / "audit")]) == 0
@@ -98,4 +98,6 @@ def test_what_follows_a_training_on_the_gpu(medmnist_root: Path, tmp_path: Path)
     second = ("--init_from", str(run), "--freeze", "backbone", "--fresh", "head")
     options = (*GPU, *SHORT, "--data.root", str(medmnist_root), *second)
     assert fit("retina", tmp_path / "second", *options) == 0
-    assert "macro_f1" in json.loads((tmp_path / "second" / "result.json").read_text())["test"]
+    result = json.loads((tmp_path / "second" / "result.json").read_text())
+    assert "macro_f1" in result["test"]
+    assert result["versions"]["device"] == torch.cuda.get_device_name()

@@ -16,7 +16,7 @@ from clsunbias.experiments.report.subgroup_part import card_with_groups
 from clsunbias.experiments.running.run import FILES
 from clsunbias.features import write_features
 from clsunbias.files import atomic, sealed, sha256_of, write_csv, write_json, write_text
-from clsunbias.results import UnitScores, predictions, row_predictions, show, units_and_metrics, versions
+from clsunbias.results import UnitScores, device_name, predictions, row_predictions, show, units_and_metrics, versions
 from clsunbias.terminal import say
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def write_results(
         "leaks": data.leaks,
         **units_and_metrics(levels, data.class_names, data.ordered),
         **({"left_out": data.left_out} if data.left_out else {}),
-        "versions": versions(),
+        "versions": {**versions(), "device": device_name(cli.trainer.strategy.root_device)},
         **{f"{name}_sha256": sha256_of(out / path) for name, path in FILES.items() if (out / path).is_file()},
     }
     if wandb:
