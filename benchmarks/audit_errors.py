@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import binomtest, mannwhitneyu
+from scipy.stats import mannwhitneyu
 
+from benchmarks.audit_rates import HALF, STRENGTHS, TRAININGS, rates, told, write
 from benchmarks.audit_sets import MODALITIES, Drawn
 from benchmarks.timing import Row
 from clsunbias.audit.features import features_found
@@ -28,27 +29,11 @@ from clsunbias.audit.representation import attributes_found, silence_found
 from clsunbias.audit.runs import codes_of, parts_found
 from clsunbias.audit.scoring import Scorer
 from clsunbias.audit.together import together
-from clsunbias.experiments.report.sections import markdown_table
-from clsunbias.files import write_csv, write_text
 from clsunbias.module import Classifier
 from clsunbias.objectives import ERM
 
-SETS, PROBED, DRAWS, TRAININGS = 200, 50, 4, 5
-HALF = "half the toy's"
-STRENGTHS = {"nothing": 1.0, HALF: 0.75, "the toy's": 0.5}
-"""P(sign | positive); the negatives' is 1. Half of it is planted in the toy alone."""
-
+SETS, PROBED, DRAWS = 200, 50, 4
 OUT = Path("docs/results/audit")
-
-TESTS = {
-    "audit": "the audit, in the model",
-    "together": f"the audit, {TRAININGS} trainings together",
-    "data": "the audit, in the data",
-    "importance": "permutation importance",
-    "probe": "probe of the label",
-    "attributes": "probe of who has the sign",
-    "silence": "label from silence",
-}
 
 
 def audited(modality: str, share: float, number: int) -> dict[str, Any]:
@@ -125,56 +110,6 @@ def compute(file: Path, modalities: Sequence[str], numbers: Sequence[int]) -> No
                     lines.write(json.dumps(way(modality, share, number)) + "\n")
 
 
-def interval(hits: int, sets: int) -> tuple[float, float]:
-    """The 95 % interval of a share of sets (Clopper and Pearson)."""
-    low, high = binomtest(hits, sets).proportion_ci()
-    return float(low), float(high)
-
-
-def rates(done: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """A line for each modality, strength, test and kind of rate."""
-    made = []
-    for modality in MODALITIES:
-        for strength, share in STRENGTHS.items():
-            own = [one for one in done if one["modality"] == modality and one["share"] == share]
-            for test, name in TESTS.items():
-                results = [one[test] for one in own if test in one]
-                for at, kind in enumerate(("found", "without cause")):
-                    if results and (kind == "without cause" or share < 1):
-                        hits = sum(one[at] for one in results)
-                        low, high = interval(hits, len(results))
-                        line = {"modality": modality, "planted": strength, "test": name, "rate": kind}
-                        made.append(
-                            line | {"value": hits / len(results), "low": low, "high": high, "sets": len(results)}
-                        )
-    return pd.DataFrame(made)
-
-
-def told(line: Any) -> str:
-    """A rate with its interval."""
-    return f"{line.value:.3f} ({line.low:.3f} to {line.high:.3f})"
-
-
-def write(file: Path, out: Path) -> None:
-    """Writes errors.csv, errors.md and errors.png of the sets that are done."""
-    from benchmarks.audit_figure import draw  # which takes a while to load
-
-    found = rates(read(file))
-    write_csv(out / "errors.csv", found)
-    keys = ["modality", "planted", "test", "sets"]
-    by_kind = {
-        (kind, *key): told(line)
-        for kind, lines in found.groupby("rate")
-        for key, line in zip(lines[keys].itertuples(index=False, name=None), lines.itertuples(), strict=True)
-    }
-    rows = [
-        [*map(str, key), *(by_kind.get((kind, *key), "–") for kind in ("found", "without cause"))]
-        for key in dict.fromkeys(found[keys].itertuples(index=False, name=None))
-    ]
-    write_text(out / "errors.md", markdown_table([*keys, "found", "found without cause"], rows))
-    draw(found, out / "errors.png")
-
-
 def measure() -> list[Row]:
     """The rates of all modalities; of the sets that are not done first."""
     main([])
@@ -207,7 +142,7 @@ def main(options: Sequence[str] | None = None) -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     numbers = range(chosen.first, chosen.first + chosen.sets)
     compute(chosen.out / "errors.jsonl", chosen.modality or list(MODALITIES), numbers)
-    write(chosen.out / "errors.jsonl", chosen.out)
+    write(read(chosen.out / "errors.jsonl"), chosen.out)
 
 
 if __name__ == "__main__":

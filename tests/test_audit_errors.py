@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from benchmarks import audit_errors, audit_indices, audit_sets
-from benchmarks.audit_errors import audited, interval, main, rates, read
+from benchmarks.audit_errors import audited, main, read
+from benchmarks.audit_rates import HALF, interval, rates
 from clsunbias.audit.parts import parts_of
 
 
@@ -57,7 +58,7 @@ def test_images_have_signs_in_two_places(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_benchmark_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A set that is done is not done again; the table and its picture are made of all lines."""
-    monkeypatch.setattr(audit_errors, "STRENGTHS", {audit_errors.HALF: 0.75})
+    monkeypatch.setattr(audit_errors, "STRENGTHS", {HALF: 0.75})
     options = ["--modality", "toy", "--out", str(tmp_path)]
     main([*options, "--sets", "1"])
     first = read(tmp_path / "errors.jsonl")
