@@ -131,6 +131,8 @@ def test_several_seeds_through_the_front_door(tmp_path: Path, capsys: Any) -> No
     seeds: Any = pd.read_csv(out / "seeds.csv").set_index(["method", "part"])
     assert set(seeds.index) == {(method, part) for method in ("erm", "cls_unbias") for part in ("f1", "f2")}
     assert seeds.loc[("erm", "f2"), "seeds"] == 2
+    assert seeds.loc[("erm", "f2"), "together"] == "class-specific"
+    assert seeds.loc[("erm", "f1"), "together_p"] > 0.05 > seeds.loc[("erm", "f2"), "together_p"]
     lines = pd.read_csv(out / "pairs.csv")
     assert set(zip(lines["method"], lines["baseline"], strict=True)) == {("cls_unbias", "erm")}
     page = (out / "audit.html").read_text()

@@ -24,7 +24,7 @@ Methods = dict[str, list[Audit]]
 
 
 class Averaged(NamedTuple):
-    """A part to a method, about a class; its fields are columns of ``seeds.csv``.
+    """A part to a method, about a class; as a line of ``seeds.csv``.
 
     Attributes:
         method: its name.
