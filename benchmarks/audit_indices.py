@@ -41,7 +41,7 @@ def logs_of(scores: Floats) -> Floats:
 
 
 def figures(x: Floats, target: Labels, model: str, at: int, draws: int) -> dict[str, ByClass]:
-    """Of a column: the rise of the loss as it is, the evidence, what can be read, and what the data tell."""
+    """Of a column: the rise of the loss as it is and without imbalance, the evidence, as read, and in the data."""
     weights, bias = np.array(MODELS[model][0]), MODELS[model][1]
     scores = x @ weights + bias
     donors = draw_donors(target, 2, draws)
@@ -49,6 +49,7 @@ def figures(x: Floats, target: Labels, model: str, at: int, draws: int) -> dict[
     found = reliance(logs_of(scores), target, swapped, fit_balanced(logs_of(scores), target))
     return {
         "rise of the loss as it is": stress(logs_of(scores), target, swapped)[0].rise,
+        "rise without imbalance": found.rise,
         "evidence": found.evidence,
         "part as read": found.read,
         "data": information(binned(x[:, at], target, 2), target, 2).told,
