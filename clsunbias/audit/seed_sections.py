@@ -58,7 +58,9 @@ def seed_words(methods: Methods, averages: Sequence[Averaged], compared: Sequenc
         of = f"{len(own)} trainings together" if len(own) > 1 else "its one training"
         nothing = f"{name}: in {of} no class-specific reliance is shown."
         said.append(f"{name}: class-specific in {of}: {whole}." if whole else nothing)
-        alone = [f"{one.part} ({one.specific})" for one in averaged if one.specific and one.finding != "class-specific"]
+        alone = [
+            f"{one.part} (in {one.specific})" for one in averaged if one.specific and one.finding != "class-specific"
+        ]
         if alone:
             said.append(f"In single trainings only: {listed(alone, MOST)}.")
     for method, baseline in dict.fromkeys((one.method, one.baseline) for one in compared):

@@ -141,7 +141,7 @@ class Trainings(NamedTuple):
 
 
 def parts_by_method(methods: Methods) -> dict[str, dict[str, Trainings]]:
-    """The findings of each method by part, of parts that some training uses: else an index is noise over noise."""
+    """The findings of each method by part, of parts that some show a use of: else an index is noise over noise."""
     named: dict[str, dict[str, Trainings]] = {}
     for name, own in methods.items():
         wholes = together([one.parts for one in own], own[0].target)
