@@ -14,7 +14,7 @@ def together(trainings: Sequence[Sequence[PartFound]], target: Labels) -> list[P
     """Means over trainings of what each part is to them, tested as that of one training is; without stress.
 
     One training may happen to read a part of all classes alike, and what it does on these units has noise of its own.
-    More is found in five, and no more without cause: ``python -m benchmarks audit_errors``.
+    How often five find what is there, and what is not: ``python -m benchmarks.audit_errors``.
 
     Args:
         trainings: the parts as each found them, of the same units.
