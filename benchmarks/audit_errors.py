@@ -101,7 +101,7 @@ def compute(file: Path, modalities: Sequence[str], numbers: Sequence[int]) -> No
     """Audits the sets of these numbers that are not done yet, modalities and strengths in turn."""
     done = {(one["modality"], one["share"], one["set"], "together" in one) for one in read(file)}
     for number, modality, share in product(numbers, modalities, STRENGTHS.values()):
-        if share == STRENGTHS.get(HALF) and not modality.startswith("toy"):
+        if share == STRENGTHS.get(HALF) and modality.startswith("speech"):
             continue
         again = modality.startswith("speech") and number < PROBED  # of which one training shows the least
         for way in (audited, trained_again) if again else (audited,):

@@ -15,7 +15,7 @@ TRAININGS = 5
 
 HALF = "half the toy's"
 STRENGTHS = {"nothing": 1.0, HALF: 0.75, "the toy's": 0.5}
-"""P(sign | positive); the negatives' is 1. Half of it is planted in the toy alone."""
+"""P(sign | positive); the negatives' is 1. Half of it is planted in all but voices."""
 
 TESTS = {
     "audit": "the audit, in the model",
