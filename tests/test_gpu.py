@@ -17,7 +17,8 @@ from clsunbias.runs import load_run
 from tests.test_cli import SHORT, fit
 from tests.test_contract import EVERY, batch, evaluate, label, made
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+if not torch.cuda.is_available():
+    pytest.skip("there is no GPU here", allow_module_level=True)
 
 GPU = ("--trainer.accelerator", "gpu", "--trainer.devices", "1")
 CONFIGS = ("retina", "breast", "retina_grades", "voiced", "toy_imbalanced")
