@@ -44,14 +44,19 @@ class Sample(NamedTuple):
         return Sample(self.values - other.values, self.drawn - other.drawn, units, shared)
 
 
-def outward(values: Floats, ends: tuple[float, float], edges: tuple[float, float] = (2 * EDGE, 2 * EDGE)) -> Floats:
+def outward(values: Floats, ends: tuple[float, float], edges: tuple[float, float]) -> Floats:
     """Values within an edge of either end as that end."""
     low, high = ends[0] + edges[0], ends[1] - edges[1]
     return np.where(values <= low, ends[0], np.where(values >= high, ends[1], values))
 
 
-SHARE = Scale(lambda x: logit(x.clip(EDGE, 1 - EDGE)), lambda x: outward(expit(x), (0, 1)))
-"""Of metrics in [0, 1]."""
+def share_within(low: float, high: float) -> Scale:
+    """Of metrics in [0, 1], where 0 counts as a low edge above it and 1 as a high one below."""
+    return Scale(lambda x: logit(x.clip(low, 1 - high)), lambda x: outward(expit(x), (0, 1), (1.01 * low, 1.01 * high)))
+
+
+SHARE = share_within(EDGE, EDGE)
+"""Of metrics in [0, 1]; an interval takes its edges from what was seen."""
 
 
 def share_seen(seen: Floats) -> Scale:
@@ -61,13 +66,15 @@ def share_seen(seen: Floats) -> Scale:
     off on the scale, and the interval, whose median is the estimate, reaches as far to the other side.
     """
     low, high = (max(EDGE, rest[rest > 0].min(initial=1) / 2) for rest in (seen, 1 - seen))
-    return Scale(lambda x: logit(x.clip(low, 1 - high)), lambda x: outward(expit(x), (0, 1), (1.01 * low, 1.01 * high)))
+    return share_within(low, high)
 
 
 LOSS = Scale(lambda x: np.cbrt(x.clip(0)), lambda x: x.clip(0) ** 3)
 """Of losses and their gap: not below 0, skewed, and unlike on a logarithm's scale they may well be near it."""
 
-SHARES = Scale(lambda x: np.arctanh(x.clip(EDGE - 1, 1 - EDGE)), lambda x: outward(np.tanh(x), (-1, 1)))
+SHARES = Scale(
+    lambda x: np.arctanh(x.clip(EDGE - 1, 1 - EDGE)), lambda x: outward(np.tanh(x), (-1, 1), (2 * EDGE, 2 * EDGE))
+)
 """Of differences between metrics in [0, 1]."""
 
 PLAIN = Scale(lambda x: x, lambda x: x)
@@ -144,15 +151,15 @@ def ends(sample: Sample, shares: Floats, scale: Scale) -> tuple[float, float] | 
     if not len(drawn):
         return None
     on_units, (by_units, by_runs) = drawn.mean(1), widening(sample)
-    is_share = scale is SHARE
-    scale = share_seen(np.append(on_units, mean)) if is_share else scale
+    if scale is SHARE:
+        if np.ptp(drawn) == 0 and mean in (0, 1):
+            # All right, or all wrong, on every unit in every run: resamples know nothing else. Clopper and Pearson's.
+            off = 1 - 0.025 ** (1 / sample.units)
+            return (0.0, off) if mean == 0 else (1 - off, 1.0)
+        scale = share_seen(np.append(on_units, mean))
     center = scale.there(np.asarray(mean))
     moved = by_units * (scale.there(on_units) - center) + by_runs * (scale.there(shares @ sample.values) - center)
     low, high = scale.back(center + np.quantile(moved, [0.025, 0.975]) - np.median(moved))
-    if is_share and np.ptp(drawn) == 0 and mean in (0, 1):
-        # All right, or all wrong, on every unit in every run: resamples know nothing else. Clopper and Pearson's.
-        off = 1 - 0.025 ** (1 / sample.units)
-        low, high = (0.0, off) if mean == 0 else (1 - off, 1.0)
     return min(float(low), float(mean)), max(float(high), float(mean))
 
 
