@@ -5,7 +5,7 @@ units the variance is that of the mean influence of units plus that between seed
 class-specific to these trainings together is tested as it is of one, on means over them: that is of units alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
@@ -160,11 +160,10 @@ def labels_of(classes: Sequence[str]) -> range:
     return range(1 if len(classes) == 2 else 0, len(classes))
 
 
-def averaged(methods: Methods) -> list[Averaged]:
-    """Mean reliance of each method on each part."""
-    classes = next(iter(methods.values()))[0].classes
+def averaged(named: Mapping[str, Mapping[str, Trainings]], classes: Sequence[str]) -> list[Averaged]:
+    """Mean reliance of each method on each part, given the findings by method and part."""
     made = []
-    for name, found in parts_by_method(methods).items():
+    for name, found in named.items():
         for part, (seeds, whole) in found.items():
             fewest = seeds[0].reliance.evidence.fewest
             specific = sum(one.finding == "class-specific" for one in seeds)
@@ -176,10 +175,9 @@ def averaged(methods: Methods) -> list[Averaged]:
     return made
 
 
-def pairs(methods: Methods) -> list[Pair]:
+def pairs(named: Mapping[str, Mapping[str, Trainings]], classes: Sequence[str]) -> list[Pair]:
     """Every method against every one before it, part by part."""
-    classes = next(iter(methods.values()))[0].classes
-    named, made = parts_by_method(methods), []
+    made = []
     for baseline, method in combinations(named, 2):
         lines = []
         for part, (seeds, _) in named[method].items():

@@ -8,7 +8,7 @@ import pandas as pd
 from clsunbias.audit.found import Audit
 from clsunbias.audit.sections import change_sections, notes, sections
 from clsunbias.audit.seed_sections import seed_sections
-from clsunbias.audit.seeds import averaged, by_method, pairs
+from clsunbias.audit.seeds import averaged, by_method, pairs, parts_by_method
 from clsunbias.audit.several import Compared, check_same, compared, named_apart
 from clsunbias.audit.tables import as_json, pair_lines, seed_lines, tables
 from clsunbias.audit.words import about, sentences
@@ -34,7 +34,8 @@ def report(audits: Sequence[Audit], out: Path | None, command: str) -> None:
     if len(methods) < len(audits):
         for other in audits[1:]:
             check_same(audits[0], other)
-        averages, differences = averaged(methods), pairs(methods)
+        named, classes = parts_by_method(methods), audits[0].classes
+        averages, differences = averaged(named, classes), pairs(named, classes)
         over_seeds = seed_sections(methods, averages, differences)
         more = {"seeds": pd.DataFrame(seed_lines(averages)), "pairs": pd.DataFrame(pair_lines(differences))}
     several = [] if over_seeds else compared(audits)
