@@ -36,11 +36,21 @@ SETS, PROBED, DRAWS = 200, 50, 4
 OUT = Path("docs/results/audit")
 
 
+def drawn(modality: str, share: float, number: int) -> Drawn:
+    """A set."""
+    return MODALITIES[modality].draw(share, np.random.default_rng([number, round(100 * share)]))
+
+
+def trained(modality: str, made: Drawn, seed: int) -> Classifier:
+    """A model trained on a set."""
+    torch.manual_seed(seed)
+    return Classifier(MODALITIES[modality].fit(made.train), ERM()).eval()
+
+
 def audited(modality: str, share: float, number: int) -> dict[str, Any]:
     """What each test finds in a set: whether it names what is planted, and whether anything without cause."""
-    made = MODALITIES[modality].draw(share, np.random.default_rng([number, round(100 * share)]))
-    torch.manual_seed(number)
-    model = Classifier(MODALITIES[modality].fit(made.train), ERM()).eval()
+    made = drawn(modality, share, number)
+    model = trained(modality, made, number)
     scorer = Scorer(model, made.test)
     parts = parts_of(made.test.x[:], made.names)
     found = parts_found(scorer, parts, scorer.logs(), DRAWS)
@@ -64,13 +74,12 @@ def audited(modality: str, share: float, number: int) -> dict[str, Any]:
 
 def trained_again(modality: str, share: float, number: int) -> dict[str, Any]:
     """What the audit finds in several trainings of a set together, of which :func:`audited` looks at the first."""
-    made = MODALITIES[modality].draw(share, np.random.default_rng([number, round(100 * share)]))
-    trainings = []
-    for training in range(TRAININGS):
-        torch.manual_seed(number + 10_000 * training)
-        scorer = Scorer(Classifier(MODALITIES[modality].fit(made.train), ERM()).eval(), made.test)
-        trainings.append(parts_found(scorer, parts_of(made.test.x[:], made.names), scorer.logs(), DRAWS))
-    names = {one.name for one in together(trainings, scorer.target) if one.finding == "class-specific"}
+    made = drawn(modality, share, number)
+    seeds = range(number, number + 10_000 * TRAININGS, 10_000)
+    scorers = [Scorer(trained(modality, made, seed), made.test) for seed in seeds]
+    parts = parts_of(made.test.x[:], made.names)
+    trainings = [parts_found(scorer, parts, scorer.logs(), DRAWS) for scorer in scorers]
+    names = {one.name for one in together(trainings, scorers[0].target) if one.finding == "class-specific"}
     found = [bool(names & made.planted), bool(names - made.planted - made.unclear)]
     return {"modality": modality, "share": share, "set": number, "together": found}
 
