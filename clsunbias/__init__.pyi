@@ -96,5 +96,6 @@ from .selection import Best as Best
 from .selection import LastStep as LastStep
 from .selection import LossRatio as LossRatio
 from .selection import SelectionRule as SelectionRule
+from .slopes import ClassSlopes as ClassSlopes
 
 __version__: str

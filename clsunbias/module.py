@@ -62,6 +62,7 @@ class Classifier(LightningModule):
         self.lr_schedule = lr_schedule
         self.refit = refit
         self.scores: dict[str, RowScores] = {}  # by split, filled by validation and test
+        self.watched: dict[str, float] = {}  # what callbacks log beside the next validation's figures
         self._train: list[tuple[Tensor, Tensor, Tensor]] = []  # a step since validation: class sums, counts, objective
         self._first_pass = True  # of the optimiser over the batch
         self._frozen: list[nn.Module] = []
@@ -199,7 +200,8 @@ class Classifier(LightningModule):
     def on_validation_epoch_end(self) -> None:
         if self.trainer.sanity_checking:
             return
-        metrics = self.training_metrics() | {f"val/{name}": value for name, value in self.metrics("val").items()}
+        scored = {f"val/{name}": value for name, value in self.metrics("val").items()}
+        metrics = self.training_metrics() | self.watched | scored
         # Not self.log, which copies its records for each figure: with a small model that doubled a run's time.
         self.trainer.callback_metrics.update(
             {name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()}

@@ -85,7 +85,7 @@ def test_slopes_and_curvature_of_a_line_are_the_closed_form() -> None:
     target = torch.arange(256) % 2
     x = torch.randn(256, 3) * torch.tensor([1.0, 2.0, 1.0]) + 0.5 * target.unsqueeze(1)
     model = Classifier(nn.Linear(3, 1), ERM()).eval()
-    found = slopes(model, Split(x, target), 2)
+    found = slopes(model, Split(x, target), 2, 7)
     rows = torch.cat([x, torch.ones(256, 1)], 1).double().numpy()
     with torch.no_grad():
         prob = model(x).softmax(1)[:, 1].double().numpy()
@@ -98,10 +98,10 @@ def test_slopes_and_curvature_of_a_line_are_the_closed_form() -> None:
         assert one.norm.low < gradients[label] @ gradients[label] < one.norm.high
     cosine = gradients[0] @ gradients[1] / np.linalg.norm(gradients[0]) / np.linalg.norm(gradients[1])
     assert found[0].cosine.value == pytest.approx(cosine, abs=0.1)
-    assert slopes(model, Split(x[:20], target[:20]), 2) == []
+    assert slopes(model, Split(x[:20], target[:20]), 2, 7) == []
     for weight in model.parameters():
         weight.requires_grad_(False)
-    assert slopes(model, Split(x, target), 2) == []
+    assert slopes(model, Split(x, target), 2, 7) == []
 
 
 def test_fewer_bits_turn_what_lies_between_them() -> None:

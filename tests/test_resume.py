@@ -13,7 +13,12 @@ from tests.processes import command, kill_in_the_middle
 from tests.test_cli import SHORT_TOY, fit
 
 RESUMABLE = {
-    "toy_imbalanced": ("--save_every", "0"),
+    "toy_imbalanced": (
+        "--save_every",
+        "0",
+        "--trainer.callbacks+=clsunbias.ClassSlopes",
+        "--trainer.callbacks.every=7",
+    ),
     "retina_imbalanced": ("--save_every", "0", "--trainer.max_epochs", "40", "--data.augment", "clsunbias.data.Jitter"),
 }
 """Runs that can be resumed from the end of each epoch."""

@@ -1,4 +1,4 @@
-"""How steep and how curved each class's loss still is at the checkpoint, by all weights of the network.
+"""How steep and how curved each class's loss is, by all weights of the network as they are.
 
 A class that training has given up on has a steep loss; pulls in opposite directions are a cosine below 0; a loss that
 is sharply curved for the rare class alone is what sharpness-aware training is for. Rows are dealt into chunks: squared
@@ -23,38 +23,49 @@ from clsunbias.experiments.analysis.statistics import Floats
 CHUNKS, ROWS, STEPS = 8, 128, 8
 """Chunks of a class's rows, rows at most, and steps of the power iteration."""
 
+TOGETHER = 300_000
+"""Numbers of input that second derivatives are taken of at once, about: what fits in memory, in few passes."""
 
-def slopes(model: torch.nn.Module, split: Split, classes: int) -> list[Slope]:
-    """Slope and curvature of each class with rows for two a chunk; nothing where no weight was trained."""
+LEAST = 2 * CHUNKS
+"""Rows of a class at least."""
+
+
+def slopes(model: torch.nn.Module, split: Split, classes: int, step: int) -> list[Slope]:
+    """Slope and curvature of each class after so many steps.
+
+    Nothing where a class has less than :data:`LEAST` rows, or no weight is trained. The same rows are taken each time.
+    """
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     random = np.random.default_rng(0)
     chunks = []
     for label in range(classes):
         own = random.permutation(np.flatnonzero(split.target.numpy() == label))[:ROWS]
-        if len(own) < 2 * CHUNKS:
+        if len(own) < LEAST:
             return []
         chunks.append([torch.from_numpy(part) for part in np.array_split(own, CHUNKS)])
     if not weights:
         return []
 
     def loss(rows: Tensor) -> Tensor:
-        return F.cross_entropy(model(split.x[rows]).float(), split.target[rows])
+        device = weights[0].device
+        return F.cross_entropy(model(split.x[rows].to(device)).float(), split.target[rows].to(device))
 
+    together = max(TOGETHER // split.x[chunks[0][0][:1]].numel(), 1)
     gradients = np.stack([[flat(torch.autograd.grad(loss(rows), weights)) for rows in own] for own in chunks])
     made = []
     for label in range(classes):
         others = gradients[[other for other in range(classes) if other != label]].mean(0)
         norm = jackknifed(partial(length, gradients[label]))
-        cosine = jackknifed(partial(cosine_of, gradients[label], others))
-        bent = curved(loss, chunks[label], weights)
+        cosine = jackknifed(partial(cosine_of, gradients[label], others), least=-1, most=1)
+        bent = curved(loss, chunks[label], weights, together)
         rows = sum(len(part) for part in chunks[label])
-        made.append(Slope(label, rows, norm, cosine, bent))
+        made.append(Slope(label, step, rows, norm, cosine, bent))
     return made
 
 
 def flat(gradient: Sequence[Tensor]) -> Floats:
     """A gradient as one row of numbers."""
-    return torch.cat([part.reshape(-1) for part in gradient]).double().numpy()
+    return torch.cat([part.reshape(-1) for part in gradient]).double().cpu().numpy()
 
 
 def length(one: Floats, kept: list[int]) -> float:
@@ -79,24 +90,27 @@ def between(one: Floats, other: Floats) -> float:
     return float(np.clip(one.mean(0) @ other.mean(0) / max(lengths, 1e-30) ** 0.5, -1, 1))
 
 
-def jackknifed(of: Callable[[list[int]], float]) -> Estimate:
-    """A value of all chunks with its interval, by leaving out one chunk at a time."""
+def jackknifed(of: Callable[[list[int]], float], least: float = -np.inf, most: float = np.inf) -> Estimate:
+    """A value of all chunks with its interval, by leaving out one chunk at a time, cut to what is possible."""
     value = of(list(range(CHUNKS)))
     without = np.array([of([at for at in range(CHUNKS) if at != left]) for left in range(CHUNKS)])
     spread = ((CHUNKS - 1) / CHUNKS * np.square(without - without.mean()).sum()) ** 0.5
     half = float(stdtrit(CHUNKS - 1, 0.975) * spread)
-    return Estimate(value, value - half, value + half)
+    return Estimate(value, max(value - half, least), min(value + half, most))
 
 
-def curved(loss: Callable[[Tensor], Tensor], chunks: Sequence[Tensor], weights: Sequence[Tensor]) -> Estimate:
+def curved(
+    loss: Callable[[Tensor], Tensor], chunks: Sequence[Tensor], weights: Sequence[Tensor], together: int
+) -> Estimate:
     """The largest curvature of a class's loss: its direction by power iteration, then chunk by chunk along it."""
-    torch.manual_seed(0)
-    direction = [torch.randn_like(weight) for weight in weights]
+    own = torch.cat([*chunks])
+    random = torch.Generator().manual_seed(0)  # of its own: a training that is looked at goes on as it would
+    direction = [torch.randn(weight.shape, generator=random).to(weight) for weight in weights]
     for _ in range(STEPS):
         turned = [torch.zeros_like(weight) for weight in weights]
-        for rows in chunks:
+        for rows in torch.split(own, together):
             for total, part in zip(turned, times_hessian(loss(rows), weights, scaled(direction)), strict=True):
-                total += part / len(chunks)
+                total += part * len(rows) / len(own)
         direction = turned
     along = scaled(direction)
     found = []
@@ -109,12 +123,12 @@ def curved(loss: Callable[[Tensor], Tensor], chunks: Sequence[Tensor], weights: 
 
 def scaled(direction: Sequence[Tensor]) -> list[Tensor]:
     """A direction of length 1; as it is where it has none."""
-    length = torch.sqrt(sum((part.square().sum() for part in direction), torch.zeros(())))
+    length = torch.sqrt(torch.stack([part.square().sum() for part in direction]).sum())
     return [part / length.clamp(min=1e-30) for part in direction]
 
 
 def times_hessian(value: Tensor, weights: Sequence[Tensor], direction: Sequence[Tensor]) -> list[Tensor]:
     """Second derivatives of a value by weights, times a direction."""
     gradient = torch.autograd.grad(value, weights, create_graph=True)
-    product = sum(((part * along).sum() for part, along in zip(gradient, direction, strict=True)), torch.zeros(()))
+    product = torch.stack([(part * along).sum() for part, along in zip(gradient, direction, strict=True)]).sum()
     return list(torch.autograd.grad(product, weights, materialize_grads=True))

@@ -18,17 +18,21 @@ class Slope(NamedTuple):
 
     Attributes:
         label: the class.
-        rows: of it that were used.
+        step: of training, that it is after.
+        rows: of the class that were used.
         norm: squared length of the gradient of its loss.
         cosine: between that gradient and the one of the other classes' mean loss.
         curvature: second derivative of its loss in the direction of most curvature.
+        checkpoint: whether the step is that of the weights that are audited.
     """
 
     label: int
+    step: int
     rows: int
     norm: Estimate
     cosine: Estimate
     curvature: Estimate
+    checkpoint: bool = False
 
 
 class Compressed(NamedTuple):

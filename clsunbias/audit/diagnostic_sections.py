@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from clsunbias.audit.diagnosed import Diagnostics
+from clsunbias.audit.diagnosed import Diagnostics, Slope
 from clsunbias.audit.estimates import Estimate
 from clsunbias.audit.found import ALPHA
 from clsunbias.audit.words import ends
@@ -77,11 +77,18 @@ def diagnostic_sections(name: str, found: Diagnostics, classes: Sequence[str]) -
         ],
         HOW_FAILURES,
     )
+    several = not all(one.checkpoint for one in found.slopes)
     table(
         "Slope and curvature of the class losses",
         ["rows", "squared gradient", "cosine to the others'", "largest curvature"],
         found.slopes,
-        lambda one: [classes[one.label], str(one.rows), ends(one.norm), ends(one.cosine), ends(one.curvature)],
+        lambda one: [
+            slope_label(one, several, classes),
+            str(one.rows),
+            ends(one.norm),
+            ends(one.cosine),
+            ends(one.curvature),
+        ],
         HOW_SLOPES,
     )
     table(
@@ -98,6 +105,12 @@ def diagnostic_sections(name: str, found: Diagnostics, classes: Sequence[str]) -
         HOW_BITS,
     )
     return made
+
+
+def slope_label(one: Slope, several: bool, classes: Sequence[str]) -> str:
+    """The class, and the step where there are several."""
+    at = f", step {one.step}{', the checkpoint' if one.checkpoint else ''}" if several else ""
+    return f"{classes[one.label]}{at}"
 
 
 def counted(one: Estimate) -> str:

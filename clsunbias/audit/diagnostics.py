@@ -2,29 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import torch
 
 from clsunbias.audit.compressed import compressed
-from clsunbias.audit.curvature import slopes
-from clsunbias.audit.diagnosed import Diagnostics, of_scores
+from clsunbias.audit.curvature import ROWS, slopes
+from clsunbias.audit.diagnosed import Diagnostics, Slope, of_scores
 from clsunbias.audit.frechet import Distance, distances
 from clsunbias.audit.representation import Groups, penultimate
 from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.statistics import Floats, Labels, holm
+from clsunbias.experiments.running.run import Record
 from clsunbias.module import Classifier
 from clsunbias.runs import LoadedRun
+from clsunbias.slopes import from_log
 
 MOST_ROWS = 4000
 """Rows of another split that are looked at."""
 
 
-def of_run(run: LoadedRun, name: str, logs: Floats, groups: Groups, compress: bool) -> Diagnostics:
+def of_run(folder: Path, run: LoadedRun, name: str, logs: Floats, groups: Groups, compress: bool) -> Diagnostics:
     """All of it, of a run and the split of that name with the groups of its units.
 
     Args:
+        folder: of the run.
         run: whose data are set up.
         name: of the split that is audited.
         logs: log-probabilities of its units, ``(U, C)``.
@@ -34,10 +38,19 @@ def of_run(run: LoadedRun, name: str, logs: Floats, groups: Groups, compress: bo
     splits, classes = run.data.splits, logs.shape[1]
     target = splits[name].units[0].target.numpy()
     made = of_scores(logs, target, name == "train")
-    bent = slopes(run.model, splits["train"], classes)
+    bent = slopes_of(folder, run)
     turned = compressed(run.model, splits[name], run.data.free, classes) if compress else []
     apart = drift(run.model, splits, name, groups, classes)
     return replace(made, distances=apart, slopes=bent, compressed=turned)
+
+
+def slopes_of(folder: Path, run: LoadedRun) -> list[Slope]:
+    """Slopes at the checkpoint, among those that were looked at while training, in the order of steps."""
+    train, at = run.data.splits["train"], int(run.result["step"])
+    counts = torch.bincount(train.target, minlength=len(run.data.class_names)).clamp(max=ROWS).tolist()
+    looked = from_log(Record(folder, run.result).metrics(), dict(zip(run.data.class_names, counts, strict=True)))
+    found = [one._replace(checkpoint=True) for one in slopes(run.model, train, len(counts), at)]
+    return sorted([*found, *(one for one in looked if one.step != at)], key=lambda one: (one.step, one.label))
 
 
 def drift(model: Classifier, splits: Mapping[str, Split], name: str, groups: Groups, classes: int) -> list[Distance]:

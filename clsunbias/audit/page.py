@@ -14,6 +14,12 @@ from clsunbias.experiments.report.sections import Section
 
 SCRIPTS = ("theme", "looks", "views", "charts", "rows", "audit")
 
+SLOPES = {
+    "norm": "Squared gradient",
+    "cosine": "Cosine to the others' gradient",
+    "curvature": "Largest curvature",
+}
+
 MOST = 12
 """Parts that a chart shows, those with most evidence."""
 
@@ -41,6 +47,7 @@ def page(
                 "tables": sections(one)[2:],
                 "has_parts": bool(one.parts),
                 "has_features": bool(one.features),
+                "has_slopes": followed(one),
             }
             for one in audits
         ],
@@ -64,6 +71,7 @@ def records(one: Audit) -> dict[str, Any]:
     return {
         "classes": list(one.classes),
         "parts": [{"title": marked(part), "rows": rows(one, part)} for part in most],
+        "slopes": [panel(one, *of) for of in SLOPES.items()] if followed(one) else [],
         "features": [
             {
                 "title": feature.name,
@@ -72,6 +80,36 @@ def records(one: Audit) -> dict[str, Any]:
             for feature in told
         ],
     }
+
+
+def followed(one: Audit) -> bool:
+    """Whether slopes were looked at while training, too."""
+    return not all(slope.checkpoint for slope in one.diagnostics.slopes)
+
+
+def panel(one: Audit, figure: str, title: str) -> dict[str, Any]:
+    """A figure of each class's loss by step, and the step of the checkpoint."""
+    by_class = [
+        {
+            "label": name,
+            "points": [
+                {"x": slope.step, **point(getattr(slope, figure))}
+                for slope in one.diagnostics.slopes
+                if slope.label == label
+            ],
+        }
+        for label, name in enumerate(one.classes)
+    ]
+    return {
+        "title": title,
+        "lines": by_class,
+        "selected": [slope.step for slope in one.diagnostics.slopes if slope.checkpoint][:1],
+    }
+
+
+def point(found: Estimate) -> dict[str, float | None]:
+    """A value of a line with its band."""
+    return {"middle": digits(found.value), "low": digits(found.low), "high": digits(found.high)}
 
 
 def marked(part: PartFound) -> str:

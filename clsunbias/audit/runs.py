@@ -98,7 +98,7 @@ def audit_run(
         attributes=attributes_found(run.model, rows, groups, len(classes)),
         subgroups=subgroups_of(made.name, name, made.prob, target, classes, groups),
         silence=silence_found(rows, len(classes)),
-        diagnostics=of_run(run, name, logs, groups, compress),
+        diagnostics=of_run(folder, run, name, logs, groups, compress),
     )
 
 
