@@ -58,9 +58,9 @@ class Published(NamedTuple):
         raise KeyError(labels)
 
 
-def records_of(table: str) -> list[str]:
+def records_of(table: str, results: Path = RESULTS) -> list[str]:
     """Lines of a table's records; those of a large one are compressed."""
-    path = RESULTS / f"{table}_records.jsonl"
+    path = results / f"{table}_records.jsonl"
     return path.read_text().splitlines() if path.exists() else gzip.open(f"{path}.gz", "rt").read().splitlines()
 
 

@@ -10,7 +10,7 @@ from scipy.stats import friedmanchisquare, norm
 from clsunbias.__main__ import main
 from clsunbias.experiments.analysis.comparison import results
 from clsunbias.experiments.analysis.gains import split_gains
-from clsunbias.experiments.analysis.overview import mean_gain, overview, ranked, shares_ahead
+from clsunbias.experiments.analysis.overview import on_one_set, overview, pooled, ranked, shares_ahead
 from clsunbias.experiments.grid import load_grid
 from clsunbias.experiments.plan import arms, runs_of
 from tests.pages import TOY_COLUMN
@@ -53,8 +53,11 @@ def test_ranks_by_hand(made_up: Path) -> None:
     assert ours.ranking_high is not None
     assert ours.ranking is not None
     assert ours.ranking_low < ours.ranking < ours.ranking_high
-    alone = mean_gain([one for arm, one in split.items() if arm.row == "cls_unbias"][:1], "ranking")
-    assert alone[2] - alone[1] > ours.ranking_high - ours.ranking_low  # type: ignore[operator]
+    alone = [on_one_set("toy", "Cls-unbias", ahead[arm], one) for arm, one in split.items() if arm.row == "cls_unbias"]
+    assert pooled([pooled(alone[:2]), alone[2]]) == pytest.approx(ours)
+    # Variances of independent means add up.
+    lows, highs = (np.array([getattr(line, f"ranking_{end}") for line in alone]) for end in ("low", "high"))
+    assert ours.ranking_high - ours.ranking_low == pytest.approx(np.linalg.norm(highs - lows) / 3)
     erm = next(line for line in lines if line.row == "ERM")
     assert (erm.gain, erm.shown_ranking) == (None, 0)
     found = ranked(grid, {one.arm: float(one.values["test/macro_f1"].mean()) for one in scored})

@@ -1,7 +1,7 @@
 """Methods over all data sets of a grid: how they rank, and what they gain over the baseline, by its parts."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -15,15 +15,17 @@ from clsunbias.experiments.analysis.statistics import Floats, lower_is_better
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 
+Z = float(ndtri(0.975))
+"""Standard errors from a mean to an end of its interval."""
+
 
 class OverviewLine(NamedTuple):
     """A method over all data sets that it ran on; its fields are the columns of ``tableN_overview.csv``.
 
-    ``ahead`` is the share of the methods that are better, 0 of the best and 1 of the worst, by the first metric: the
-    mean over data sets, and from 2.5 % to 97.5 % of what it is on resampled units and runs. Gains over the baseline are
-    means over data sets, with 95 % intervals of these data sets on other units and runs; ``shown_ranking`` counts data
-    sets where the interval of the ranking part is above 0, and ``lost_ranking`` where it is below. None where too few
-    runs give no interval.
+    ``ahead`` is the share of the methods that are better, 0 of the best and 1 of the worst, by the first metric. It and
+    the gains over the baseline are means over data sets, with 95 % intervals for these data sets on other units and
+    runs; ``shown_ranking`` counts data sets where the interval of the ranking part is above 0, and ``lost_ranking``
+    where it is below. None where too few runs give no interval.
     """
 
     table: str
@@ -61,21 +63,48 @@ class Ranked(NamedTuple):
 def overview(table: str, grid: Grid, scored: Sequence[Scored], split: Mapping[Arm, SplitGain]) -> list[OverviewLine]:
     """A line for each method, the best mean rank first; of settings that no search chose from, none."""
     ahead = shares_ahead(grid, scored)
-    made = []
-    for row, method in grid.rows.items():
-        arms = [arm for arm in ahead if arm.row == row]
-        if not arms:
-            continue
-        observed = float(np.mean([ahead[arm][0] for arm in arms]))
-        drawn = np.mean([ahead[arm][1:] for arm in arms], axis=0)
-        parts = [split[arm] for arm in arms if arm in split]
-        gain, ranking, threshold = (mean_gain(parts, part) for part in PARTS)
-        ends = [one.ends("ranking") for one in parts]
-        shown, lost = (sum(1 for end in ends if end and sign * end[side] > 0) for sign, side in ((1, 0), (-1, 1)))
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        of_all = table, method.label, len(arms), observed, float(low), float(high)
-        made.append(OverviewLine(*of_all, *gain, *ranking, *threshold, shown, lost))
-    return sorted(made, key=lambda line: line.ahead)
+    by_row: dict[str, list[OverviewLine]] = {}
+    for arm, shares in ahead.items():
+        line = on_one_set(table, grid.rows[arm.row].label, shares, split.get(arm))
+        by_row.setdefault(arm.row, []).append(line)
+    return sorted((pooled(by_row[row]) for row in grid.rows if row in by_row), key=lambda line: line.ahead)
+
+
+def on_one_set(table: str, label: str, shares: Floats, split: SplitGain | None) -> OverviewLine:
+    """A method on one data set: its share ahead as observed and resampled, ``(1 + B,)``, and the split of its gain."""
+    ahead, half = float(shares[0]), Z * float(shares[1:].std())
+    gain, ranking, threshold = (mean_of(split, part) for part in PARTS)
+    low, high = (split and split.ends("ranking")) or (0.0, 0.0)
+    of_ahead = ahead, ahead - half, ahead + half
+    return OverviewLine(table, label, 1, *of_ahead, *gain, *ranking, *threshold, int(low > 0), int(high < 0))
+
+
+def mean_of(split: SplitGain | None, part: str) -> tuple[float | None, float | None, float | None]:
+    """The mean of a part over runs, and its 95 % interval by its standard errors; None of too few runs, or no gain."""
+    if split is None:
+        return None, None, None
+    sample = split.samples[part]
+    mean = float(sample.values.mean())
+    if len(sample.values) < FEWEST:
+        return mean, None, None
+    half = Z * float(np.sqrt(np.square(errors(sample)).sum()))
+    return mean, mean - half, mean + half
+
+
+def pooled(lines: Sequence[OverviewLine]) -> OverviewLine:
+    """Lines of a method on data sets that are independent of each other as one: means, whose variances add up."""
+    made: dict[str, Any] = {}
+    for name in ("ahead", *PARTS):
+        figures = [(line.datasets, *(getattr(line, f"{name}{end}") for end in ("", "_low", "_high"))) for line in lines]
+        known = [(size, value, low, high) for size, value, low, high in figures if value is not None]
+        sizes = sum(size for size, *_ in known)
+        mean = sum(size * value for size, value, *_ in known) / sizes if known else None
+        made |= {name: mean, f"{name}_low": None, f"{name}_high": None}
+        if mean is not None and all(low is not None for *_, low, _ in known):
+            half = float(np.sqrt(sum((size * (high - low) / 2) ** 2 for size, _, low, high in known))) / sizes
+            made |= {f"{name}_low": mean - half, f"{name}_high": mean + half}
+    counts = {name: sum(getattr(line, name) for line in lines) for name in ("shown_ranking", "lost_ranking")}
+    return lines[0]._replace(datasets=sum(line.datasets for line in lines), **made, **counts)
 
 
 def shares_ahead(grid: Grid, scored: Sequence[Scored]) -> dict[Arm, Floats]:
@@ -95,18 +124,6 @@ def shares_ahead(grid: Grid, scored: Sequence[Scored]) -> dict[Arm, Floats]:
         ranks = rankdata(sign * np.stack(means), axis=0)
         made |= {one.arm: (rank - 1) / max(len(rivals) - 1, 1) for one, rank in zip(rivals, ranks, strict=True)}
     return made
-
-
-def mean_gain(parts: Sequence["SplitGain"], part: str) -> tuple[float | None, float | None, float | None]:
-    """The mean of a part over data sets, which are independent of each other, and its 95 % interval."""
-    if not parts:
-        return None, None, None
-    mean = float(np.mean([one.samples[part].values.mean() for one in parts]))
-    if any(len(one.samples[part].values) < FEWEST for one in parts):
-        return mean, None, None
-    squares = sum(sum(np.square(errors(one.samples[part]))) for one in parts)
-    half = float(ndtri(0.975) * np.sqrt(squares)) / len(parts)
-    return mean, mean - half, mean + half
 
 
 def ranked(grid: Grid, values: Mapping[Arm, float]) -> Ranked | None:

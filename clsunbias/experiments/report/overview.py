@@ -44,10 +44,10 @@ def overview_sections(grid: Grid, lines: Sequence[OverviewLine], ranked: Ranked 
     )
     return [
         Section(f"Methods over all data sets, by {metric}", HEADER, rows),
-        "Share ahead: of the other methods, those that are better; 0 is the best, 1 the worst, the mean over data sets "
-        f"with what 95 % of resamples of units and runs give. Gains over {baseline(grid)} and their parts are means "
-        "over data sets, with 95 % intervals for these data sets. Ranking shown: on how many data sets the interval of "
-        f"the ranking part is above 0, and below; not corrected for their number.{test}",
+        "Share ahead: of the other methods, those that are better; 0 is the best, 1 the worst. It, gains over "
+        f"{baseline(grid)} and their parts are means over data sets, with 95 % intervals for these data sets. Ranking "
+        "shown: on how many data sets the interval of the ranking part is above 0, and below; not corrected for their "
+        f"number.{test}",
     ]
 
 
@@ -57,8 +57,9 @@ def baseline(grid: Grid) -> str:
 
 
 def shares(line: OverviewLine) -> str:
-    """The share of methods ahead, and its range."""
-    written = [f"{one:.2f}".removeprefix("0") for one in (line.ahead, line.ahead_low, line.ahead_high)]
+    """The share of methods ahead, and its interval, cut to what is possible."""
+    low, high = max(line.ahead_low, 0), min(line.ahead_high, 1)
+    written = [f"{one:.2f}".removeprefix("0") for one in (line.ahead, low, high)]
     return f"{written[0]} ({written[1]} to {written[2]})"
 
 
@@ -80,7 +81,7 @@ def draw_overview(path: Path, grid: Grid, lines: Sequence[OverviewLine], split: 
     at = {row: place for place, row in enumerate(rows)}
     for line in lines:
         look = {"color": "black" if line.row == baseline(grid) else "#555555", "linewidth": 1.2}
-        ranks.plot([line.ahead_low, line.ahead_high], [at[line.row]] * 2, **look)
+        ranks.plot([max(line.ahead_low, 0), min(line.ahead_high, 1)], [at[line.row]] * 2, **look)
         ranks.plot(line.ahead, at[line.row], "o", color=look["color"], markersize=4)
         for part, offset in (("ranking", -0.16), ("threshold", 0.16)):
             value, low, high = (getattr(line, f"{part}{end}") for end in ("", "_low", "_high"))
