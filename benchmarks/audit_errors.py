@@ -112,7 +112,7 @@ def compute(file: Path, modalities: Sequence[str], numbers: Sequence[int]) -> No
     for number, modality, share in product(numbers, modalities, STRENGTHS.values()):
         if share == STRENGTHS.get(HALF) and modality.startswith("speech"):
             continue
-        again = modality.startswith("speech") and number < PROBED  # of which one training shows the least
+        again = modality == "speech" and number < PROBED  # of which one training shows little
         for way in (audited, trained_again) if again else (audited,):
             if (modality, share, number, way is trained_again) not in done:
                 with file.open("a") as lines:

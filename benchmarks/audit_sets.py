@@ -16,13 +16,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
+from benchmarks.audit_networks import BANDS, listener, logistic, perceptron, small_convolution, trained
 from clsunbias.audit.parts import SILENCE
 from clsunbias.data.split import Split
 from clsunbias.data_paths import find_data
-from clsunbias.networks import FrameStatistics
 from clsunbias.speech import LogMel
 from clsunbias.speech.voice import HUMS, add_room, draw_voice, speak
 
@@ -32,8 +31,10 @@ Labels = npt.NDArray[np.integer]
 ROWS = 1000
 """Rows that are audited; of tables and voices as many are trained on, of images what is left of twice as many."""
 
-VOICES = 2000
-RATE, SECONDS, BANDS = 8000, 0.64, 40
+MANY = 5000
+"""Voices that a network learns to hear the hum from nearly as well as it can be heard."""
+
+RATE, SECONDS = 8000, 0.64
 LEVEL = 0.6
 """Of a planted patch, for each unit of the toy's columns; pixels go from −1 to 1."""
 
@@ -155,11 +156,11 @@ def image(share: float, random: np.random.Generator, name: str, stripes: bool) -
 
 
 @cache
-def voices(pitch: float) -> Tensor:
-    """Frames of made-up voices ``(VOICES, 2, 2, T, BANDS)``: without and with a hum near 2 kHz, and one at a pitch."""
+def voices(pitch: float, count: int) -> Tensor:
+    """Frames of made-up voices ``(count, 2, 2, T, BANDS)``: without and with a hum near 2 kHz, and one at a pitch."""
     front = LogMel(sample_rate=RATE, bands=BANDS, window=0.032, hop=0.02, normalise="none")
     made = []
-    for number in range(VOICES):
+    for number in range(count):
         random = np.random.default_rng(number)
         voice = draw_voice(random, bool(random.integers(2)), False)
         speech = speak(voice, SECONDS, RATE, random)
@@ -174,62 +175,18 @@ def voices(pitch: float) -> Tensor:
                 recording = add_room(recording, one, RATE, np.random.default_rng([number, *high]))
             made.append(recording)
     frames = torch.from_numpy(np.concatenate([front(made[at : at + 500]) for at in range(0, len(made), 500)]))
-    frames = frames.reshape(VOICES, 2, 2, -1, BANDS)
+    frames = frames.reshape(count, 2, 2, -1, BANDS)
     return (frames - frames.mean()) / frames.std()
 
 
-def speech(share: float, random: np.random.Generator, pitch: float) -> Drawn:
+def speech(share: float, random: np.random.Generator, pitch: float, trained_on: int = ROWS) -> Drawn:
     """Made-up voices with two hums, as microphones have: one for both classes, that of made-up corpora for one."""
-    target = random.permutation(np.arange(2 * ROWS) % 2)
+    count = trained_on + ROWS
+    target = random.permutation(np.arange(count) % 2)
     found = signs(target, share, random)
-    number = random.permutation(VOICES)
+    number = random.permutation(count)
     mixed = {*(f"time span {number} of 4" for number in range(1, 5)), SILENCE.name}
-    return drawn(voices(pitch)[number, found[0], found[1]], target, found, share, {"dimensions 31 to 40"}, mixed)
-
-
-def small_convolution() -> nn.Module:
-    """A network of a grey image of 28×28 pixels that takes a second to train."""
-    return nn.Sequential(
-        *(nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.ReLU()),
-        *(nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten()),
-        *(nn.Linear(16 * 49, 32), nn.ReLU(), nn.Linear(32, 1)),
-    )
-
-
-def perceptron(columns: int) -> nn.Module:
-    """A network of a table."""
-    return nn.Sequential(nn.Linear(columns, 16), nn.ReLU(), nn.Linear(16, 1))
-
-
-def logistic(train: Split) -> nn.Module:
-    """Logistic regression."""
-    found = LogisticRegression(C=1000.0).fit(train.x[:].numpy(), train.target.numpy())
-    line = nn.Linear(train.x[:].shape[1], 1)
-    with torch.no_grad():
-        line.weight.copy_(torch.from_numpy(found.coef_))
-        line.bias.copy_(torch.from_numpy(found.intercept_))
-    return line
-
-
-def trained(network: nn.Module, train: Split, epochs: int, rate: float) -> nn.Module:
-    """A network trained with Adam in batches of 100, whose rate falls to 0."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    x, target = train.x[:], train.target.float()
-    steps = -(-len(target) // 100)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
-    for _ in range(epochs):
-        for at in torch.chunk(torch.randperm(len(target)), steps):
-            optimizer.zero_grad()
-            loss = nn.functional.binary_cross_entropy_with_logits(network(x[at])[:, 0], target[at])
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-    return network
-
-
-def listener(train: Split) -> nn.Module:
-    """A trained network of frames."""
-    return trained(FrameStatistics(BANDS, 8, 32), train, 30, 0.02)
+    return drawn(voices(pitch, count)[number, found[0], found[1]], target, found, share, {"dimensions 31 to 40"}, mixed)
 
 
 MODALITIES: Mapping[str, Modality] = {
@@ -248,5 +205,6 @@ MODALITIES: Mapping[str, Modality] = {
         lambda train: trained(small_convolution(), train, 20, 0.003),
     ),
     "speech": Modality(lambda share, random: speech(share, random, HEARD), listener),
+    "speech, 5,000 voices": Modality(lambda share, random: speech(share, random, HEARD, MANY), listener),
     "speech, masked hum": Modality(lambda share, random: speech(share, random, MASKED), listener),
 }
