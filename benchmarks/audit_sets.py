@@ -179,9 +179,9 @@ def voices(pitch: float, count: int) -> Tensor:
     return (frames - frames.mean()) / frames.std()
 
 
-def speech(share: float, random: np.random.Generator, pitch: float, trained_on: int = ROWS) -> Drawn:
+def speech(share: float, random: np.random.Generator, pitch: float, trained_on: int | None = None) -> Drawn:
     """Made-up voices with two hums, as microphones have: one for both classes, that of made-up corpora for one."""
-    count = trained_on + ROWS
+    count = (trained_on or ROWS) + ROWS
     target = random.permutation(np.arange(count) % 2)
     found = signs(target, share, random)
     number = random.permutation(count)

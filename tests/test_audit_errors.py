@@ -30,10 +30,7 @@ def test_what_is_planted_in_the_toy_is_found_and_little_else() -> None:
 def test_sets_of_every_kind_are_audited(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On fewer rows: a line of results for each test, and signs where they are said to be."""
     monkeypatch.setattr(audit_sets, "ROWS", 120)
-    monkeypatch.setattr(audit_sets, "VOICES", 240)
-    audit_sets.voices.cache_clear()
     line = audited(name, 0.5, 0)
-    audit_sets.voices.cache_clear()
     assert {"audit", "data", "importance", "probe"} <= {*line}
     assert ("silence" in line) == (name == "speech")
     assert json.loads(json.dumps(line)) == line
