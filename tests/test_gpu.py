@@ -92,9 +92,13 @@ def test_training_in_mixed_precision(
 
 def test_what_follows_a_training_on_the_gpu(medmnist_root: Path, tmp_path: Path) -> None:
     """A run of it is audited and exported, and another starts from its weights; records name the device."""
-    run = tmp_path / "run"
-    assert fit("retina", run, *GPU, *SHORT, "--data.root", str(medmnist_root)) == 0
+    run, looked_at = tmp_path / "run", ("--trainer.callbacks+=clsunbias.ClassSlopes", "--trainer.callbacks.every=1")
+    assert fit("retina", run, *GPU, *SHORT, "--data.root", str(medmnist_root), *looked_at) == 0
     assert main(["audit", str(run), "--out", str(tmp_path / "audit")]) == 0
+    found = pd.read_csv(tmp_path / "audit" / "slopes.csv").query("checkpoint")
+    log = pd.read_csv(run / "metrics.csv").set_index("step").loc[found["step"].iloc[0]]
+    for name, norm in zip(found["class"], found["norm"], strict=True):
+        assert log[f"slopes/norm/{name}"] == pytest.approx(norm, rel=0.1)
     assert main(["export", str(run), "--onnx", str(tmp_path / "model.onnx")]) == 0
     second = ("--init_from", str(run), "--freeze", "backbone", "--fresh", "head")
     options = (*GPU, *SHORT, "--data.root", str(medmnist_root), *second)
