@@ -83,8 +83,9 @@ def as_columns(found: Sequence[Slope], classes: Sequence[str]) -> dict[str, floa
     made = {}
     for one in found:
         for figure in FIGURES:
-            for end, value in getattr(one, figure)._asdict().items():
-                made[column(figure, end, classes[one.label])] = value
+            found_of = getattr(one, figure)
+            for end in Estimate._fields:
+                made[column(figure, end, classes[one.label])] = getattr(found_of, end) if found_of else math.nan
     return made
 
 
@@ -101,7 +102,7 @@ def from_log(log: pd.DataFrame, classes: Mapping[str, int]) -> list[Slope]:
     for step, row in log.iterrows():
         for label, (name, rows) in enumerate(classes.items()):
             ends = ([float(row[column(figure, end, name)]) for end in Estimate._fields] for figure in FIGURES)
-            norm, cosine, curvature = (Estimate(*one) for one in ends)
-            if math.isfinite(norm.value):
+            norm, cosine, curvature = (Estimate(*one) if math.isfinite(one[0]) else None for one in ends)
+            if norm and curvature:
                 made.append(Slope(label, int(str(step)), rows, norm, cosine, curvature))
     return made

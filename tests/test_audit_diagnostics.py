@@ -97,11 +97,25 @@ def test_slopes_and_curvature_of_a_line_are_the_closed_form() -> None:
         assert one.curvature.value == pytest.approx(np.linalg.eigvalsh(bent.mean(0))[-1], rel=0.02)
         assert one.norm.low < gradients[label] @ gradients[label] < one.norm.high
     cosine = gradients[0] @ gradients[1] / np.linalg.norm(gradients[0]) / np.linalg.norm(gradients[1])
+    assert found[0].cosine is not None
     assert found[0].cosine.value == pytest.approx(cosine, abs=0.1)
     assert slopes(model, Split(x[:20], target[:20]), 2, 7) == []
     for weight in model.parameters():
         weight.requires_grad_(False)
     assert slopes(model, Split(x, target), 2, 7) == []
+
+
+def test_gradients_of_noise_have_no_direction() -> None:
+    """Weights of 0 and rows that say nothing: a cosine is told, and not 0, in next to no set."""
+    made = 0
+    for seed in range(60):
+        torch.manual_seed(seed)
+        x, target = torch.randn(256, 20), torch.arange(256) % 2
+        line = nn.Linear(20, 1, bias=False)
+        nn.init.zeros_(line.weight)
+        (one, _) = slopes(Classifier(line, ERM()).eval(), Split(x, target), 2, 0)
+        made += one.cosine is not None and not one.cosine.low < 0 < one.cosine.high
+    assert made <= 3
 
 
 def test_fewer_bits_turn_what_lies_between_them() -> None:

@@ -57,6 +57,13 @@ def test_silence_is_taken_from_silence() -> None:
     assert torch.equal(made[0, 4:], loud[0, 4:])
 
 
+def test_rare_entries_do_not_go_together_by_their_order() -> None:
+    """Flags that few rows have, each by itself, are no group."""
+    random = np.random.default_rng(0)
+    x = torch.from_numpy((random.random((2000, 12)) < 0.03).astype(float))
+    assert [part.kind for part in parts_of(x)] == ["column"] * 12
+
+
 def test_columns_that_go_together_are_one_part_too() -> None:
     """By their ranks, or as levels of one text; a constant column goes with nothing."""
     random = np.random.default_rng(0)

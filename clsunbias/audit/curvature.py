@@ -55,8 +55,9 @@ def slopes(model: torch.nn.Module, split: Split, classes: int, step: int) -> lis
     made = []
     for label in range(classes):
         others = gradients[[other for other in range(classes) if other != label]].mean(0)
-        norm = jackknifed(partial(length, gradients[label]))
-        cosine = jackknifed(partial(cosine_of, gradients[label], others), least=-1, most=1)
+        norm, theirs = (jackknifed(partial(length, one)) for one in (gradients[label], others))
+        both = min(norm.low, theirs.low) > 0  # what is not shown to be other than 0 has no direction
+        cosine = jackknifed(partial(cosine_of, gradients[label], others), least=-1, most=1) if both else None
         bent = curved(loss, chunks[label], weights, together)
         rows = sum(len(part) for part in chunks[label])
         made.append(Slope(label, step, rows, norm, cosine, bent))
@@ -85,9 +86,9 @@ def apart(one: Floats, other: Floats) -> float:
 
 
 def between(one: Floats, other: Floats) -> float:
-    """The cosine between two means of chunks, whose noise is not shared."""
+    """The cosine between two means of chunks, whose noise is not shared; beyond ±1 by chance."""
     lengths = max(apart(one, one), 0.0) * max(apart(other, other), 0.0)
-    return float(np.clip(one.mean(0) @ other.mean(0) / max(lengths, 1e-30) ** 0.5, -1, 1))
+    return float(one.mean(0) @ other.mean(0) / max(lengths, 1e-30) ** 0.5)
 
 
 def jackknifed(of: Callable[[list[int]], float], least: float = -np.inf, most: float = np.inf) -> Estimate:
@@ -96,13 +97,13 @@ def jackknifed(of: Callable[[list[int]], float], least: float = -np.inf, most: f
     without = np.array([of([at for at in range(CHUNKS) if at != left]) for left in range(CHUNKS)])
     spread = ((CHUNKS - 1) / CHUNKS * np.square(without - without.mean()).sum()) ** 0.5
     half = float(stdtrit(CHUNKS - 1, 0.975) * spread)
-    return Estimate(value, max(value - half, least), min(value + half, most))
+    return Estimate(*np.clip([value, value - half, value + half], least, most).tolist())
 
 
 def curved(
     loss: Callable[[Tensor], Tensor], chunks: Sequence[Tensor], weights: Sequence[Tensor], together: int
 ) -> Estimate:
-    """The largest curvature of a class's loss: its direction by power iteration, then chunk by chunk along it."""
+    """A class's curvature furthest from 0: its direction by power iteration, then chunk by chunk along it."""
     own = torch.cat([*chunks])
     random = torch.Generator().manual_seed(0)  # of its own: a training that is looked at goes on as it would
     direction = [torch.randn(weight.shape, generator=random).to(weight) for weight in weights]

@@ -21,8 +21,10 @@ class Slope(NamedTuple):
         step: of training, that it is after.
         rows: of the class that were used.
         norm: squared length of the gradient of its loss.
-        cosine: between that gradient and the one of the other classes' mean loss.
-        curvature: second derivative of its loss in the direction of most curvature.
+        cosine: between that gradient and the one of the other classes' mean loss; None where one of the two is not
+            shown to be other than 0.
+        curvature: second derivative of its loss in the direction in which it is furthest from 0; below 0 on a saddle
+            that bends down more than up.
         checkpoint: whether the step is that of the weights that are audited.
     """
 
@@ -30,7 +32,7 @@ class Slope(NamedTuple):
     step: int
     rows: int
     norm: Estimate
-    cosine: Estimate
+    cosine: Estimate | None
     curvature: Estimate
     checkpoint: bool = False
 

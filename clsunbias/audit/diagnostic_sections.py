@@ -26,7 +26,8 @@ HOW_FAILURES = (
 )
 HOW_SLOPES = (
     "**Slopes.** Of each class's loss in training rows, by all weights: squared length of the gradient, its cosine to "
-    "that of the other classes, and the largest curvature."
+    "that of the other classes (–: one of the two is not shown to be other than 0), and the curvature in the direction "
+    "of most, below 0 where that bends down."
 )
 HOW_BITS = "**Fewer bits.** Units whose decision turns when the model is exported to ONNX in float16, or int8 weights."
 
@@ -86,7 +87,7 @@ def diagnostic_sections(name: str, found: Diagnostics, classes: Sequence[str]) -
             slope_label(one, several, classes),
             str(one.rows),
             ends(one.norm),
-            ends(one.cosine),
+            ends(one.cosine) if one.cosine else "–",
             ends(one.curvature),
         ],
         HOW_SLOPES,

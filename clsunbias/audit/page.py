@@ -95,7 +95,7 @@ def panel(one: Audit, figure: str, title: str) -> dict[str, Any]:
             "points": [
                 {"x": slope.step, **point(getattr(slope, figure))}
                 for slope in one.diagnostics.slopes
-                if slope.label == label
+                if slope.label == label and getattr(slope, figure)
             ],
         }
         for label, name in enumerate(one.classes)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from clsunbias.experiments.analysis.statistics import Floats
@@ -66,7 +67,7 @@ def columns(x: Tensor, names: Sequence[str]) -> list[Part]:
 def together(x: Floats, names: Sequence[str]) -> list[list[int]]:
     """Groups of two or more columns that go together."""
     columns_of = np.arange(x.shape[1])
-    ranks = np.argsort(np.argsort(x[:10_000], axis=0), axis=0).astype(float)
+    ranks = rankdata(x[:10_000], axis=0)
     ranks -= ranks.mean(0)
     ranks /= np.maximum(np.linalg.norm(ranks, axis=0), 1e-12)
     varying = np.ptp(x, axis=0) > 0
