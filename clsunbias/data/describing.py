@@ -134,7 +134,7 @@ class _OfUnits(Resampler):
 
     def values(self) -> dict[str, str]:
         """The entry of each unit that training may have."""
-        table = read_attributes(Path(self.path).expanduser(), [self.column])
+        table = read_attributes(find_data(self.path), [self.column])
         if "split" in table:
             table = table[table["split"] == "train"]
         return dict(zip(table["unit"], table[self.column], strict=True))
@@ -148,7 +148,8 @@ class Attribute(_OfUnits):
 
     Args:
         path: of the file, with the columns ``unit`` (as ``predictions.csv`` names units), the attribute and, where
-            splits share names of units, ``split``.
+            splits share names of units, ``split``; from where one stands or, if it is not there, below $CLSUNBIAS_DATA
+            or ``data``.
         column: the attribute.
     """
 
