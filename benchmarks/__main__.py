@@ -14,6 +14,7 @@ from rich.table import Table
 from benchmarks import (
     audit_errors,
     audit_indices,
+    audit_time,
     compare_coverage,
     compare_time,
     coverage,
@@ -41,6 +42,7 @@ from benchmarks.timing import Row
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Row]]] = {
     "audit_errors": audit_errors.measure,
     "audit_indices": audit_indices.measure,
+    "audit_time": audit_time.measure,
     "retina_step": retina_step.measure,
     "step_costs": step_costs.measure,
     "toy_step": toy_step.measure,
