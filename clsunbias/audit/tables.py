@@ -30,6 +30,7 @@ def tables(audits: Sequence[Audit], several: Sequence[Compared]) -> dict[str, pd
         "subgroups": [{"model": one.name, **line._asdict()} for one in audits for line in one.subgroups],
         "silence": [line for one in audits for line in silence_lines(one)],
         **{name: [line for one in audits for line in diagnostic_lines(one, name)] for name in DIAGNOSTICS},
+        SUSPECTS: [line for one in audits for line in suspect_lines(one)],
         "changes": [line for one in several for line in change_lines(one, audits[0])],
         "flips": [one._asdict() for found in several for one in found.flipped],
         "gains": [one._asdict() for found in several for one in found.gains],
@@ -143,6 +144,17 @@ def diagnostic_lines(one: Audit, name: str) -> Iterator[Line]:
         yield line
 
 
+SUSPECTS = "suspects"
+"""The name of the one file that names units."""
+
+
+def suspect_lines(one: Audit) -> Iterator[Line]:
+    """A line for each unit whose label is likely wrong."""
+    for found in one.diagnostics.suspects:
+        about = {"model": one.name, "unit": one.units[found.unit], "label": one.classes[found.label]}
+        yield {**about, "likely": one.classes[found.likely], "probability": found.prob}
+
+
 def seed_lines(averages: Sequence[Averaged]) -> list[Line]:
     """A line for each method, part and class."""
     return [
@@ -166,7 +178,7 @@ def pair_lines(compared: Sequence[Pair]) -> list[Line]:
 
 
 def as_json(audits: Sequence[Audit], said: Sequence[str], made: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """All of it: what is audited, what is said, and the tables line by line."""
+    """All of it but the units' names: what is audited, what is said, and the tables line by line."""
     return {
         "models": [
             {
@@ -181,5 +193,9 @@ def as_json(audits: Sequence[Audit], said: Sequence[str], made: Mapping[str, pd.
             for one in audits
         ],
         "said": list(said),
-        **{name: frame.astype(object).where(frame.notna(), None).to_dict("records") for name, frame in made.items()},
+        **{
+            name: frame.astype(object).where(frame.notna(), None).to_dict("records")
+            for name, frame in made.items()
+            if name != SUSPECTS
+        },
     }
