@@ -8,7 +8,6 @@ import pandas as pd
 from clsunbias.audit.estimates import Estimate
 from clsunbias.audit.found import Audit
 from clsunbias.audit.reliance import Reliance
-from clsunbias.audit.seeds import Averaged, Pair
 from clsunbias.audit.several import Compared
 
 Line = dict[str, Any]
@@ -153,28 +152,6 @@ def suspect_lines(one: Audit) -> Iterator[Line]:
     for found in one.diagnostics.suspects:
         about = {"model": one.name, "unit": one.units[found.unit], "label": one.classes[found.label]}
         yield {**about, "likely": one.classes[found.likely], "probability": found.prob}
-
-
-def seed_lines(averages: Sequence[Averaged]) -> list[Line]:
-    """A line for each method, part and class."""
-    return [
-        {"method": one.method, "part": one.part, "class": one.label, "seeds": one.seeds, "specific": one.specific}
-        | spread("evidence", one.evidence)
-        | spread("index", one.mean_index)
-        | {"index_sd": one.index_sd, "together": one.finding, "together_p": one.specific_p}
-        for one in averages
-    ]
-
-
-def pair_lines(compared: Sequence[Pair]) -> list[Line]:
-    """A line for each two methods, part and class."""
-    return [
-        {"method": one.method, "baseline": one.baseline, "part": one.part, "class": one.label}
-        | spread("evidence", one.evidence)
-        | spread("index", one.mean_index)
-        | {"p": one.p}
-        for one in compared
-    ]
 
 
 def as_json(audits: Sequence[Audit], said: Sequence[str], made: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
