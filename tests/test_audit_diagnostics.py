@@ -16,7 +16,7 @@ from clsunbias.audit.compressed import compressed, flips_of
 from clsunbias.audit.curvature import slopes
 from clsunbias.audit.failures import failures
 from clsunbias.audit.frechet import distances, squared
-from clsunbias.audit.label_quality import mislabelled
+from clsunbias.audit.label_quality import mislabelled, suspects
 from clsunbias.data.split import Split
 from clsunbias.decisions.base import log_prob
 from clsunbias.module import Classifier
@@ -61,6 +61,13 @@ def test_planted_wrong_labels_are_counted_in_their_class() -> None:
         assert positive.wrong.low <= positive.wrong.value <= positive.wrong.high
         assert positive.likely == 0
         assert negative.wrong.value <= 3
+        named = suspects(np.stack([1 - prob, prob], 1), said)
+        assert {one.unit for one in named if one.label == 0} <= set(np.flatnonzero((said == 0) & (prob > 0.5)))
+        found = [one.unit for one in named if one.label == 1]
+        assert (said != true)[found].mean() > 0.8
+        assert (said != true)[found].sum() > 0.5 * wrong
+        assert [one.prob for one in named] == sorted(one.prob for one in named)
+        assert all(one.prob == (prob if one.label else 1 - prob)[one.unit] for one in named)
 
 
 def test_whether_mistakes_are_known_is_told_by_class() -> None:
@@ -160,3 +167,27 @@ def test_diagnostics_through_the_front_door(tmp_path: Path, capsys: Any) -> None
         assert title in page
     assert main(["audit", "--predictions", "p.csv", "--compressed"]) == 2
     assert "--compressed goes with run folders" in capsys.readouterr().err
+
+
+def test_only_one_file_names_units_whose_label_is_likely_wrong(tmp_path: Path) -> None:
+    """Of a file with two planted: they come first; the page, the Markdown and the JSON tell of them without a name."""
+    random, label = np.random.default_rng(0), np.arange(200) % 2
+    prob = expit(2 * (2 * label - 1) + 0.5 * random.normal(size=200))
+    label[[20, 31]] = 1 - label[[20, 31]]
+    prob[20], prob[31] = 0.004, 0.99
+    units = [f"Patient-{at:03}" for at in range(200)]
+    frame = pd.DataFrame({"unit": units, "label": np.where(label, "ill", "well"), "prob_well": 1 - prob})
+    frame.assign(prob_ill=prob).to_csv(tmp_path / "p.csv", index=False)
+    out = tmp_path / "out"
+    assert main(["audit", "--predictions", str(tmp_path / "p.csv"), "--out", str(out)]) == 0
+    lines: Any = pd.read_csv(out / "suspects.csv")
+    assert lines.to_numpy().tolist() == [
+        ["p", "Patient-020", "ill", "well", 0.004],
+        ["p", "Patient-031", "well", "ill", pytest.approx(0.01)],
+    ]
+    for name in ("audit.md", "audit.html"):
+        text = (out / name).read_text()
+        assert "2 units are surely of another class" in text
+        assert "ill (probability 0.004, likely well), well (probability 0.010, likely ill)" in text
+    for path in out.iterdir():
+        assert ("Patient-" in path.read_text()) == (path.name == "suspects.csv")

@@ -9,13 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from sklearn.metrics import f1_score
 
 from clsunbias.__main__ import main
 from clsunbias.audit.found import Audit, PartFound
+from clsunbias.audit.seed_sections import gain_sections, gain_words
 from clsunbias.audit.seeds import Averaged, Mean, averaged, by_method, pairs, parts_by_method
+from clsunbias.audit.several import matched
 from clsunbias.audit.together import together
 from clsunbias.decisions.base import log_prob
 from clsunbias.errors import InputError
+from clsunbias.experiments.comparing.judging import Gain, judge
+from clsunbias.experiments.comparing.pairing import paired
+from clsunbias.experiments.comparing.reading import read
+from tests.records import write_record
 from tests.test_audit import SHORT
 from tests.test_audit_measures import CLS_UNBIAS, ERM, Floats, Labels, relied_on, toy
 
@@ -108,6 +115,75 @@ def test_one_objective_with_other_settings_is_another_method() -> None:
         by_method([one, one])
 
 
+def recorded(folder: Path, method: str, seed: int, validation: bool = True) -> Audit:
+    """The audit of a made-up run, which is written, by its test units; it finds no part."""
+    sizes = {"train": 40, "val": 60, "test": 90}
+    labels = {split: np.arange(size) % 3 // 2 for split, size in sizes.items() if validation or split != "val"}
+    config: dict[str, Any] = {"data": {}, "trainer": {}, "seed_everything": seed, "objective": method}
+    skill = {"erm": 0.5, "cls_unbias": 1.5}[method]
+    source = folder / method / str(seed)
+    write_record(source, config, labels, dataset="toy", objective=method, skill=skill)
+    frame = pd.read_csv(source / "predictions.csv").query("split == 'test'")
+    about = f"{method}, seed {seed}", source, ("negative", "positive"), "test", "unit", list(map(str, frame["unit"]))
+    prob = frame[["prob_0", "prob_1"]].to_numpy()
+    return Audit(*about, labels["test"], prob, {}, [], [], method=method, seed=seed, settings=method)
+
+
+def test_gains_over_seeds_are_those_of_compare(tmp_path: Path) -> None:
+    """On the four seeds that both have, whatever their order; who flips, too."""
+    made = {
+        (method, seed): recorded(tmp_path, method, seed)
+        for method, seeds in (("erm", [4, 3, 2, 1, 0]), ("cls_unbias", [1, 2, 3, 4, 9]))
+        for seed in seeds
+    }
+    (found,) = matched(by_method(list(made.values())))
+    assert (found.method, found.baseline, found.seeds) == ("cls_unbias", "erm", 4)
+    assert found.gains == judge(paired([read(tmp_path / name, None) for name in ("erm", "cls_unbias")])).gains
+    gain, ranking, threshold = found.gains
+    f1 = [
+        [
+            f1_score(one.target, one.prob.argmax(1), average="macro")
+            for one in (made[name, seed] for seed in range(1, 5))
+        ]
+        for name in ("erm", "cls_unbias")
+    ]
+    assert gain.value == pytest.approx(np.mean(f1[1]) - np.mean(f1[0]))
+    assert gain.value == pytest.approx(ranking.value + threshold.value)
+    assert gain.low < gain.value < gain.high
+    assert {one.over for one in found.gains} == {"units and seeds"}
+    target = made["erm", 1].target
+    right = [
+        np.array([made[name, seed].prob.argmax(1) == target for seed in range(1, 5)]) for name in ("erm", "cls_unbias")
+    ]
+    for label, flip in enumerate(found.flipped):
+        assert flip.newly_right == (~right[0] & right[1])[:, target == label].sum() / 4
+    said = gain_words(found)
+    assert said.startswith(
+        f"cls_unbias gains {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}) in macro-F1 over erm"
+    )
+    assert said.endswith("on the 4 seeds that both have.")
+
+
+def test_gains_of_few_seeds_have_no_interval(tmp_path: Path) -> None:
+    """Of three; of one; of none in common there is no gain, nor is there one without validation units."""
+
+    def against(ours: Sequence[int], validation: bool = True) -> tuple[Sequence[Gain], str]:
+        first = [recorded(tmp_path, "erm", seed, validation) for seed in range(3)]
+        (found,) = matched(by_method([*first, *(recorded(tmp_path, "cls_unbias", seed, validation) for seed in ours)]))
+        assert bool(gain_sections([found])) == bool(found.gains)
+        return found.gains, gain_words(found)
+
+    for ours, told in ((range(3), "the 3 seeds that"), ([1], "the one seed that")):
+        found, said = against(ours)
+        assert all(np.isnan([one.low, one.high]).all() and np.isfinite(one.value) for one in found)
+        assert told in said
+        assert "(" not in said
+    assert against([7, 8]) == ([], "cls_unbias and erm have no seed in common, by which a gain could be matched.")
+    found, said = against(range(3), validation=False)
+    assert list(found) == []
+    assert "not known without validation units" in said
+
+
 @pytest.mark.slow
 def test_several_seeds_through_the_front_door(tmp_path: Path, capsys: Any) -> None:
     """Two trainings of two methods: means, their spread, and the pair, printed, on the page, and as CSV."""
@@ -136,7 +212,16 @@ def test_several_seeds_through_the_front_door(tmp_path: Path, capsys: Any) -> No
     assert seeds.loc[("erm", "f1"), "together_p"] > 0.05 > seeds.loc[("erm", "f2"), "together_p"]
     lines = pd.read_csv(out / "pairs.csv")
     assert set(zip(lines["method"], lines["baseline"], strict=True)) == {("cls_unbias", "erm")}
+    assert "cls_unbias gains" in said
+    assert "of which ranking" in said
+    gains = pd.read_csv(out / "gains.csv")
+    assert list(gains["part"]) == ["gain", "ranking", "threshold"]
+    assert set(gains["seeds"]) == {2}
+    assert gains[["low", "high"]].isna().all(axis=None)
+    assert list(pd.read_csv(out / "flips.csv")["label"]) == ["negative", "positive"]
     page = (out / "audit.html").read_text()
+    for title in ("How much of the gain in macro-F1 is threshold", "Who flips, compared with erm"):
+        assert title in page
     assert 'id="seeds"' in page
     assert "Methods over their seeds" in page
     assert not (out / "changes.csv").exists()

@@ -1,7 +1,7 @@
 """What diagnostics find of a model class by class, and what of it scores alone say: no torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from clsunbias.audit.estimates import Estimate
 from clsunbias.audit.failures import Failures, failures
 from clsunbias.audit.frechet import Distance
-from clsunbias.audit.label_quality import Mislabelled, mislabelled
+from clsunbias.audit.label_quality import Mislabelled, Suspect, mislabelled, suspects
 from clsunbias.experiments.analysis.statistics import Floats, Labels
 
 
@@ -63,6 +63,7 @@ class Diagnostics:
 
     distances: Sequence[Distance] = ()
     mislabelled: Sequence[Mislabelled] = ()
+    suspects: Sequence[Suspect] = ()
     failures: Sequence[Failures] = ()
     slopes: Sequence[Slope] = ()
     compressed: Sequence[Compressed] = ()
@@ -70,5 +71,6 @@ class Diagnostics:
 
 def of_scores(logs: Floats, target: Labels, trained_on: bool) -> Diagnostics:
     """What scores alone say; of labels nothing where the model was trained on the very units."""
-    labels = () if trained_on else mislabelled(np.exp(logs), target)
-    return Diagnostics(mislabelled=labels, failures=failures(logs, target))
+    made = Diagnostics(failures=failures(logs, target))
+    prob = np.exp(logs)
+    return made if trained_on else replace(made, mislabelled=mislabelled(prob, target), suspects=suspects(prob, target))

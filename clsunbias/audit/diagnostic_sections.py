@@ -65,6 +65,7 @@ def diagnostic_sections(name: str, found: Diagnostics, classes: Sequence[str]) -
         ],
         HOW_LABELS,
     )
+    made += suspect_words(found, classes)
     table(
         "Whether it knows its mistakes",
         ["units", "wrong", "AUROC", "AUROC, balanced"],
@@ -106,6 +107,17 @@ def diagnostic_sections(name: str, found: Diagnostics, classes: Sequence[str]) -
         HOW_BITS,
     )
     return made
+
+
+def suspect_words(found: Diagnostics, classes: Sequence[str]) -> list[str]:
+    """The least likely labels, without the units' names, which may be patients'."""
+    told = [
+        f"{classes[one.label]} (probability {one.prob:.3f}, likely {classes[one.likely]})" for one in found.suspects
+    ]
+    if not told:
+        return []
+    those = f"{len(told)} units are surely of another class" if len(told) > 1 else "One unit is surely of another class"
+    return [f"{those} than their label's, the least likely first: {listed(told)}. `suspects.csv` names them."]
 
 
 def slope_label(one: Slope, several: bool, classes: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""How many labels of each class are likely wrong, from scores of units that the model was not trained on.
+"""How many labels of each class are likely wrong, and which, from scores of units that the model was not trained on.
 
 Confident learning: a unit is surely of a class if its probability of that is at least what units labelled so have on
 average, and is the largest among those of which that holds. The shares of a class's sure units stand for all of it.
@@ -29,6 +29,15 @@ class Mislabelled(NamedTuple):
     units: int
     wrong: Estimate
     likely: int | None
+
+
+class Suspect(NamedTuple):
+    """A unit, by its place, that is surely of another class than its label's; and the probability of its label."""
+
+    unit: int
+    label: int
+    likely: int
+    prob: float
 
 
 def confident(prob: Floats, target: Labels) -> Labels:
@@ -64,3 +73,11 @@ def mislabelled(prob: Floats, target: Labels) -> list[Mislabelled]:
         found = Estimate(value, min(float(low[label]), value), max(float(high[label]), value))
         made.append(Mislabelled(label, int(sizes[label]), found, int(others.argmax()) if value else None))
     return made
+
+
+def suspects(prob: Floats, target: Labels) -> list[Suspect]:
+    """The units whose label is likely wrong, of class probabilities ``(U, C)``, the least likely label first."""
+    surely, own = confident(prob, target), prob[np.arange(len(target)), target]
+    found = np.flatnonzero((surely >= 0) & (surely != target))
+    order = found[np.argsort(own[found], kind="stable")]
+    return [Suspect(at, int(target[at]), int(surely[at]), float(own[at])) for at in order.tolist()]

@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from clsunbias.audit.estimates import Estimate
 from clsunbias.audit.found import ALPHA
 from clsunbias.audit.seeds import Averaged, Methods, Pair
+from clsunbias.audit.several import Matched
 from clsunbias.audit.words import MOST, ends
 from clsunbias.errors import listed
+from clsunbias.experiments.analysis.intervals import FEWEST
+from clsunbias.experiments.comparing.judging import Gain
+from clsunbias.experiments.comparing.sections import flip_line, how_flips
+from clsunbias.experiments.report.gains import TITLE
 from clsunbias.experiments.report.labels import p_label
 from clsunbias.experiments.report.sections import Entry, Section
 
@@ -16,10 +24,20 @@ HOW_SEEDS = (
     "second's. Parts of which no use is shown are left out. Differences: p of none, corrected (Holm) likewise."
 )
 
+HOW_GAINS = (
+    "**Gains.** Macro-F1 of the test units, each method less the first on the seeds that both have. Ranking part: with "
+    "a threshold (of more classes: offsets) of each training's own, best on its validation units; threshold part: the "
+    f"rest, which the first with another threshold has for nothing. Intervals: 95 %, over units and seeds, of {FEWEST} "
+    "seeds or more."
+)
 
-def seed_sections(methods: Methods, averages: Sequence[Averaged], compared: Sequence[Pair]) -> list[Section | str]:
-    """What is said of methods over seeds, then the two tables."""
-    made: list[Section | str] = [" ".join(seed_words(methods, averages, compared))]
+
+def seed_sections(
+    methods: Methods, averages: Sequence[Averaged], compared: Sequence[Pair], against: Sequence[Matched]
+) -> list[Section | str]:
+    """What is said of methods over seeds, then the tables."""
+    said = [*seed_words(methods, averages, compared), *map(gain_words, against)]
+    made: list[Section | str] = [" ".join(said)]
     rows: list[list[Entry]] = [
         [
             f"{one.method}: {one.part}, {one.label}",
@@ -46,7 +64,25 @@ def seed_sections(methods: Methods, averages: Sequence[Averaged], compared: Sequ
     ]
     if rows:
         made.append(Section("Methods against each other", ["", "evidence", "index", "p"], rows))
-    return [*made, HOW_SEEDS]
+    return [*made, HOW_SEEDS, *gain_sections(against), *flip_sections(against, next(iter(methods.values()))[0].classes)]
+
+
+def gain_sections(against: Sequence[Matched]) -> list[Section | str]:
+    """The parts of each gain that is known."""
+    rows: list[list[Entry]] = [
+        [f"{one.method} less {one.baseline}", str(one.seeds), *map(gained, one.gains)] for one in against if one.gains
+    ]
+    return [Section(TITLE, ["", "seeds", "gain", "ranking part", "threshold part"], rows), HOW_GAINS] if rows else []
+
+
+def flip_sections(against: Sequence[Matched], classes: Sequence[str]) -> list[Section | str]:
+    """Who flips, class by class, and how to read it."""
+    rows = [flip_line(flip, classes) for one in against for flip in one.flipped]
+    if not rows:
+        return []
+    title = f"Who flips, compared with {against[0].baseline}"
+    how = how_flips(max(one.seeds for one in against))
+    return [Section(title, ["", "units", "newly wrong", "newly right", "net", "p"], rows), how]
 
 
 def seed_words(methods: Methods, averages: Sequence[Averaged], compared: Sequence[Pair]) -> list[str]:
@@ -78,3 +114,22 @@ def told(parts: Sequence[Averaged]) -> str:
         spread = "" if one.seeds == 1 else f", SD over seeds {one.index_sd:.3f}, in {one.specific} of them by itself"
         made.append(f"{one.part} (mean index for {one.label} {ends(one.mean_index)}{spread})")
     return listed(made, MOST)
+
+
+def gain_words(one: Matched) -> str:
+    """How much of a method's gain is a moved threshold."""
+    if not one.seeds:
+        return f"{one.method} and {one.baseline} have no seed in common, by which a gain could be matched."
+    if not one.gains:
+        return f"How much of a gain of {one.method} is threshold is not known without validation units of each class."
+    parts = {found.part: gained(found) for found in one.gains}
+    seeds = f"the {one.seeds} seeds" if one.seeds > 1 else "the one seed"
+    return (
+        f"{one.method} gains {parts['gain']} in macro-F1 over {one.baseline}, of which ranking {parts['ranking']}, "
+        f"threshold {parts['threshold']}, on {seeds} that both have."
+    )
+
+
+def gained(one: Gain) -> str:
+    """A part of a gain, with its interval if there is one."""
+    return f"{round(one.value, 3) + 0.0:+.3f}" if np.isnan(one.low) else ends(Estimate(one.value, one.low, one.high))

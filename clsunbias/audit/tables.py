@@ -8,7 +8,6 @@ import pandas as pd
 from clsunbias.audit.estimates import Estimate
 from clsunbias.audit.found import Audit
 from clsunbias.audit.reliance import Reliance
-from clsunbias.audit.seeds import Averaged, Pair
 from clsunbias.audit.several import Compared
 
 Line = dict[str, Any]
@@ -30,6 +29,7 @@ def tables(audits: Sequence[Audit], several: Sequence[Compared]) -> dict[str, pd
         "subgroups": [{"model": one.name, **line._asdict()} for one in audits for line in one.subgroups],
         "silence": [line for one in audits for line in silence_lines(one)],
         **{name: [line for one in audits for line in diagnostic_lines(one, name)] for name in DIAGNOSTICS},
+        SUSPECTS: [line for one in audits for line in suspect_lines(one)],
         "changes": [line for one in several for line in change_lines(one, audits[0])],
         "flips": [one._asdict() for found in several for one in found.flipped],
         "gains": [one._asdict() for found in several for one in found.gains],
@@ -143,30 +143,19 @@ def diagnostic_lines(one: Audit, name: str) -> Iterator[Line]:
         yield line
 
 
-def seed_lines(averages: Sequence[Averaged]) -> list[Line]:
-    """A line for each method, part and class."""
-    return [
-        {"method": one.method, "part": one.part, "class": one.label, "seeds": one.seeds, "specific": one.specific}
-        | spread("evidence", one.evidence)
-        | spread("index", one.mean_index)
-        | {"index_sd": one.index_sd, "together": one.finding, "together_p": one.specific_p}
-        for one in averages
-    ]
+SUSPECTS = "suspects"
+"""The name of the one file that names units."""
 
 
-def pair_lines(compared: Sequence[Pair]) -> list[Line]:
-    """A line for each two methods, part and class."""
-    return [
-        {"method": one.method, "baseline": one.baseline, "part": one.part, "class": one.label}
-        | spread("evidence", one.evidence)
-        | spread("index", one.mean_index)
-        | {"p": one.p}
-        for one in compared
-    ]
+def suspect_lines(one: Audit) -> Iterator[Line]:
+    """A line for each unit whose label is likely wrong."""
+    for found in one.diagnostics.suspects:
+        about = {"model": one.name, "unit": one.units[found.unit], "label": one.classes[found.label]}
+        yield {**about, "likely": one.classes[found.likely], "probability": found.prob}
 
 
 def as_json(audits: Sequence[Audit], said: Sequence[str], made: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """All of it: what is audited, what is said, and the tables line by line."""
+    """All of it but the units' names: what is audited, what is said, and the tables line by line."""
     return {
         "models": [
             {
@@ -181,5 +170,9 @@ def as_json(audits: Sequence[Audit], said: Sequence[str], made: Mapping[str, pd.
             for one in audits
         ],
         "said": list(said),
-        **{name: frame.astype(object).where(frame.notna(), None).to_dict("records") for name, frame in made.items()},
+        **{
+            name: frame.astype(object).where(frame.notna(), None).to_dict("records")
+            for name, frame in made.items()
+            if name != SUSPECTS
+        },
     }

@@ -8,9 +8,10 @@ import pandas as pd
 from clsunbias.audit.found import Audit
 from clsunbias.audit.sections import change_sections, notes, sections
 from clsunbias.audit.seed_sections import seed_sections
+from clsunbias.audit.seed_tables import gain_lines, pair_lines, seed_lines
 from clsunbias.audit.seeds import averaged, by_method, pairs, parts_by_method
-from clsunbias.audit.several import Compared, check_same, compared, named_apart
-from clsunbias.audit.tables import as_json, pair_lines, seed_lines, tables
+from clsunbias.audit.several import Compared, check_same, compared, matched, named_apart
+from clsunbias.audit.tables import as_json, tables
 from clsunbias.audit.words import about, sentences
 from clsunbias.experiments.report.sections import Section, document, show
 from clsunbias.files import write_csv, write_json, write_text, writing
@@ -35,9 +36,14 @@ def report(audits: Sequence[Audit], out: Path | None, command: str) -> None:
         for other in audits[1:]:
             check_same(audits[0], other)
         named, classes = parts_by_method(methods), audits[0].classes
-        averages, differences = averaged(named, classes), pairs(named, classes)
-        over_seeds = seed_sections(methods, averages, differences)
-        more = {"seeds": pd.DataFrame(seed_lines(averages)), "pairs": pd.DataFrame(pair_lines(differences))}
+        averages, differences, against = averaged(named, classes), pairs(named, classes), matched(methods)
+        over_seeds = seed_sections(methods, averages, differences, against)
+        more = {
+            "seeds": pd.DataFrame(seed_lines(averages)),
+            "pairs": pd.DataFrame(pair_lines(differences)),
+            "flips": pd.DataFrame([flip for one in against for flip in one.flipped]),
+            "gains": pd.DataFrame(gain_lines(against)),
+        }
     several = [] if over_seeds else compared(audits)
     made = tables(audits, several) | {name: frame for name, frame in more.items() if len(frame)}
     if out:

@@ -70,6 +70,11 @@ def of_runs(folder: Path, unit: str | None) -> Predictions:
     folders = sorted(path.parent for path in folder.rglob("result.json"))
     if not folders:
         raise InputError(f"{folder} holds no finished run (there is no result.json in it or below it)")
+    return of_trainings(folder, folders, unit)
+
+
+def of_trainings(folder: Path, folders: Sequence[Path], unit: str | None = None) -> Predictions:
+    """The predictions of runs that differ in their seeds alone; the first folder is what messages speak of."""
     records = [read_record(path)[0] for path in folders]
     names = dict.fromkeys(str(record.result["objective"]) for record in records)
     data = dict.fromkeys(str(record.result["dataset"]) for record in records)
