@@ -15,16 +15,16 @@ from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 from clsunbias.module import Classifier
 
-FIGURES = ("norm", "cosine", "curvature")
+FIGURES = ("norm", "noise", "cosine", "largest", "smallest")
 
 
 class ClassSlopes(Callback):
-    """Logs of each class's loss the squared gradient, its cosine to that of the other classes, and its curvature.
+    """Logs of each class's loss the squared gradient, its noise, its cosine to that of the others, and the curvature.
 
     They are those of an audit (:class:`~clsunbias.audit.diagnosed.Slope`), with 95 % intervals, on the same 128
     training rows of each class at most, of the network in evaluation mode: columns ``slopes/FIGURE/CLASS`` of
     ``metrics.csv``, empty after validations that are passed over. Training goes on as it would without.
-    Sources: arXiv 2207.00391 (gradients by class), arXiv 2212.13827 (curvature by class).
+    Sources: those of :mod:`clsunbias.audit.curvature`.
 
     Args:
         every: validations from one look to the next, at least 1; the first is looked at. A look costs up to
@@ -102,7 +102,7 @@ def from_log(log: pd.DataFrame, classes: Mapping[str, int]) -> list[Slope]:
     for step, row in log.iterrows():
         for label, (name, rows) in enumerate(classes.items()):
             ends = ([float(row[column(figure, end, name)]) for end in Estimate._fields] for figure in FIGURES)
-            norm, cosine, curvature = (Estimate(*one) if math.isfinite(one[0]) else None for one in ends)
-            if norm and curvature:
-                made.append(Slope(label, int(str(step)), rows, norm, cosine, curvature))
+            norm, noise, cosine, largest, smallest = (Estimate(*one) if math.isfinite(one[0]) else None for one in ends)
+            if norm and largest and smallest:
+                made.append(Slope(label, int(str(step)), rows, norm, noise, cosine, largest, smallest))
     return made

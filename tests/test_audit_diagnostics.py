@@ -101,7 +101,12 @@ def test_slopes_and_curvature_of_a_line_are_the_closed_form() -> None:
         own = target.numpy() == label
         gradients.append(((prob - label)[own, None] * rows[own]).mean(0))
         bent = (prob * (1 - prob))[own, None, None] * rows[own, :, None] * rows[own, None, :]
-        assert one.curvature.value == pytest.approx(np.linalg.eigvalsh(bent.mean(0))[-1], rel=0.02)
+        values = np.linalg.eigvalsh(bent.mean(0))
+        assert one.largest.value == pytest.approx(values[-1], rel=0.02)
+        assert one.smallest.value == pytest.approx(values[0], rel=0.02)
+        spread = np.trace(np.cov(((prob - label)[own, None] * rows[own]).T))
+        assert one.noise is not None
+        assert one.noise.low < spread / (gradients[label] @ gradients[label]) < one.noise.high
         assert one.norm.low < gradients[label] @ gradients[label] < one.norm.high
     cosine = gradients[0] @ gradients[1] / np.linalg.norm(gradients[0]) / np.linalg.norm(gradients[1])
     assert found[0].cosine is not None

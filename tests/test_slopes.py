@@ -39,7 +39,7 @@ def test_what_is_logged_is_what_the_audit_finds(watched: Path, tmp_path: Path, c
     log = pd.read_csv(watched / "metrics.csv").sort_values("step")
     looked = log.dropna(subset="slopes/norm/ill")
     assert looked.index.tolist() == log.index[::10].tolist()
-    for figure in ("norm", "cosine", "curvature"):
+    for figure in ("norm", "noise", "cosine", "largest", "smallest"):
         for name in ("well", "ill"):
             low, value, high = (looked[f"slopes/{figure}{end}/{name}"] for end in ("_low", "", "_high"))
             assert ((low <= value) & (value <= high)).all()
@@ -54,7 +54,7 @@ def test_what_is_logged_is_what_the_audit_finds(watched: Path, tmp_path: Path, c
     ill = found[(found["class"] == "ill") & ~found["checkpoint"]]
     by_log = looked[looked["step"].isin(ill["step"])]
     assert len(by_log) >= 3
-    np.testing.assert_allclose(ill["curvature"], by_log["slopes/curvature/ill"], rtol=1e-6)
+    np.testing.assert_allclose(ill["largest"], by_log["slopes/largest/ill"], rtol=1e-6)
     assert f"ill, step {step}, the checkpoint" in (tmp_path / "audit" / "audit.md").read_text()
     assert "was while training" in (tmp_path / "audit" / "audit.html").read_text()
 

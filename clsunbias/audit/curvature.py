@@ -3,7 +3,8 @@
 A class that training has given up on has a steep loss; pulls in opposite directions are a cosine below 0; a loss that
 is sharply curved for the rare class alone is what sharpness-aware training is for. Rows are dealt into chunks: squared
 norms and cosines are of products between different chunks, in which the noise of single rows has no part.
-Sources: arXiv 2207.00391 (gradients by class), arXiv 2212.13827 (curvature by class).
+Sources: arXiv 2207.00391 (gradients and their noise by class), arXiv 1812.06162 (the scale of noise, its section 2.2),
+arXiv 2212.13827 (curvature by class).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from scipy.linalg import eigh_tridiagonal
 from scipy.special import stdtrit
 from torch import Tensor
 from torch.nn import functional as F
@@ -21,7 +23,7 @@ from clsunbias.data.split import Split
 from clsunbias.experiments.analysis.statistics import Floats
 
 CHUNKS, ROWS, STEPS = 8, 128, 8
-"""Chunks of a class's rows, rows at most, and steps of the power iteration."""
+"""Chunks of a class's rows, rows at most, and products with second derivatives that its curvature is found by."""
 
 TOGETHER = 300_000
 """Numbers of input that second derivatives are taken of at once, about: what fits in memory, in few passes."""
@@ -58,9 +60,11 @@ def slopes(model: torch.nn.Module, split: Split, classes: int, step: int) -> lis
         norm, theirs = (jackknifed(partial(length, one)) for one in (gradients[label], others))
         both = min(norm.low, theirs.low) > 0  # what is not shown to be other than 0 has no direction
         cosine = jackknifed(partial(cosine_of, gradients[label], others), least=-1, most=1) if both else None
-        bent = curved(loss, chunks[label], weights, together)
         rows = sum(len(part) for part in chunks[label])
-        made.append(Slope(label, step, rows, norm, cosine, bent))
+        scale = jackknifed(partial(noise_of, gradients[label], rows / CHUNKS)) if norm.low > 0 else None
+        noise = Estimate(*np.exp(scale).tolist()) if scale else None
+        largest, smallest = curved(loss, chunks[label], weights, together)
+        made.append(Slope(label, step, rows, norm, noise, cosine, largest, smallest))
     return made
 
 
@@ -77,6 +81,13 @@ def length(one: Floats, kept: list[int]) -> float:
 def cosine_of(one: Floats, other: Floats, kept: list[int]) -> float:
     """The cosine between the means of some chunks' gradients."""
     return between(one[kept], other[kept])
+
+
+def noise_of(one: Floats, rows: float, kept: list[int]) -> float:
+    """Log of the variance of single rows' gradients over the squared length of their mean, of chunks of ``rows``."""
+    signal = apart(one[kept], one[kept])
+    variance = rows * (np.square(one[kept]).sum(1).mean() - signal)
+    return float(np.log(max(variance, 1e-30) / max(signal, 1e-30)))
 
 
 def apart(one: Floats, other: Floats) -> float:
@@ -102,30 +113,53 @@ def jackknifed(of: Callable[[list[int]], float], least: float = -np.inf, most: f
 
 def curved(
     loss: Callable[[Tensor], Tensor], chunks: Sequence[Tensor], weights: Sequence[Tensor], together: int
-) -> Estimate:
-    """A class's curvature furthest from 0: its direction by power iteration, then chunk by chunk along it."""
+) -> list[Estimate]:
+    """A class's largest and smallest curvature: their directions of all rows, then chunk by chunk along them."""
     own = torch.cat([*chunks])
+
+    def times(rows: Tensor, direction: Tensor) -> Tensor:
+        shaped = [part.view_as(weight) for part, weight in zip(torch.split(direction, sizes), weights, strict=True)]
+        return torch.cat([part.reshape(-1) for part in times_hessian(loss(rows), weights, shaped)])
+
+    def of_all(direction: Tensor) -> Tensor:
+        parts = [times(rows, direction) * len(rows) / len(own) for rows in torch.split(own, together)]
+        return torch.stack(parts).sum(0)
+
+    sizes = [weight.numel() for weight in weights]
     random = torch.Generator().manual_seed(0)  # of its own: a training that is looked at goes on as it would
-    direction = [torch.randn(weight.shape, generator=random).to(weight) for weight in weights]
-    for _ in range(STEPS):
-        turned = [torch.zeros_like(weight) for weight in weights]
-        for rows in torch.split(own, together):
-            for total, part in zip(turned, times_hessian(loss(rows), weights, scaled(direction)), strict=True):
-                total += part * len(rows) / len(own)
-        direction = turned
-    along = scaled(direction)
-    found = []
-    for rows in chunks:
-        product = times_hessian(loss(rows), weights, along)
-        found.append(float(sum((one * other).sum() for one, other in zip(product, along, strict=True))))
-    values = np.array(found)
-    return jackknifed(lambda kept: float(values[kept].mean()))
+    start = torch.randn(sum(sizes), generator=random).to(weights[0])
+    made = []
+    for along in extremes(of_all, start):
+        values = np.array([float(times(rows, along) @ along) for rows in chunks])
+        made.append(jackknifed(partial(mean_of, values)))
+    return made
 
 
-def scaled(direction: Sequence[Tensor]) -> list[Tensor]:
-    """A direction of length 1; as it is where it has none."""
-    length = torch.sqrt(torch.stack([part.square().sum() for part in direction]).sum())
-    return [part / length.clamp(min=1e-30) for part in direction]
+def mean_of(values: Floats, kept: list[int]) -> float:
+    """The mean of some chunks' values."""
+    return float(values[kept].mean())
+
+
+def extremes(times: Callable[[Tensor], Tensor], start: Tensor) -> list[Tensor]:
+    """Directions of length 1 of the largest and the smallest eigenvalue, by Lanczos' method from a start.
+
+    Args:
+        times: a symmetric matrix times a vector ``(D,)``.
+        start: ``(D,)``.
+    """
+    basis, diagonal, beside = [start / start.norm()], list[float](), list[float]()
+    while len(diagonal) < STEPS:
+        product = times(basis[-1])
+        diagonal.append(float(product @ basis[-1]))
+        for one in basis * 2:  # twice, for what rounding leaves
+            product = product - (product @ one) * one
+        beside.append(float(product.norm()))
+        if beside[-1] <= 1e-5 * max(abs(value) for value in diagonal):  # nothing is left to find
+            break
+        basis.append(product / beside[-1])
+    _, vectors = eigh_tridiagonal(diagonal, beside[: len(diagonal) - 1])
+    found = torch.stack(basis[: len(diagonal)])
+    return [torch.from_numpy(vectors[:, at]).to(found) @ found for at in (-1, 0)]
 
 
 def times_hessian(value: Tensor, weights: Sequence[Tensor], direction: Sequence[Tensor]) -> list[Tensor]:

@@ -21,10 +21,12 @@ class Slope(NamedTuple):
         step: of training, that it is after.
         rows: of the class that were used.
         norm: squared length of the gradient of its loss.
+        noise: variance of single rows' gradients over that: in a batch with so many rows of the class, chance moves the
+            weights as far as the class does. None where the gradient is not shown to be other than 0.
         cosine: between that gradient and the one of the other classes' mean loss; None where one of the two is not
             shown to be other than 0.
-        curvature: second derivative of its loss in the direction in which it is furthest from 0; below 0 on a saddle
-            that bends down more than up.
+        largest: second derivative of its loss in the direction in which that is largest.
+        smallest: likewise; below 0 on a saddle.
         checkpoint: whether the step is that of the weights that are audited.
     """
 
@@ -32,8 +34,10 @@ class Slope(NamedTuple):
     step: int
     rows: int
     norm: Estimate
+    noise: Estimate | None
     cosine: Estimate | None
-    curvature: Estimate
+    largest: Estimate
+    smallest: Estimate
     checkpoint: bool = False
 
 

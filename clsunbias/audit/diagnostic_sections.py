@@ -25,9 +25,9 @@ HOW_FAILURES = (
     "is; balanced: of scores calibrated at equal class shares."
 )
 HOW_SLOPES = (
-    "**Slopes.** Of each class's loss in training rows, by all weights: squared length of the gradient, its cosine to "
-    "that of the other classes (–: one of the two is not shown to be other than 0), and the curvature in the direction "
-    "of most, below 0 where that bends down."
+    "**Slopes.** Of each class's loss in training rows, by all weights: squared length of the gradient; in how many "
+    "rows chance moves the weights as far as it does (–: it is not shown to be other than 0); its cosine to that of "
+    "the other classes (–: likewise, or theirs); and the curvature where it is most and least, below 0 on a saddle."
 )
 HOW_BITS = "**Fewer bits.** Units whose decision turns when the model is exported to ONNX in float16, or int8 weights."
 
@@ -82,14 +82,16 @@ def diagnostic_sections(name: str, found: Diagnostics, classes: Sequence[str]) -
     several = not all(one.checkpoint for one in found.slopes)
     table(
         "Slope and curvature of the class losses",
-        ["rows", "squared gradient", "cosine to the others'", "largest curvature"],
+        ["rows", "squared gradient", "its noise, in rows", "cosine to the others'", "curvature, most", "least"],
         found.slopes,
         lambda one: [
             slope_label(one, several, classes),
             str(one.rows),
             ends(one.norm),
+            ends(one.noise, "") if one.noise else "–",
             ends(one.cosine) if one.cosine else "–",
-            ends(one.curvature),
+            ends(one.largest),
+            ends(one.smallest),
         ],
         HOW_SLOPES,
     )

@@ -16,8 +16,10 @@ SCRIPTS = ("theme", "looks", "views", "charts", "rows", "audit")
 
 SLOPES = {
     "norm": "Squared gradient",
+    "noise": "Rows in which chance is as large",
     "cosine": "Cosine to the others' gradient",
-    "curvature": "Largest curvature",
+    "largest": "Curvature where it is most",
+    "smallest": "Curvature where it is least",
 }
 
 MOST = 12
