@@ -257,6 +257,8 @@ def test_regrouping_adds_the_probabilities_of_subclasses() -> None:
             Regrouped(wrong)
     with pytest.raises(InputError, match="subclasses is for 2 classes, the data have 3"):
         objective.setup(torch.tensor([4, 4, 4]))
+    with pytest.raises(InputError, match="cuts class 0 of 30 training rows into 3.* turn the numbers round"):
+        objective.setup(torch.tensor([30, 90]))
 
 
 def test_any_sample_loss_goes_with_class_weights() -> None:

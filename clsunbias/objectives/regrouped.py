@@ -1,6 +1,7 @@
 """Training on subclasses of large classes, scored on the classes."""
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import ClassVar
 
 import torch
@@ -24,7 +25,7 @@ class Regrouped(Objective):
         subclasses: how many subclasses each class is cut into, in the order of the classes; 1 leaves one whole.
 
     Raises:
-        InputError: fewer than two classes, or a class of no subclass.
+        InputError: fewer than two classes, a class of no subclass, or a small class in more parts than a large one.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("subclass",)
@@ -39,6 +40,16 @@ class Regrouped(Objective):
         super().setup(class_counts)
         if len(class_counts) != len(self.subclasses):
             raise InputError(f"subclasses is for {len(self.subclasses)} classes, the data have {len(class_counts)}")
+        sizes = class_counts.tolist()
+        # A sampler that draws classes alike is expected to draw nearly, not exactly, as many of each.
+        by_size = sorted(range(len(sizes)), key=sizes.__getitem__)
+        for small, large in combinations(by_size, 2):
+            if 1.01 * sizes[small] < sizes[large] and self.subclasses[small] > self.subclasses[large]:
+                raise InputError(
+                    f"subclasses cuts class {small} of {sizes[small]:g} training rows into {self.subclasses[small]}, "
+                    f"class {large} of {sizes[large]:g} into {self.subclasses[large]}: large classes are to be cut, so "
+                    "turn the numbers round, in model.objective.subclasses and in data.resample.counts"
+                )
 
     def outputs(self, num_classes: int) -> int:
         return sum(self.subclasses)
