@@ -257,7 +257,7 @@ def test_regrouping_adds_the_probabilities_of_subclasses() -> None:
             Regrouped(wrong)
     with pytest.raises(InputError, match="subclasses is for 2 classes, the data have 3"):
         objective.setup(torch.tensor([4, 4, 4]))
-    with pytest.raises(InputError, match="cuts class 0 of 30 training rows into 3.* turn the numbers round"):
+    with pytest.raises(InputError, match=r"cuts class 0 of 30 training rows into 3.* turn the numbers round"):
         objective.setup(torch.tensor([30, 90]))
 
 
