@@ -2,6 +2,7 @@
 
 from clsunbias.decisions.base import Decision, DecisionRule, Scores, spread
 from clsunbias.decisions.calibration import BiasCorrection, Isotonic, Platt, Temperature
+from clsunbias.decisions.confidence import LogitNormalisation
 from clsunbias.decisions.corrections import ClassAndSample
 from clsunbias.decisions.costs import BayesEnsemble, Cost
 from clsunbias.decisions.local import GroupThresholds, NeighbourThreshold, ScoreAndUncertainty
@@ -20,6 +21,7 @@ __all__ = [
     "EMPrior",
     "GroupThresholds",
     "Isotonic",
+    "LogitNormalisation",
     "MacroF1",
     "NeighbourThreshold",
     "Platt",

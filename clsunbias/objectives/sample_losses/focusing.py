@@ -113,7 +113,8 @@ class LabelSmoothing(SampleLoss):
     """Cross-entropy to a smoothed label: ℓ = −(1 − ε) log p_y − (ε/C) Σ_c log p_c. ε = 0 is cross-entropy.
 
     It makes the top probability a worse measure of confidence (arXiv 2403.14715), which dividing logits by their norm
-    mends; but with two classes the norm leaves nothing of a confidence, so that here probabilities stay as they are.
+    mends afterwards, of three classes or more: :class:`~clsunbias.decisions.LogitNormalisation`. Of two, centred logits
+    are (−a, a), which their norm makes the same for all rows but for the sign: nothing is left of a confidence.
     Source: arXiv 1512.00567, section 7.
 
     Args:
