@@ -38,7 +38,7 @@ class LogitNormalisation(DecisionRule):
 
     Mends the order of confidence after label smoothing, which holds the largest logit down most where it is right; no
     decision changes. Of three classes or more: with two, u is ±(1, −1)/√2, so that all units would be as sure.
-    Source: arXiv 2403.14715, section 5, after arXiv 2305.15508; there max_k u_k is the confidence, by whose order the
+    Source: arXiv 2403.14715, after arXiv 2305.15508; there max_k u_k is the confidence, by whose order the
     largest probability goes here exactly with three classes, nearly with more.
     """
 
