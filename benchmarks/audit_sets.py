@@ -32,7 +32,7 @@ ROWS = 1000
 """Rows that are audited; of tables and voices as many are trained on, of images what is left of twice as many."""
 
 MANY = 5000
-"""Voices that a network learns to hear the hum from nearly as well as it can be heard."""
+"""Voices to train on, where it is tried whether more of them help."""
 
 RATE, SECONDS = 8000, 0.64
 LEVEL = 0.6
@@ -90,9 +90,10 @@ def drawn(
     planted: set[str],
     unclear: set[str],
     names: tuple[str, ...] = (),
+    audited: int | None = None,
 ) -> Drawn:
-    """A set of rows and signs, the last thousand to be audited; where the share is 1 nothing is specific."""
-    first, labels = len(target) - ROWS, torch.from_numpy(target)
+    """A set of rows and signs, the last to be audited, by default a thousand; where the share is 1 nothing is specific."""
+    first, labels = len(target) - (audited or ROWS), torch.from_numpy(target)
     train, test = Split(x[:first], labels[:first]), Split(x[first:], labels[first:])
     tested = {name: sign[first:] for name, sign in zip(("both", "one"), found, strict=True)}
     if share == 1:
@@ -179,14 +180,21 @@ def voices(pitch: float, count: int) -> Tensor:
     return (frames - frames.mean()) / frames.std()
 
 
-def speech(share: float, random: np.random.Generator, pitch: float, trained_on: int | None = None) -> Drawn:
+def speech(
+    share: float,
+    random: np.random.Generator,
+    pitch: float,
+    trained_on: int | None = None,
+    audited: int | None = None,
+) -> Drawn:
     """Made-up voices with two hums, as microphones have: one for both classes, that of made-up corpora for one."""
-    count = (trained_on or ROWS) + ROWS
+    count = (trained_on or ROWS) + (audited or ROWS)
     target = random.permutation(np.arange(count) % 2)
     found = signs(target, share, random)
     number = random.permutation(count)
     mixed = {*(f"time span {number} of 4" for number in range(1, 5)), SILENCE.name}
-    return drawn(voices(pitch, count)[number, found[0], found[1]], target, found, share, {"dimensions 31 to 40"}, mixed)
+    frames = voices(pitch, count)[number, found[0], found[1]]
+    return drawn(frames, target, found, share, {"dimensions 31 to 40"}, mixed, audited=audited)
 
 
 MODALITIES: Mapping[str, Modality] = {
@@ -206,5 +214,6 @@ MODALITIES: Mapping[str, Modality] = {
     ),
     "speech": Modality(lambda share, random: speech(share, random, HEARD), listener),
     "speech, 5,000 voices": Modality(lambda share, random: speech(share, random, HEARD, MANY), listener),
+    "speech, 2,000 audited": Modality(lambda share, random: speech(share, random, HEARD, audited=2 * ROWS), listener),
     "speech, masked hum": Modality(lambda share, random: speech(share, random, MASKED), listener),
 }
