@@ -92,7 +92,7 @@ def drawn(
     names: tuple[str, ...] = (),
     audited: int | None = None,
 ) -> Drawn:
-    """A set of rows and signs, the last to be audited (default a thousand); where the share is 1 nothing is specific."""
+    """A set of rows and signs, the last to be audited (default a thousand); of a share of 1 nothing is specific."""
     first, labels = len(target) - (audited or ROWS), torch.from_numpy(target)
     train, test = Split(x[:first], labels[:first]), Split(x[first:], labels[first:])
     tested = {name: sign[first:] for name, sign in zip(("both", "one"), found, strict=True)}
