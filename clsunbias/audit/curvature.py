@@ -26,7 +26,7 @@ CHUNKS, ROWS, STEPS = 8, 128, 8
 """Chunks of a class's rows, rows at most, and products with second derivatives that its curvature is found by."""
 
 TOGETHER = 300_000
-"""Numbers of input that second derivatives are taken of at once, about: what fits in memory, in few passes."""
+"""Numbers of input that second derivatives are taken of at once, a chunk's at least: few passes, that fit in memory."""
 
 LEAST = 2 * CHUNKS
 """Rows of a class at least."""
@@ -52,7 +52,7 @@ def slopes(model: torch.nn.Module, split: Split, classes: int, step: int) -> lis
         device = weights[0].device
         return F.cross_entropy(model(split.x[rows].to(device)).float(), split.target[rows].to(device))
 
-    together = max(TOGETHER // split.x[chunks[0][0][:1]].numel(), 1)
+    together = max(TOGETHER // split.x[chunks[0][0][:1]].numel(), ROWS // CHUNKS)
     gradients = np.stack([[flat(torch.autograd.grad(loss(rows), weights)) for rows in own] for own in chunks])
     made = []
     for label in range(classes):
@@ -122,8 +122,10 @@ def curved(
         return torch.cat([part.reshape(-1) for part in times_hessian(loss(rows), weights, shaped)])
 
     def of_all(direction: Tensor) -> Tensor:
-        parts = [times(rows, direction) * len(rows) / len(own) for rows in torch.split(own, together)]
-        return torch.stack(parts).sum(0)
+        total = torch.zeros_like(direction)
+        for rows in torch.split(own, together):
+            total += times(rows, direction) * len(rows) / len(own)
+        return total
 
     sizes = [weight.numel() for weight in weights]
     random = torch.Generator().manual_seed(0)  # of its own: a training that is looked at goes on as it would
@@ -158,8 +160,11 @@ def extremes(times: Callable[[Tensor], Tensor], start: Tensor) -> list[Tensor]:
             break
         basis.append(product / beside[-1])
     _, vectors = eigh_tridiagonal(diagonal, beside[: len(diagonal) - 1])
-    found = torch.stack(basis[: len(diagonal)])
-    return [torch.from_numpy(vectors[:, at]).to(found) @ found for at in (-1, 0)]
+    made = [torch.zeros_like(start), torch.zeros_like(start)]
+    for along, at in zip(made, (-1, 0), strict=True):
+        for one, share in zip(basis, vectors[:, at].tolist(), strict=False):  # the last one was not multiplied
+            along += share * one
+    return made
 
 
 def times_hessian(value: Tensor, weights: Sequence[Tensor], direction: Sequence[Tensor]) -> list[Tensor]:
