@@ -72,6 +72,11 @@ class Diagnostics:
     slopes: Sequence[Slope] = ()
     compressed: Sequence[Compressed] = ()
 
+    @property
+    def followed(self) -> bool:
+        """Whether slopes were looked at while training, too."""
+        return not all(one.checkpoint for one in self.slopes)
+
 
 def of_scores(logs: Floats, target: Labels, trained_on: bool) -> Diagnostics:
     """What scores alone say; of labels nothing where the model was trained on the very units."""

@@ -79,13 +79,12 @@ def diagnostic_sections(name: str, found: Diagnostics, classes: Sequence[str]) -
         ],
         HOW_FAILURES,
     )
-    several = not all(one.checkpoint for one in found.slopes)
     table(
         "Slope and curvature of the class losses",
         ["rows", "squared gradient", "its noise, in rows", "cosine to the others'", "curvature, most", "least"],
         found.slopes,
         lambda one: [
-            slope_label(one, several, classes),
+            slope_label(one, found.followed, classes),
             str(one.rows),
             ends(one.norm),
             ends(one.noise, "") if one.noise else "–",
@@ -122,9 +121,9 @@ def suspect_words(found: Diagnostics, classes: Sequence[str]) -> list[str]:
     return [f"{those} than their label's, the least likely first: {listed(told)}. `suspects.csv` names them."]
 
 
-def slope_label(one: Slope, several: bool, classes: Sequence[str]) -> str:
-    """The class, and the step where there are several."""
-    at = f", step {one.step}{', the checkpoint' if one.checkpoint else ''}" if several else ""
+def slope_label(one: Slope, followed: bool, classes: Sequence[str]) -> str:
+    """The class, and the step where training was followed."""
+    at = f", step {one.step}{', the checkpoint' if one.checkpoint else ''}" if followed else ""
     return f"{classes[one.label]}{at}"
 
 

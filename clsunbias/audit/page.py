@@ -49,7 +49,7 @@ def page(
                 "tables": sections(one)[2:],
                 "has_parts": bool(one.parts),
                 "has_features": bool(one.features),
-                "has_slopes": followed(one),
+                "has_slopes": one.diagnostics.followed,
             }
             for one in audits
         ],
@@ -73,7 +73,7 @@ def records(one: Audit) -> dict[str, Any]:
     return {
         "classes": list(one.classes),
         "parts": [{"title": marked(part), "rows": rows(one, part)} for part in most],
-        "slopes": [panel(one, *of) for of in SLOPES.items()] if followed(one) else [],
+        "slopes": [panel(one, *of) for of in SLOPES.items()] if one.diagnostics.followed else [],
         "features": [
             {
                 "title": feature.name,
@@ -82,11 +82,6 @@ def records(one: Audit) -> dict[str, Any]:
             for feature in told
         ],
     }
-
-
-def followed(one: Audit) -> bool:
-    """Whether slopes were looked at while training, too."""
-    return not all(slope.checkpoint for slope in one.diagnostics.slopes)
 
 
 def panel(one: Audit, figure: str, title: str) -> dict[str, Any]:
