@@ -53,53 +53,58 @@ def slopes(model: torch.nn.Module, split: Split, classes: int, step: int) -> lis
         return F.cross_entropy(model(split.x[rows].to(device)).float(), split.target[rows].to(device))
 
     together = max(TOGETHER // split.x[chunks[0][0][:1]].numel(), ROWS // CHUNKS)
-    gradients = np.stack([[flat(torch.autograd.grad(loss(rows), weights)) for rows in own] for own in chunks])
+    products = products_of([torch.autograd.grad(loss(rows), weights) for own in chunks for rows in own], classes)
     made = []
     for label in range(classes):
-        others = gradients[[other for other in range(classes) if other != label]].mean(0)
-        norm, theirs = (jackknifed(partial(length, one)) for one in (gradients[label], others))
-        both = min(norm.low, theirs.low) > 0  # what is not shown to be other than 0 has no direction
-        cosine = jackknifed(partial(cosine_of, gradients[label], others), least=-1, most=1) if both else None
+        others = [other for other in range(classes) if other != label]
+        own, theirs = products[label, :, label], products[others][:, :, others].mean((0, 2))
+        norm, other = jackknifed(partial(apart, own)), jackknifed(partial(apart, theirs))
+        both = min(norm.low, other.low) > 0  # what is not shown to be other than 0 has no direction
+        across = partial(cosine_of, own, theirs, products[label][:, others].mean(1))
+        cosine = jackknifed(across, least=-1, most=1) if both else None
         rows = sum(len(part) for part in chunks[label])
-        scale = jackknifed(partial(noise_of, gradients[label], rows / CHUNKS)) if norm.low > 0 else None
+        scale = jackknifed(partial(noise_of, own, rows / CHUNKS)) if norm.low > 0 else None
         noise = Estimate(*np.exp(scale).tolist()) if scale else None
         largest, smallest = curved(loss, chunks[label], weights, together)
         made.append(Slope(label, step, rows, norm, noise, cosine, largest, smallest))
     return made
 
 
-def flat(gradient: Sequence[Tensor]) -> Floats:
-    """A gradient as one row of numbers."""
-    return torch.cat([part.reshape(-1) for part in gradient]).double().cpu().numpy()
+def products_of(gradients: Sequence[Sequence[Tensor]], classes: int) -> Floats:
+    """Products between the gradients of all chunks, class by class ``(C, CHUNKS, C, CHUNKS)``: all that is asked of
+    them, however many weights there are.
+    """
+    total = torch.zeros(len(gradients), len(gradients), dtype=torch.float64, device=gradients[0][0].device)
+    for of_weight in zip(*gradients, strict=True):
+        rows = torch.stack([part.reshape(-1) for part in of_weight]).double()
+        total += rows @ rows.T
+    return total.cpu().numpy().reshape(classes, CHUNKS, classes, CHUNKS)
 
 
-def length(one: Floats, kept: list[int]) -> float:
-    """The squared length of the mean of some chunks' gradients."""
-    return apart(one[kept], one[kept])
+def cosine_of(own: Floats, theirs: Floats, across: Floats, kept: list[int]) -> float:
+    """The cosine between the means of some chunks of two kinds, whose noise is not shared; beyond ±1 by chance.
+
+    Args:
+        own: products between chunks of the first kind ``(K, K)``.
+        theirs: of the second.
+        across: of the first with the second.
+        kept: which chunks.
+    """
+    lengths = max(apart(own, kept), 0.0) * max(apart(theirs, kept), 0.0)
+    return float(across[np.ix_(kept, kept)].mean() / max(lengths, 1e-30) ** 0.5)
 
 
-def cosine_of(one: Floats, other: Floats, kept: list[int]) -> float:
-    """The cosine between the means of some chunks' gradients."""
-    return between(one[kept], other[kept])
-
-
-def noise_of(one: Floats, rows: float, kept: list[int]) -> float:
+def noise_of(own: Floats, rows: float, kept: list[int]) -> float:
     """Log of the variance of single rows' gradients over the squared length of their mean, of chunks of ``rows``."""
-    signal = apart(one[kept], one[kept])
-    variance = rows * (np.square(one[kept]).sum(1).mean() - signal)
+    signal = apart(own, kept)
+    variance = rows * (float(np.diag(own)[kept].mean()) - signal)
     return float(np.log(max(variance, 1e-30) / max(signal, 1e-30)))
 
 
-def apart(one: Floats, other: Floats) -> float:
-    """The mean product of rows ``(K, D)`` of different chunks: of means without the noise that chunks share."""
-    size = len(one)
-    return float((one.sum(0) @ other.sum(0) - (one * other).sum()) / (size * (size - 1)))
-
-
-def between(one: Floats, other: Floats) -> float:
-    """The cosine between two means of chunks, whose noise is not shared; beyond ±1 by chance."""
-    lengths = max(apart(one, one), 0.0) * max(apart(other, other), 0.0)
-    return float(one.mean(0) @ other.mean(0) / max(lengths, 1e-30) ** 0.5)
+def apart(products: Floats, kept: list[int]) -> float:
+    """The squared length of the mean of some chunks: their mean product but with themselves, whose noise is shared."""
+    found = products[np.ix_(kept, kept)]
+    return float((found.sum() - np.trace(found)) / (len(kept) * (len(kept) - 1)))
 
 
 def jackknifed(of: Callable[[list[int]], float], least: float = -np.inf, most: float = np.inf) -> Estimate:
