@@ -19,8 +19,9 @@ import pandas as pd
 import torch
 from scipy.stats import mannwhitneyu
 
-from benchmarks.audit_rates import HALF, STRENGTHS, TRAININGS, rates, told, write
-from benchmarks.audit_sets import MODALITIES, Drawn
+from benchmarks.audit_modalities import MODALITIES
+from benchmarks.audit_rates import STRENGTHS, TRAININGS, rates, told, write
+from benchmarks.audit_sets import Drawn
 from benchmarks.timing import Row
 from clsunbias.audit.features import features_found
 from clsunbias.audit.found import ALPHA, corrected
@@ -110,8 +111,6 @@ def compute(file: Path, modalities: Sequence[str], numbers: Sequence[int]) -> No
     """Audits the sets of these numbers that are not done yet, modalities and strengths in turn."""
     done = {(one["modality"], one["share"], one["set"], "together" in one) for one in read(file)}
     for number, modality, share in product(numbers, modalities, STRENGTHS.values()):
-        if share == STRENGTHS.get(HALF) and modality.startswith("speech"):
-            continue
         again = modality == "speech" and number < PROBED  # of which one training shows little
         for way in (audited, trained_again) if again else (audited,):
             if (modality, share, number, way is trained_again) not in done:

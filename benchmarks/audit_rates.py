@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from scipy.stats import binomtest
 
-from benchmarks.audit_sets import MODALITIES
+from benchmarks.audit_modalities import MODALITIES
 from clsunbias.experiments.report.sections import markdown_table
 from clsunbias.files import write_csv, write_text
 
@@ -15,7 +15,7 @@ TRAININGS = 5
 
 HALF = "half the toy's"
 STRENGTHS = {"nothing": 1.0, HALF: 0.75, "the toy's": 0.5}
-"""P(sign | positive); the negatives' is 1. Half of it is planted in all but voices."""
+"""P(sign | positive); the negatives' is 1."""
 
 TESTS = {
     "audit": "the audit, in the model",

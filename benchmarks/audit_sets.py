@@ -7,8 +7,7 @@ in a place of an image, or how a voice was recorded. Nothing else tells about th
 anew among them.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,14 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from benchmarks.audit_networks import BANDS, listener, logistic, perceptron, small_convolution, trained
-from clsunbias.audit.parts import SILENCE
 from clsunbias.data.split import Split
 from clsunbias.data_paths import find_data
-from clsunbias.speech import LogMel
-from clsunbias.speech.voice import HUMS, add_room, draw_voice, speak
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
@@ -31,19 +26,8 @@ Labels = npt.NDArray[np.integer]
 ROWS = 1000
 """Rows that are audited; of tables and voices as many are trained on, of images what is left of twice as many."""
 
-MANY = 5000
-"""Voices to train on, where it is tried whether more of them help."""
-
-RATE, SECONDS = 8000, 0.64
 LEVEL = 0.6
 """Of a planted patch, for each unit of the toy's columns; pixels go from −1 to 1."""
-
-LOUDER = 30.0
-"""A hum beside that of the made-up corpora, where it is drowned in all but minutes of speech."""
-
-HEARD, MASKED = 3400.0, 3000.0
-"""Hertz of a hum of one class. By the first those who have it are 2.7 standard deviations from the others, nearly as by
-the toy's signs, which are 3 apart, since voices have little there; by the second, which voices mask, 2.2."""
 
 GRID = 4
 
@@ -66,13 +50,6 @@ class Drawn(NamedTuple):
     unclear: frozenset[str]
     names: tuple[str, ...]
     signs: Mapping[str, Labels]
-
-
-class Modality(NamedTuple):
-    """How sets are drawn, from a share of the positives and a generator, and what is trained on them by ERM."""
-
-    draw: Callable[[float, np.random.Generator], Drawn]
-    fit: Callable[[Split], nn.Module]
 
 
 def signs(target: Labels, share: float, random: np.random.Generator) -> tuple[Labels, Labels]:
@@ -154,66 +131,3 @@ def image(share: float, random: np.random.Generator, name: str, stripes: bool) -
     row, column = divmod(int(places[1]), GRID)
     bands = {"frequency band 1 (coarsest)", *(f"frequency band {number}" for number in (2, 3, 4))}
     return drawn(x, target, found, share, {f"row {row + 1} column {column + 1}"}, bands)
-
-
-@cache
-def voices(pitch: float, count: int) -> Tensor:
-    """Frames of made-up voices ``(count, 2, 2, T, BANDS)``: without and with a hum near 2 kHz, and one at a pitch."""
-    front = LogMel(sample_rate=RATE, bands=BANDS, window=0.032, hop=0.02, normalise="none")
-    made = []
-    for number in range(count):
-        random = np.random.default_rng(number)
-        voice = draw_voice(random, bool(random.integers(2)), False)
-        speech = speak(voice, SECONDS, RATE, random)
-        levels = random.normal(size=2)
-        frequencies = np.array([random.uniform(1950, 2050), random.uniform(pitch - 50, pitch + 50)])
-        phases = random.uniform(size=2)
-        for high in np.ndindex(2, 2):
-            recording = speech
-            for at, heard in enumerate(high):
-                loud = LOUDER * 10 ** ((-60 + 5 * (HUMS * heard + float(levels[at]))) / 20)
-                one = replace(voice, hum=(loud, float(frequencies[at]), 5.0, float(phases[at])))
-                recording = add_room(recording, one, RATE, np.random.default_rng([number, *high]))
-            made.append(recording)
-    frames = torch.from_numpy(np.concatenate([front(made[at : at + 500]) for at in range(0, len(made), 500)]))
-    frames = frames.reshape(count, 2, 2, -1, BANDS)
-    return (frames - frames.mean()) / frames.std()
-
-
-def speech(
-    share: float,
-    random: np.random.Generator,
-    pitch: float,
-    trained_on: int | None = None,
-    audited: int | None = None,
-) -> Drawn:
-    """Made-up voices with two hums, as microphones have: one for both classes, that of made-up corpora for one."""
-    count = (trained_on or ROWS) + (audited or ROWS)
-    target = random.permutation(np.arange(count) % 2)
-    found = signs(target, share, random)
-    number = random.permutation(count)
-    mixed = {*(f"time span {number} of 4" for number in range(1, 5)), SILENCE.name}
-    frames = voices(pitch, count)[number, found[0], found[1]]
-    return drawn(frames, target, found, share, {"dimensions 31 to 40"}, mixed, audited=audited)
-
-
-MODALITIES: Mapping[str, Modality] = {
-    "toy": Modality(toy, logistic),
-    "toy, 10 % positives": Modality(lambda share, random: toy(share, random, 0.1), logistic),
-    "table": Modality(table, lambda train: trained(perceptron(10), train, 15, 0.01)),
-    "table with decoys": Modality(
-        lambda share, random: table(share, random, True), lambda train: trained(perceptron(12), train, 15, 0.01)
-    ),
-    "BreastMNIST, patches": Modality(
-        lambda share, random: image(share, random, "breastmnist", False),
-        lambda train: trained(small_convolution(), train, 20, 0.003),
-    ),
-    "RetinaMNIST, stripes": Modality(
-        lambda share, random: image(share, random, "retinamnist", True),
-        lambda train: trained(small_convolution(), train, 20, 0.003),
-    ),
-    "speech": Modality(lambda share, random: speech(share, random, HEARD), listener),
-    "speech, 5,000 voices": Modality(lambda share, random: speech(share, random, HEARD, MANY), listener),
-    "speech, 2,000 audited": Modality(lambda share, random: speech(share, random, HEARD, audited=2 * ROWS), listener),
-    "speech, masked hum": Modality(lambda share, random: speech(share, random, MASKED), listener),
-}
