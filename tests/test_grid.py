@@ -1,5 +1,6 @@
 """Grids as their files declare them: what is read, which runs they come to, what a search may do and chooses."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from clsunbias.__main__ import stop
 from clsunbias.errors import InputError
 from clsunbias.experiments.grid import Grid, load_grid, narrow
 from clsunbias.experiments.grid_parts import Search
@@ -155,6 +157,15 @@ def test_classes_in_parameters_are_left_to_the_command_line(tmp_path: Path) -> N
     check([arm.seed(0) for arm in planned(grid)])
     with pytest.raises(InputError, match="'selection' lists a class"):
         toy_grid(tmp_path, protocols={"paper": {"axes": {"selection": [rule]}}})
+
+
+def test_a_signal_ends_the_check_of_a_grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stops a large grid that has not begun is not told of a config, nor goes the grid on."""
+    (arm, *_) = planned(toy_grid(tmp_path))
+    monkeypatch.setattr("clsunbias.commands.fit.run", lambda options: stop(signal.SIGTERM, None))
+    with pytest.raises(SystemExit) as ended:
+        check([arm.seed(0)])
+    assert ended.value.code == 128 + signal.SIGTERM
 
 
 def test_what_is_switched_off_takes_no_parameter() -> None:

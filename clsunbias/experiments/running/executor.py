@@ -137,8 +137,11 @@ def check(runs: Sequence[Run]) -> None:
 
     for run in {run.out.parent: run for run in sharing(runs)}.values():
         try:
-            with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
                 run_command(["fit", *run.options, "--print_config"])
+        except SystemExit as ended:  # as printing does, and a signal, which is for the whole grid
+            if ended.code:
+                raise
         except InputError as error:
             folded = "plan" in str(error) and (run.config["data"].get("init_args") or {}).get("plan")
             about = "; folds are of data sets that take a plan, those that draw their splits" if folded else ""
