@@ -168,6 +168,7 @@ class Attribute(_OfUnits):
         return described(train, group=of_rows(torch.tensor([groups.index(entry) for entry in entries]), units))
 
 
+@dataclass(frozen=True)
 class Grade(_OfUnits):
     """Says how far each training row's disease goes, by a number beside its class, such as a grade or a PHQ-8 score.
 
@@ -181,8 +182,7 @@ class Grade(_OfUnits):
         column: of the CSV file.
     """
 
-    def __init__(self, path: Path, column: str = "grade") -> None:
-        super().__init__(find_data(path), column)
+    column: str = "grade"
 
     def __call__(self, train: Split) -> Split:
         """Adds ``grade``.
@@ -203,7 +203,7 @@ class Grade(_OfUnits):
     def labels(self, train: Split) -> tuple[list[str], Units]:
         """Those of a file of MedMNIST, and the rows that they are of."""
         try:
-            with np.load(self.path) as arrays:
+            with np.load(find_data(self.path)) as arrays:
                 labels = arrays["train_labels"].reshape(-1).tolist()
         except Exception as error:  # a file of another kind makes the reader fail in any way at all
             raise InputError(f"{self.path} has no train_labels, as MedMNIST's files have: {error}") from error
