@@ -8,7 +8,7 @@ from torch import nn
 
 from benchmarks.audit_networks import listener, logistic, perceptron, small_convolution, trained
 from benchmarks.audit_sets import ROWS, Drawn, image, table, toy
-from benchmarks.audit_voices import CLEAR, MASKED, TELEPHONE, speech
+from benchmarks.audit_voices import CLEAR, TELEPHONE, speech
 from clsunbias.data.split import Split
 
 
@@ -29,7 +29,11 @@ def of_images(name: str, stripes: bool) -> Modality:
 
 MODALITIES: Mapping[str, Modality] = {
     "toy": Modality(toy, logistic),
+    "toy, 250 units audited": Modality(lambda share, random: toy(share, random, 0.5, 250), logistic),
+    "toy, 100 units audited": Modality(lambda share, random: toy(share, random, 0.5, 100), logistic),
     "toy, 10 % positives": Modality(lambda share, random: toy(share, random, 0.1), logistic),
+    "toy, 10 % positives, 500 audited": Modality(lambda share, random: toy(share, random, 0.1, 500), logistic),
+    "toy, 10 % positives, 250 audited": Modality(lambda share, random: toy(share, random, 0.1, 250), logistic),
     "table": Modality(table, lambda train: trained(perceptron(10), train, 15, 0.01)),
     "table with decoys": Modality(
         lambda share, random: table(share, random, True), lambda train: trained(perceptron(12), train, 15, 0.01)
@@ -37,7 +41,6 @@ MODALITIES: Mapping[str, Modality] = {
     "BreastMNIST, patches": of_images("breastmnist", False),
     "RetinaMNIST, stripes": of_images("retinamnist", True),
     "speech": Modality(lambda share, random: speech(share, random, CLEAR), listener),
-    "speech, masked hum": Modality(lambda share, random: speech(share, random, MASKED), listener),
     "speech, telephone": Modality(lambda share, random: speech(share, random, TELEPHONE), listener),
     "speech, telephone, 2,000 audited": Modality(
         lambda share, random: speech(share, random, TELEPHONE, 2 * ROWS), listener

@@ -78,12 +78,12 @@ def drawn(
     return Drawn(train, test, frozenset(planted), frozenset(unclear), names, tested)
 
 
-def toy(share: float, random: np.random.Generator, positives: float = 0.5) -> Drawn:
-    """The paper's two columns."""
-    target = (random.random(2 * ROWS) < positives).astype(int)
+def toy(share: float, random: np.random.Generator, positives: float = 0.5, audited: int | None = None) -> Drawn:
+    """The paper's two columns, of a thousand rows to train on and as many to audit, if not another number."""
+    target = (random.random(ROWS + (audited or ROWS)) < positives).astype(int)
     found = signs(target, share, random)
     x = np.stack([random.normal(size=len(target)) + 3 * sign for sign in found], 1)
-    return drawn(torch.from_numpy(x).float(), target, found, share, {"f2"}, set(), ("f1", "f2"))
+    return drawn(torch.from_numpy(x).float(), target, found, share, {"f2"}, set(), ("f1", "f2"), audited)
 
 
 def table(share: float, random: np.random.Generator, decoys: bool = False) -> Drawn:

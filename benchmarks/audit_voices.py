@@ -40,9 +40,6 @@ CLEAR = Hums(16_000, 10.0, 3100.0, 6500.0, "dimensions 31 to 40")
 """Where voices have little: who has a hum and who has none are 2.7 (both) and 3.0 (one) standard deviations apart along
 the best direction, as by the toy's signs; each is heard in its own quarter of the bands alone (0.1 in the other)."""
 
-MASKED = Hums(16_000, 10.0, 6500.0, 2500.0, "dimensions 21 to 30")
-"""The hum of one class is where voices are: 2.4 standard deviations."""
-
 TELEPHONE = Hums(8000, 30.0, 2000.0, 3400.0, "dimensions 31 to 40")
 """In a narrow band, 2.0 and 2.5 standard deviations; the hum of both classes leaks into the other's quarter (0.2)."""
 
