@@ -34,6 +34,9 @@ from clsunbias.module import Classifier
 from clsunbias.objectives import ERM
 
 SETS, PROBED, DRAWS = 200, 50, 4
+AGAIN = "table with decoys"
+"""What several trainings are tried on, for they take long."""
+
 OUT = Path("docs/results/audit")
 
 
@@ -111,7 +114,7 @@ def compute(file: Path, modalities: Sequence[str], numbers: Sequence[int]) -> No
     """Audits the sets of these numbers that are not done yet, modalities and strengths in turn."""
     done = {(one["modality"], one["share"], one["set"], "together" in one) for one in read(file)}
     for number, modality, share in product(numbers, modalities, STRENGTHS.values()):
-        again = modality == "speech" and number < PROBED  # of which one training shows little
+        again = modality == AGAIN and number < PROBED
         for way in (audited, trained_again) if again else (audited,):
             if (modality, share, number, way is trained_again) not in done:
                 with file.open("a") as lines:
