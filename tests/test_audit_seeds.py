@@ -67,6 +67,9 @@ def test_means_and_differences_are_those_of_the_toy() -> None:
         assert found[name].mean_index.value == pytest.approx(index, abs=0.05)
         assert found[name].mean_index.low < index < found[name].mean_index.high
         assert 0 < found[name].index_sd < 0.05
+        assert found[name].mean_read.value == pytest.approx(
+            -0.28, abs=0.05
+        )  # what the data tell
     by_part = {one.part: one for one in pairs(named, classes)}
     assert by_part["f2"].p < 0.01 < 0.05 < by_part["f1"].p
     assert by_part["f2"].mean_index.low > 0.1
@@ -203,7 +206,7 @@ def test_several_seeds_through_the_front_door(tmp_path: Path, capsys: Any) -> No
     out = tmp_path / "out"
     assert main(["audit", *runs, "--split", "train", "--out", str(out)]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "erm: class-specific in 2 trainings together: f2 (mean index for positive -0." in said
+    assert "erm: class-specific in 2 trainings together: f2 (mean index as read for positive -0." in said
     assert "in 2 of them by itself" in said
     seeds: Any = pd.read_csv(out / "seeds.csv").set_index(["method", "part"])
     assert set(seeds.index) == {(method, part) for method in ("erm", "cls_unbias") for part in ("f1", "f2")}

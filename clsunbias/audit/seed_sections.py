@@ -18,10 +18,11 @@ from clsunbias.experiments.report.labels import p_label
 from clsunbias.experiments.report.sections import Entry, Section
 
 HOW_SEEDS = (
-    "**Seeds.** Evidence in nats and its index: means over trainings of a method, with 95 % intervals over units and "
-    "seeds; SD: of the index over seeds. Together: the test of one training, on means over them (specific: its p, "
-    "corrected for the number of parts); then in how many it is found of each alone. Of two classes the index is the "
-    "second's. Parts of which no use is shown are left out. Differences: p of none, corrected (Holm) likewise."
+    "**Seeds.** Evidence in nats, its index and the index as read, which is tested: means over trainings of a method,"
+    " with 95 % intervals over units and seeds; SD: of the index over seeds. Together: the test of one training, on "
+    "means over them (specific: its p, corrected for the number of parts); then in how many it is found of each "
+    "alone. Of two classes the indices are the second's. Parts of which no use is shown are left out. Differences: p "
+    "of none, of the index, corrected (Holm) likewise."
 )
 
 HOW_GAINS = (
@@ -47,11 +48,21 @@ def seed_sections(
             ends(one.evidence),
             ends(one.mean_index),
             "–" if one.seeds == 1 else f"{one.index_sd:.3f}",
+            ends(one.mean_read),
         ]
         for one in averages
     ]
     if rows:
-        header = ["", "together", "specific, p", "alone", "evidence", "index", "SD of the index over seeds"]
+        header = [
+            "",
+            "together",
+            "specific, p",
+            "alone",
+            "evidence",
+            "index",
+            "SD of the index over seeds",
+            "index as read",
+        ]
         made.append(Section("Methods over their seeds", header, rows))
     rows = [
         [
@@ -110,9 +121,9 @@ def seed_words(methods: Methods, averages: Sequence[Averaged], compared: Sequenc
 def told(parts: Sequence[Averaged]) -> str:
     """Parts that are class-specific, those that most trainings show first."""
     made = []
-    for one in sorted(parts, key=lambda one: (-one.specific, -abs(one.mean_index.value))):
-        spread = "" if one.seeds == 1 else f", SD over seeds {one.index_sd:.3f}, in {one.specific} of them by itself"
-        made.append(f"{one.part} (mean index for {one.label} {ends(one.mean_index)}{spread})")
+    for one in sorted(parts, key=lambda one: (-one.specific, -abs(one.mean_read.value))):
+        alone = "" if one.seeds == 1 else f", in {one.specific} of them by itself"
+        made.append(f"{one.part} (mean index as read for {one.label} {ends(one.mean_read)}{alone})")
     return listed(made, MOST)
 
 

@@ -13,7 +13,9 @@ def seed_lines(averages: Sequence[Averaged]) -> list[Line]:
         {"method": one.method, "part": one.part, "class": one.label, "seeds": one.seeds, "specific": one.specific}
         | spread("evidence", one.evidence)
         | spread("index", one.mean_index)
-        | {"index_sd": one.index_sd, "together": one.finding, "together_p": one.specific_p}
+        | {"index_sd": one.index_sd}
+        | spread("read_index", one.mean_read)
+        | {"together": one.finding, "together_p": one.specific_p}
         for one in averages
     ]
 

@@ -37,6 +37,7 @@ class Averaged(NamedTuple):
         evidence: mean over seeds, with its interval over units and seeds.
         mean_index: likewise.
         index_sd: standard deviation of the index over seeds; NaN of one.
+        mean_read: index as read, which is the one that is tested, likewise.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Averaged(NamedTuple):
     evidence: Estimate
     mean_index: Estimate
     index_sd: float
+    mean_read: Estimate
 
 
 class Pair(NamedTuple):
@@ -133,6 +135,11 @@ def index_of(parts: Sequence[PartFound], label: int) -> Mean:
     return mean([one.reliance.evidence.linear_index(label) for one in parts])
 
 
+def read_of(parts: Sequence[PartFound], label: int) -> Mean:
+    """The mean index as read."""
+    return mean([one.reliance.read.linear_index(label) for one in parts])
+
+
 class Trainings(NamedTuple):
     """A part to each training of a method, and to all of them together."""
 
@@ -168,10 +175,11 @@ def averaged(named: Mapping[str, Mapping[str, Trainings]], classes: Sequence[str
             fewest = seeds[0].reliance.evidence.fewest
             specific = sum(one.finding == "class-specific" for one in seeds)
             for label in labels_of(classes):
-                index, evidence = index_of(seeds, label), evidence_of(seeds, label)
+                index, evidence, read = (of(seeds, label) for of in (index_of, evidence_of, read_of))
                 sd = (index.between * index.seeds) ** 0.5 if len(seeds) > 1 else float("nan")
                 about = (name, part, classes[label], len(seeds), specific, whole.finding, whole.specific_p)
-                made.append(Averaged(*about, evidence.estimate(fewest), index.estimate(fewest), sd))
+                found_of = evidence.estimate(fewest), index.estimate(fewest), sd, read.estimate(fewest)
+                made.append(Averaged(*about, *found_of))
     return made
 
 
