@@ -39,10 +39,11 @@ def measured(line: OverviewLine | None) -> str:
     """What is measured of a method."""
     if line is None:
         return "Measured: not yet."
-    ahead = f"{100 * line.ahead:.0f} % of the methods are ahead, on {line.datasets} data sets"
+    ahead = f"{100 * line.ahead:.0f} % of the methods are ahead, on {line.datasets} data set{'s' * (line.datasets > 1)}"
     if line.gain is None or line.ranking is None or line.threshold is None:
         return f"Measured: {ahead}."
     ranking = shown(line.ranking, line.ranking_low, line.ranking_high)
     threshold = shown(line.threshold, line.threshold_low, line.threshold_high)
-    sets = f"the ranking part is shown to be above 0 on {line.shown_ranking} of them and below 0 on {line.lost_ranking}"
-    return f"Measured: ranking part {ranking}, threshold part {threshold}; {ahead}; {sets}."
+    sets = f"the ranking part's interval is above 0 on {line.shown_ranking} of them, below 0 on {line.lost_ranking}"
+    said = f"Measured: ranking part {ranking}, threshold part {threshold}; {ahead}; {sets}."
+    return said.replace("-", "\N{MINUS SIGN}")

@@ -67,9 +67,7 @@ def test_means_and_differences_are_those_of_the_toy() -> None:
         assert found[name].mean_index.value == pytest.approx(index, abs=0.05)
         assert found[name].mean_index.low < index < found[name].mean_index.high
         assert 0 < found[name].index_sd < 0.05
-        assert found[name].mean_read.value == pytest.approx(
-            -0.28, abs=0.05
-        )  # what the data tell
+        assert found[name].mean_read.value == pytest.approx(-0.28, abs=0.05)  # what the data tell
     by_part = {one.part: one for one in pairs(named, classes)}
     assert by_part["f2"].p < 0.01 < 0.05 < by_part["f1"].p
     assert by_part["f2"].mean_index.low > 0.1

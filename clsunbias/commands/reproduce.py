@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 def reproduce(options: list[str]) -> int:
     """Runs ``clsunbias reproduce`` with its options; returns the exit status: 0 only if every run is done."""
-    parser = Parser(prog="clsunbias reproduce", description="Run a table of the paper and set it beside the published.")
-    parser.add_argument("table", help="table1, table2, table3, table4 or the path of a grid")
+    about = "Run a table of the paper and set it beside the published, or another grid of methods and data sets."
+    parser = Parser(prog="clsunbias reproduce", description=about)
+    parser.add_argument("table", help="table1 … table4, another of configs/tables by its name, or the path of a grid")
     parser.add_argument("--out", type=Path, default=Path("results"), help="where table, figures and runs go")
     parser.add_argument("--data-root", type=Path | None, help="where data lie; default $CLSUNBIAS_DATA, else data/")
     parser.add_argument("--jobs", type=int | None, help="worker processes, one thread each; default: one for each core")
