@@ -7,7 +7,7 @@ share's variance times the second derivative by it. All of it follows from count
 
 Each class counts a unit more, spread over the bins as all classes are. Without it a class of few units of which none
 happens to be an exception seems to be told much, and that without any doubt: with 15 to 35 units of the rarer class
-something class-specific is found without cause in 10 to 16 % of sets, with it in 1 to 2 %.
+something class-specific is found without cause in 10 to 16 % of sets, with it in 1 to 3 %.
 """
 
 from typing import Any, NamedTuple
