@@ -7,7 +7,7 @@ import numpy as np
 from torch import nn
 
 from benchmarks.audit_networks import listener, logistic, perceptron, small_convolution, trained
-from benchmarks.audit_sets import ROWS, Drawn, image, table, toy
+from benchmarks.audit_sets import Drawn, image, table, toy
 from benchmarks.audit_voices import CLEAR, TELEPHONE, speech
 from clsunbias.data.split import Split
 
@@ -42,7 +42,4 @@ MODALITIES: Mapping[str, Modality] = {
     "RetinaMNIST, stripes": of_images("retinamnist", True),
     "speech": Modality(lambda share, random: speech(share, random, CLEAR), listener),
     "speech, telephone": Modality(lambda share, random: speech(share, random, TELEPHONE), listener),
-    "speech, telephone, 2,000 audited": Modality(
-        lambda share, random: speech(share, random, TELEPHONE, 2 * ROWS), listener
-    ),
 }

@@ -68,12 +68,12 @@ def voices(hums: Hums, count: int) -> Tensor:
     return (frames - frames.mean()) / frames.std()
 
 
-def speech(share: float, random: np.random.Generator, hums: Hums, audited: int | None = None) -> Drawn:
-    """Voices with hums, as microphones have, a thousand to train on."""
-    count = audit_sets.ROWS + (audited or audit_sets.ROWS)
+def speech(share: float, random: np.random.Generator, hums: Hums) -> Drawn:
+    """Voices with hums, as microphones have."""
+    count = 2 * audit_sets.ROWS
     target = random.permutation(np.arange(count) % 2)
     found = signs(target, share, random)
     number = random.permutation(count)
     mixed = {*(f"time span {number} of 4" for number in range(1, 5)), SILENCE.name}
     frames = voices(hums, count)[number, found[0], found[1]]
-    return drawn(frames, target, found, share, {hums.planted}, mixed, audited=audited)
+    return drawn(frames, target, found, share, {hums.planted}, mixed)
