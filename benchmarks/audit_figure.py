@@ -27,7 +27,7 @@ def draw(found: pd.DataFrame, path: Path) -> None:
     for axes, limit in zip((left, right), LIMITS.values(), strict=True):
         axes.axvline(limit, color="#777777", linestyle=":", zorder=0)
         axes.set(xlim=(-0.03, 1.03), xlabel="share of the sets, with its 95 % interval")
-    left.legend(loc="center left", fontsize="small")
+    left.legend(loc="lower left", fontsize="small")
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
 

@@ -28,6 +28,18 @@ TESTS = {
 }
 
 
+LEGEND = """# Error rates of the audit
+
+Of so many sets, the share in which a test names what is planted, a sign that tells about one class more, and in which
+it names anything else, with the 95 % intervals of Clopper and Pearson. Planted: the toy's strength, where half of the
+positives have the sign and all negatives; half of it, where three quarters have; nothing, where all have. A sign of
+both classes is in every set. *Probe of who has the sign*: found that of one class, without cause that of both; *label
+from silence*: whether the quietest frames tell the label, which here they do, by the hums. How sets are made and what
+follows: [audit](../../audit.md#how-far-it-can-be-believed).
+
+"""
+
+
 def interval(hits: int, sets: int) -> tuple[float, float]:
     """The 95 % interval of a share of sets (Clopper and Pearson)."""
     low, high = binomtest(hits, sets).proportion_ci()
@@ -74,5 +86,5 @@ def write(done: Sequence[dict[str, Any]], out: Path) -> None:
         [*map(str, key), *(by_kind.get((kind, *key), "–") for kind in ("found", "without cause"))]
         for key in dict.fromkeys(found[keys].itertuples(index=False, name=None))
     ]
-    write_text(out / "errors.md", markdown_table([*keys, "found", "found without cause"], rows))
+    write_text(out / "errors.md", LEGEND + markdown_table([*keys, "found", "found without cause"], rows))
     draw(found, out / "errors.png")
