@@ -34,9 +34,9 @@ def test_what_a_card_says() -> None:
     """Parts with their intervals, how many are ahead, and on how many data sets the ranking part is shown."""
     line = OverviewLine("t", "X", 3, 0.25, 0.1, 0.5, 0.04, 0.01, 0.07, 0.03, 0.01, 0.05, 0.01, -0.01, 0.03, 2, 0)
     said = measured(line)
-    assert "ranking part +.030 (+.010 to +.050), threshold part +.010 (-.010 to +.030)" in said
+    assert "ranking part +.030 (+.010 to +.050), threshold part +.010 (−.010 to +.030)" in said
     assert "25 % of the methods are ahead, on 3 data sets" in said
-    assert "above 0 on 2 of them and below 0 on 0" in said
+    assert "above 0 on 2 of them, below 0 on 0" in said
     assert measured(None) == "Measured: not yet."
     page = "### X\n\nwhat\n\nMeasured: not yet.\n\n### Y\n\nwhat\n\nMeasured: old\nlines.\n"
     made = with_measured(page, [line], {})
