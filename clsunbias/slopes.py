@@ -28,7 +28,7 @@ class ClassSlopes(Callback):
 
     Args:
         every: validations from one look to the next, at least 1; the first is looked at. A look costs up to
-            some five thousand passes over a row for each class.
+            some five thousand passes over a row for each class, and keeps eight gradients of each in memory.
 
     Raises:
         InputError: every below 1; before training, no :class:`~clsunbias.DataModule`, or a class with too few rows.
