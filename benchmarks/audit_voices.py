@@ -60,7 +60,7 @@ def voices(hums: Hums, count: int) -> Tensor:
             recording = speech
             for at, heard in enumerate(high):
                 loud = hums.louder * 10 ** ((-60 + 5 * (HUMS * heard + float(levels[at]))) / 20)
-                one = replace(voice, hum=(loud, float(frequencies[at]), 5.0, float(phases[at])))
+                one = replace(voice, hum=(loud, frequencies[at], 5.0, float(phases[at])))
                 recording = add_room(recording, one, hums.rate, np.random.default_rng([number, *high]))
             made.append(recording)
     frames = torch.from_numpy(np.concatenate([front(made[at : at + 500]) for at in range(0, len(made), 500)]))

@@ -53,16 +53,8 @@ def seed_sections(
         for one in averages
     ]
     if rows:
-        header = [
-            "",
-            "together",
-            "specific, p",
-            "alone",
-            "evidence",
-            "index",
-            "SD of the index over seeds",
-            "index as read",
-        ]
+        measures = ["evidence", "index", "SD of the index over seeds", "index as read"]
+        header = ["", "together", "specific, p", "alone", *measures]
         made.append(Section("Methods over their seeds", header, rows))
     rows = [
         [

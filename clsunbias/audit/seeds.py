@@ -135,8 +135,8 @@ def index_of(parts: Sequence[PartFound], label: int) -> Mean:
     return mean([one.reliance.evidence.linear_index(label) for one in parts])
 
 
-def read_of(parts: Sequence[PartFound], label: int) -> Mean:
-    """The mean index as read."""
+def index_as_read(parts: Sequence[PartFound], label: int) -> Mean:
+    """The mean index, for a class, of what can be read off a part."""
     return mean([one.reliance.read.linear_index(label) for one in parts])
 
 
@@ -175,7 +175,7 @@ def averaged(named: Mapping[str, Mapping[str, Trainings]], classes: Sequence[str
             fewest = seeds[0].reliance.evidence.fewest
             specific = sum(one.finding == "class-specific" for one in seeds)
             for label in labels_of(classes):
-                index, evidence, read = (of(seeds, label) for of in (index_of, evidence_of, read_of))
+                index, evidence, read = (of(seeds, label) for of in (index_of, evidence_of, index_as_read))
                 sd = (index.between * index.seeds) ** 0.5 if len(seeds) > 1 else float("nan")
                 about = (name, part, classes[label], len(seeds), specific, whole.finding, whole.specific_p)
                 found_of = evidence.estimate(fewest), index.estimate(fewest), sd, read.estimate(fewest)
