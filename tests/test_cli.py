@@ -156,6 +156,14 @@ PAIRS = [
 ]
 """Every config with the schedules that overlays treat apart; a linear model, images and speech with every overlay."""
 
+TABLES = {
+    "tabular": ("my_table", 30, {"label": ["benign", "malignant"]}),
+    "hyperthyroid": ("hyperthyroid", 34, {"hyperthyroid": ["no", "yes"], "patient_id": [*range(34)]}),
+    "parkinson_speech": ("parkinson_speech", 751, {"class": ["control", "PD"]}),
+    "breast_cancer": ("breast_cancer", 30, {"target": [1, 0]}),
+}
+"""Of each config the file, the number of features, and what its other columns hold by turns."""
+
 
 @pytest.mark.parametrize(("config", "objective"), PAIRS)
 def test_configs_take_overlays(
@@ -163,8 +171,10 @@ def test_configs_take_overlays(
 ) -> None:
     """Each runs a step of training and validation, and leaves no folder."""
     options = []
-    if config == "tabular":
-        table_of(40, 30).to_csv(tmp_path / "my_table.csv", index=False)
+    if config in TABLES:
+        name, features, others = TABLES[config]
+        by_turns = {column: [values[row % len(values)] for row in range(70)] for column, values in others.items()}
+        table_of(70, features).drop(columns="label").assign(**by_turns).to_csv(tmp_path / f"{name}.csv", index=False)
         options = ["--data.root", str(tmp_path)]
     elif config in {"bccd", "image_folder"}:
         write_cells(tmp_path / "bccd")
