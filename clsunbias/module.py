@@ -174,7 +174,7 @@ class Classifier(LightningModule):
         """Means over the steps since the last call: objective, class losses, their gap; annealed numbers and lr now."""
         if not self._train:
             return {}
-        sums, counts, objective = (torch.stack(column).double().cpu() for column in zip(*self._train, strict=True))
+        sums, counts, objective = (torch.stack(column).cpu().double() for column in zip(*self._train, strict=True))
         self._train.clear()
         return self.training_figures(sums.sum(0) / counts.sum(0), objective.mean())  # NaN for a class never met
 

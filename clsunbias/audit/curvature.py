@@ -74,9 +74,11 @@ def products_of(gradients: Sequence[Sequence[Tensor]], classes: int) -> Floats:
     """Products between the gradients of all chunks, class by class ``(C, CHUNKS, C, CHUNKS)``: all that is asked of
     them, however many weights there are.
     """
-    total = torch.zeros(len(gradients), len(gradients), dtype=torch.float64, device=gradients[0][0].device)
+    device = gradients[0][0].device
+    kind = torch.float32 if device.type == "mps" else torch.float64  # which Apple's GPUs lack
+    total = torch.zeros(len(gradients), len(gradients), dtype=kind, device=device)
     for of_weight in zip(*gradients, strict=True):
-        rows = torch.stack([part.reshape(-1) for part in of_weight]).double()
+        rows = torch.stack([part.reshape(-1) for part in of_weight]).to(kind)
         total += rows @ rows.T
     return total.cpu().numpy().reshape(classes, CHUNKS, classes, CHUNKS)
 
