@@ -14,9 +14,9 @@ def test_there_are_published_results() -> None:
     assert {"table2", "table4"} <= set(TABLES)
 
 
-LARGEST = 0.5
-"""Class losses above it may hold units whose probability is 0 to nine digits: tables, which are made of
-probabilities, cut the loss of such a unit at −log 1e-12, records do not."""
+LARGEST = {True: 1.5, False: 0.5}
+"""Class losses above it, of two classes or of more, may hold units whose probability is 0 to nine digits: tables, which
+are made of probabilities, cut the loss of such a unit at −log 1e-12, records do not."""
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -49,7 +49,7 @@ def test_cells_follow_from_the_records(table: str) -> None:
             values = [record.result[split][metric] for record in records.values()]
             results = [record.result[split] for record in records.values()]
             largest = max(value for result in results for key, value in result.items() if key.startswith("loss"))
-            if metric.startswith("loss") and largest > LARGEST:
+            if metric.startswith("loss") and largest > LARGEST["loss_pos" in results[0]]:
                 assert cell["value"] <= np.mean(values) + 1e-6
                 continue
             assert cell["value"] == pytest.approx(np.mean(values), rel=1e-6, abs=1e-6)  # sums over units are in float32
