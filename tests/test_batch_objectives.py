@@ -18,6 +18,7 @@ from clsunbias.objectives import (
     IRM,
     LDAM,
     AccumulatedGroupDRO,
+    AdaptiveMargin,
     AppearanceWeightedERM,
     AUCMargin,
     ClassWeightedERM,
@@ -54,6 +55,7 @@ def test_identities(classes: int, absent: bool) -> None:
         (EffectiveNumberERM(0, LDAM(0.5)), ERM(LDAM(0.5))),
         (VRex(0), PerClassERM()),
         (IRM(0), PerClassERM()),
+        (AdaptiveMargin(0), ERM()),
     ]
     if not absent:
         pairs.append((AccumulatedGroupDRO(0), PerClassERM()))
@@ -104,18 +106,54 @@ def test_v_rex_by_hand() -> None:
 
 @pytest.mark.parametrize("classes", [2, 5])
 def test_irm_against_closed_forms(classes: int) -> None:
-    """∂L_c(w·z)/∂w at 1 is the mean over the class of Σ_j (p_j − y_j)·z_j, and takes part in the gradient."""
+    """∂L_c(w·z)/∂w at 1 is the mean over the class of Σ_j (p_j − y_j)·z_j, squared without a row times itself."""
     logits, target = batch(classes)
     loss, gradient = evaluate(prepared(IRM(3), classes), logits, target)
     z = logits.double().requires_grad_()
     means = []
     for label in range(classes):
         own = z[target == label]
-        slope = ((own.softmax(1) - F.one_hot(torch.tensor(label), classes)) * own).sum(1).mean()
-        means.append(-own.log_softmax(1)[:, label].mean() + 3 * slope**2)
+        slopes = ((own.softmax(1) - F.one_hot(torch.tensor(label), classes)) * own).sum(1)
+        products = [
+            one * other for place, one in enumerate(slopes) for other in (*slopes[:place], *slopes[place + 1 :])
+        ]
+        means.append(-own.log_softmax(1)[:, label].mean() + 3 * torch.stack(products).mean())
     expected = torch.stack(means).mean()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     torch.testing.assert_close(gradient, torch.autograd.grad(expected, z)[0].float())
+
+
+def test_noise_of_few_rows_is_not_punished() -> None:
+    """Rows whose slopes are chance have a penalty of 0 in the mean, however few of a class there are; one row has 0."""
+    target, found = torch.tensor([0] * 20 + [1] * 3), []
+    for seed in range(500):
+        logits = torch.zeros(23, 2)
+        logits[:, 1] = 0.02 * torch.randn(23, generator=torch.Generator().manual_seed(seed))
+        found.append(
+            (prepared(IRM(1e4), 2)(logits, target)["loss"] - prepared(IRM(0), 2)(logits, target)["loss"]).item()
+        )
+    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(500)
+    logits, target = torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.tensor([1, 0])
+    assert prepared(IRM(9), 2)(logits, target)["loss"] == prepared(PerClassERM(), 2)(logits, target)["loss"]
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_adaptive_margins_are_half_the_variance_of_logit_differences(classes: int) -> None:
+    """Which with a linear last layer is (w_c − w_y)ᵀ Σ_y (w_c − w_y); the gradient goes through it."""
+    features = torch.randn(24, 3, dtype=torch.float64)
+    weight = torch.randn(classes, 3, dtype=torch.float64, requires_grad=True)
+    target = batch(classes)[1]
+    moved = features @ weight.T
+    for label in range(classes):
+        own = target == label
+        covariance = torch.cov(features[own].T, correction=0)
+        away = weight - weight[label]
+        moved = moved + own.unsqueeze(1) * ((away @ covariance) * away).sum(1)
+    expected = F.cross_entropy(moved, target)
+    found = AdaptiveMargin(lam=2)(features @ weight.T, target)["loss"]
+    torch.testing.assert_close(found, expected.float())
+    slopes = [torch.autograd.grad(loss, weight)[0] for loss in (found, expected)]
+    torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-5)
 
 
 def test_accumulated_group_dro_step_by_step() -> None:
@@ -240,6 +278,7 @@ def test_rare_looks_weigh_more() -> None:
         (lambda: PowerWeightedERM(-1), "alpha must be a finite number of at least 0, got -1"),
         (lambda: EffectiveNumberERM(1), "beta must be a number of at least 0 and below 1, got 1"),
         (lambda: VRex(math.inf), "penalty must be a finite number of at least 0, got inf"),
+        (lambda: AdaptiveMargin(-1), "lam must be a finite number of at least 0, got -1"),
         (lambda: IRM(-1), "penalty must be a finite number of at least 0, got -1"),
         (lambda: AccumulatedGroupDRO(-1), "eta must be a finite number of at least 0, got -1"),
         (lambda: GroupParity(math.nan), "penalty must be a finite number of at least 0, got nan"),

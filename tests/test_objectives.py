@@ -231,6 +231,16 @@ def test_ap_loss_against_pairs(delta: float) -> None:
     assert not gradient.any()
 
 
+@pytest.mark.parametrize("minority", [0, 1])
+def test_ap_loss_ranks_the_smaller_class_first(minority: int) -> None:
+    """Whichever number it has: the average precision is that of its rows."""
+    objective, (logits, target) = APLoss(), batch(2)
+    objective.setup(torch.tensor([3, 9] if minority == 0 else [9, 3]))
+    score = logits[:, minority] - logits[:, 1 - minority]
+    value, _ = ap_loss(score.tolist(), (target == minority).long().tolist(), 1.0)
+    assert objective(logits, target)["loss"].item() == pytest.approx(value, rel=1e-5)
+
+
 def test_a_perfect_ranking_has_no_ap_loss() -> None:
     """And the worst one of a positive behind nine negatives has 9/10; delta must be above 0."""
     z = torch.linspace(-50, 50, 10)

@@ -8,6 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
+from scipy.special import log_softmax
+from sklearn.covariance import LedoitWolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import NearestCentroid
 from torch import Tensor, nn
@@ -96,7 +98,7 @@ def test_weights_are_aligned_by_the_class_counts(minority: int) -> None:
 
 
 def test_learned_scales_balance_the_classes() -> None:
-    """At the scales the slope of the class-balanced cross-entropy is 0, and it is lower than it was."""
+    """At the scales the slope of the class-balanced cross-entropy and the penalty is 0; it is lower than it was."""
     made, split = network(), train()
     weights = 1 / torch.bincount(split.target).float()
 
@@ -104,11 +106,25 @@ def test_learned_scales_balance_the_classes() -> None:
         return nn.functional.cross_entropy(logits, split.target, weights)
 
     before = made(split.x[:]).detach()
-    after = tried(LearnedScale(), made, split)[0]
-    scale = (after / before)[0].clone().requires_grad_()
-    slope = torch.autograd.grad(loss(scale * before), scale)[0]
-    assert slope.abs().max() < 1e-5
-    assert loss(after) < loss(before)
+    losses = [loss(before)]
+    for penalty, after in zip((1.0, 0.01), tried(LearnedScale([1.0, 0.01]), made, split), strict=True):
+        scale = (after / before)[0].clone().requires_grad_()
+        slope = torch.autograd.grad(loss(scale * before) + penalty * (scale - 1).square().sum(), scale)[0]
+        assert slope.abs().max() < 1e-5
+        losses.append(loss(after))
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_learned_scales_have_an_end() -> None:
+    """Where the network tells training rows apart without fail, too."""
+    made = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 2)).eval()
+    made.load_state_dict(
+        {"0.weight": torch.ones(1, 1), "0.bias": torch.zeros(1)}
+        | {"1.weight": torch.tensor([[-1.0], [1.0]]), "1.bias": torch.zeros(2)}
+    )
+    split = Split(torch.tensor([[-9.0], [-8.0], [9.0]]), torch.tensor([0, 0, 1]))
+    before = made(split.x[:]).detach()
+    assert all(0.9 < float((after / before).max()) < 2 for after in tried(LearnedScale(), made, split))
 
 
 @pytest.mark.parametrize(("classes", "outputs"), [(2, 1), (2, 2), (4, 4)])
@@ -119,6 +135,10 @@ def test_nearest_mean_and_lda_are_scikit_learns(classes: int, outputs: int) -> N
     means = tried(NearestMean(), network(outputs), split)[0]
     wide = nn.functional.pad(means, (1, 0)) if outputs == 1 else means
     assert wide.argmax(1).tolist() == NearestCentroid().fit(x, target).predict(x).tolist()
+    centres = np.stack([x[target == label].mean(0) for label in range(classes)])
+    distances = np.square(x[:, None] - centres).sum(2)
+    spread = distances[np.arange(len(x)), target].mean()
+    np.testing.assert_allclose(wide.log_softmax(1), log_softmax(-distances / (2 * spread), axis=1), atol=1e-4)
     for prior, priors in (("natural", None), ("balanced", [1 / classes] * classes)):
         logits = tried(LDA(prior), network(outputs), split)[0]  # type: ignore[arg-type]
         wide = nn.functional.pad(logits, (1, 0)) if outputs == 1 else logits
@@ -142,16 +162,24 @@ def test_fitted_heads_favour_no_class(refit: HeadRefit, minority: int) -> None:
 
 
 @pytest.mark.parametrize("minority", [0, 1])
-def test_one_class_machine_sees_the_larger_class_alone(minority: int) -> None:
-    """Rows of the smaller class may be any: the layer is the same; about a tenth of the larger lies outside."""
-    split = train(2, minority)
-    logits = tried(OneClass(0.1), network(1), split)[0]
-    others = Split(torch.where(split.target.unsqueeze(1) == minority, 99.0, split.x[:]), split.target)
-    made = network(1)
-    tried(OneClass(0.1), made, others)
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_one_class_sees_the_larger_class_alone(minority: int, outputs: int) -> None:
+    """The order is scikit-learn's Mahalanobis distance; what the smaller class's rows are changes nothing."""
+    split, refit = train(2, minority), OneClass(0.1)
+    large = split.target != minority
+    logits = tried(refit, refit.shaped(network(outputs)), split)[0]
+    score = (logits if outputs == 1 else logits[:, 1:] - logits[:, :1]).flatten() * (1 if minority == 1 else -1)
+    x = features(network(outputs), split)
+    distance = LedoitWolf().fit(x[large.numpy()]).mahalanobis(x)
+    assert np.corrcoef(score, distance)[0, 1] == pytest.approx(1, abs=1e-5)
+    assert float((score > 0)[large].float().mean()) == pytest.approx(0.1, abs=0.02)
+    assert float((score > 0)[~large].float().mean()) > 0.5
+    others = Split(torch.where(large.unsqueeze(1), split.x[:], 99.0), split.target)
+    made = refit.shaped(network(outputs))
+    tried(refit, made, others)
     torch.testing.assert_close(made(split.x[:]).detach(), logits)
-    outside = (logits.flatten() > 0).long()[split.target != minority] == minority
-    assert 0 < float(outside.float().mean()) < 0.25
+    with pytest.raises(InputError, match="have the same features"):
+        tried(refit, refit.shaped(network(outputs)), Split(torch.zeros(9, 4), torch.arange(9) // 7))
 
 
 def test_what_cannot_be() -> None:
@@ -172,6 +200,7 @@ def test_what_cannot_be() -> None:
         lambda: Blend(Path("x"), [1.5]),
         lambda: LDA(shrinkage=2.0),
         lambda: OneClass(1.0),
+        lambda: LearnedScale([0.0]),
         lambda: SelfPacedEnsemble(0),
         lambda: VirtualFeatures(penalty=0.0),
     ):

@@ -83,7 +83,7 @@ def test_subclass_contrast_pair_by_pair() -> None:
 
 
 def test_ordinal_contrast_pair_by_pair() -> None:
-    """Rows of other grades that are taken for near ones are pushed by their distance."""
+    """Rows of other grades that are taken for one's own are pushed by their distance; without any, nothing is."""
     logits, target, features, unit = case(5)
     expected = (logits.softmax(1) * torch.arange(5)).sum(1)
     scores, losses = unit @ unit.T / 0.1, []
@@ -92,12 +92,15 @@ def test_ordinal_contrast_pair_by_pair() -> None:
         against = dict.fromkeys(partners, 1.0)
         for one in range(24):
             distance = abs(int(target[one] - target[row]))
-            if distance and abs(expected[one] - expected[row]) <= 0.8:
+            if distance and abs(expected[one] - expected[row]) <= 0.1:
                 against[one] = float(distance)
-        if partners:
+        if partners and len(against) > len(partners):
             losses.append(pull(scores, row, partners, against))
-    found = term(OrdinalContrastive(width=0.8), logits, target, features=features)
+    assert 0 < len(losses) < 24
+    found = term(OrdinalContrastive(width=0.1), logits, target, features=features)
     assert found == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+    right = 99.0 * F.one_hot(target, 5)
+    assert term(OrdinalContrastive(), right, target, features=features) == 0
 
 
 @pytest.mark.parametrize("classes", [2, 5])

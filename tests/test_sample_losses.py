@@ -13,7 +13,6 @@ from clsunbias.errors import InputError
 from clsunbias.objectives import (
     ERM,
     LDAM,
-    AdaptiveMargin,
     Asymmetric,
     CountedLoss,
     CrossEntropy,
@@ -22,6 +21,7 @@ from clsunbias.objectives import (
     LabelSmoothing,
     LogitAdjusted,
     LogitVariation,
+    OrdinalContrastive,
     SampleLoss,
     SelfAdjustingDice,
     VectorScaling,
@@ -52,7 +52,6 @@ def minority_score(logits: Tensor, label: int) -> Tensor:
         (LogitAdjusted(0), CrossEntropy()),
         (VectorScaling(gamma=0, tau=1.5), LogitAdjusted(1.5)),
         (VectorScaling(gamma=0, tau=0), CrossEntropy()),
-        (AdaptiveMargin(0), CrossEntropy()),
         (LogitVariation(0), CrossEntropy()),
         (LogitVariation(4).eval(), CrossEntropy()),
         (Encouraging(0), CrossEntropy()),
@@ -160,21 +159,6 @@ def test_dice_row_by_row(alpha: float) -> None:
     assert loss(torch.tensor([[0.0, 9.0], [9.0, 0.0]]), torch.tensor([1, 0])).max() < 0.05
 
 
-def test_adaptive_margins_are_half_the_variance_of_logit_differences() -> None:
-    """Which with a linear last layer is (w_c − w_y)ᵀ Σ_y (w_c − w_y)."""
-    features, weight = torch.randn(24, 3, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
-    target = batch(5)[1]
-    logits = features @ weight.T
-    found = AdaptiveMargin(lam=2)(logits, target)
-    moved = logits.clone()
-    for label in range(5):
-        own = target == label
-        covariance = torch.cov(features[own].T, correction=0)
-        away = weight - weight[label]
-        moved[own] += ((away @ covariance) * away).sum(1)
-    torch.testing.assert_close(found, F.cross_entropy(moved, target, reduction="none").float())
-
-
 def test_logit_variation_widens_rare_classes_alone() -> None:
     """In training the logit of the largest class stays, that of the smallest rises by up to 1; anew each time."""
     loss = LogitVariation(sigma=4)
@@ -201,6 +185,26 @@ COUNTED: list[Callable[[], CountedLoss]] = [
 ]
 
 
+def test_what_is_scaled_in_training_is_predicted_scaled() -> None:
+    """With m = 0, LDAM's loss is the cross-entropy of what it predicts, also as the base of something else."""
+    logits, target = batch(3)
+    for objective in (ERM(LDAM(largest=0, scale=7)), OrdinalContrastive(weight=0, base=ERM(LDAM(largest=0, scale=7)))):
+        objective.setup(torch.tensor([4, 2, 1]))
+        expected = F.cross_entropy(objective.class_logits(logits), target)
+        torch.testing.assert_close(objective(logits, target, features=logits)["loss"], expected)
+        torch.testing.assert_close(objective.class_logits(logits), 7 * logits)
+
+
+@pytest.mark.parametrize("counts", [[540.00024, 540.00085], [2099.5, 2099.45], [500, 501]])
+def test_classes_of_nearly_one_size_are_of_one(counts: list[float]) -> None:
+    """What a sampler is expected to draw is rounded: the positive class is the minority, and none is rarer."""
+    loss = LogitVariation()
+    loss.setup(torch.tensor(counts))
+    assert loss.minority == 1
+    logits, target = batch(2)
+    assert torch.equal(loss(logits, target), CrossEntropy()(logits, target))
+
+
 @pytest.mark.parametrize("make", COUNTED, ids=lambda make: make.__name__)
 def test_counts_must_be_given(make: Callable[[], CountedLoss]) -> None:
     """Without them, or with those of other classes, there is one message."""
@@ -223,7 +227,6 @@ def test_counts_must_be_given(make: Callable[[], CountedLoss]) -> None:
         (lambda: Encouraging(threshold=1), "threshold must be a number of at least 0 and below 1, got 1"),
         (lambda: LabelSmoothing(-0.1), "epsilon must be a number of at least 0 and below 1, got -0.1"),
         (lambda: SelfAdjustingDice(gamma=0), "gamma must be a finite number above 0, got 0"),
-        (lambda: AdaptiveMargin(-1), "lam must be a finite number of at least 0, got -1"),
         (lambda: LogitVariation(-1), "sigma must be a finite number of at least 0, got -1"),
     ],
 )
@@ -236,7 +239,7 @@ def test_numbers_out_of_range_are_refused(make: Callable[[], SampleLoss], messag
 def test_far_logits_stay_finite() -> None:
     """At ±200 every loss and its gradient are finite numbers."""
     target = torch.tensor([0, 1, 0, 1])
-    makes: list[Callable[[], SampleLoss]] = [*COUNTED, AdaptiveMargin, Encouraging, LabelSmoothing, Focal]
+    makes: list[Callable[[], SampleLoss]] = [*COUNTED, Encouraging, LabelSmoothing, Focal]
     for make in makes:
         logits = torch.tensor([[0.0, 200.0], [0.0, 200.0], [0.0, -200.0], [0.0, -200.0]], requires_grad=True)
         loss = make()

@@ -1,5 +1,6 @@
 """What training minimises. Each objective is one class, written once for ``(B, C)`` logits."""
 
+from clsunbias.objectives.adaptive_margin import AdaptiveMargin
 from clsunbias.objectives.auxiliary import AuxiliaryGrade
 from clsunbias.objectives.base import ClassRiskObjective, Objective, widen
 from clsunbias.objectives.class_risks import ClassRisks, class_risks
@@ -17,7 +18,6 @@ from clsunbias.objectives.regrouped import Regrouped
 from clsunbias.objectives.representation import RepresentationObjective
 from clsunbias.objectives.sample_losses import (
     LDAM,
-    AdaptiveMargin,
     Asymmetric,
     CountedLoss,
     CrossEntropy,

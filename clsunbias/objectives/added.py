@@ -32,3 +32,6 @@ class AddedObjective(Objective):
     def setup(self, class_counts: Tensor) -> None:
         super().setup(class_counts)
         self.base.setup(class_counts)
+
+    def class_logits(self, logits: Tensor) -> Tensor:
+        return self.base.class_logits(logits)

@@ -149,6 +149,9 @@ class ClassRiskObjective(Objective):
         super().setup(class_counts)
         self.sample_loss.setup(class_counts)
 
+    def class_logits(self, logits: Tensor) -> Tensor:
+        return self.sample_loss.class_logits(logits)
+
     @abstractmethod
     def combine(self, risks: ClassRisks) -> Tensor:
         """The scalar objective as a function of the class risks."""

@@ -120,12 +120,13 @@ class OrdinalContrastive(RepresentationObjective):
     """Contrast between grades, the stronger the farther they lie apart: classes are in the order of their numbers.
 
     Partners of a row are the others of its grade. It is pushed from rows of other grades that the network takes for
-    near ones, |ŷ_i − ŷ_j| ≤ width with ŷ the expected grade, with the weight |y_i − y_j| each. With e_ij =
-    exp(f_i·f_j/t): L_term = mean over i of −(1/|P_i|) Σ_{p∈P_i} log(e_ip / (Σ_{a∈P_i} e_ia + Σ_j |y_i − y_j|·e_ij)).
+    its own, |ŷ_i − ŷ_j| ≤ width with ŷ the expected grade, with the weight |y_i − y_j| each; a row that none is taken
+    for takes no part. With e_ij = exp(f_i·f_j/t): L_term = mean over i of
+    −(1/|P_i|) Σ_{p∈P_i} log(e_ip / (Σ_{a∈P_i} e_ia + Σ_j |y_i − y_j|·e_ij)).
     Source: ConR, arXiv 2309.06651, for regression; adapted to grades.
 
     Args:
-        width: at least 0, how near an expected grade must be to be mistaken; 1 is a grade.
+        width: at least 0, how near expected grades must be to be taken for one; from 1 on, neighbours told rightly are.
         temperature: t > 0.
         weight: of the term, at least 0.
         base_weight: of the objective on logits, at least 0.
@@ -142,7 +143,7 @@ class OrdinalContrastive(RepresentationObjective):
 
     def __init__(
         self,
-        width: float = 1.0,
+        width: float = 0.5,
         temperature: float = 0.1,
         weight: float = 1.0,
         base_weight: float = 1.0,
@@ -155,6 +156,7 @@ class OrdinalContrastive(RepresentationObjective):
         expected = (more["prob"] * torch.arange(more["prob"].shape[1], device=target.device)).sum(1)
         mistaken = (expected.unsqueeze(0) - expected.unsqueeze(1)).abs() <= self.width
         distance = (target.unsqueeze(0) - target.unsqueeze(1)).abs()
-        together = (distance == 0) & others(target)
-        against = torch.where(mistaken & (distance > 0), distance.clamp(min=1).log(), FAR)
-        return contrast(features @ features.T / self.temperature, together, torch.where(together, 0.0, against))
+        together, pushed = (distance == 0) & others(target), mistaken & (distance > 0)
+        against = torch.where(together, 0.0, torch.where(pushed, distance.clamp(min=1).log(), FAR))
+        scores = features @ features.T / self.temperature
+        return contrast(scores, together & pushed.any(1, keepdim=True), against)

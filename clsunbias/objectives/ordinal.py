@@ -41,6 +41,9 @@ class ProportionalOdds(AddedObjective):
         self.penalty = penalty
 
     def class_logits(self, logits: Tensor) -> Tensor:
+        return super().class_logits(self.log_prob(logits))
+
+    def log_prob(self, logits: Tensor) -> Tensor:
         """Log p ``(B, C)``."""
         logits = logits.float()
         falls = F.pad(F.softplus(logits[:, 2:]).cumsum(1), (1, 0))
@@ -52,6 +55,6 @@ class ProportionalOdds(AddedObjective):
         return reached + left + between
 
     def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
-        base = self.base.loss(self.class_logits(logits), target)
+        base = self.base.loss(self.log_prob(logits), target)
         with torch.autocast(logits.device.type, enabled=False):
             return base + self.penalty * more["last_weight"][2:].float().abs().sum()

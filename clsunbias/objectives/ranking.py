@@ -9,7 +9,7 @@ from clsunbias.distributed import gather_rows
 from clsunbias.errors import InputError
 from clsunbias.objectives.base import Objective
 from clsunbias.objectives.numbers import Positive
-from clsunbias.objectives.sample_losses import log_odds
+from clsunbias.objectives.sample_losses import log_odds, smallest_class
 
 
 class APLoss(Objective):
@@ -19,10 +19,11 @@ class APLoss(Objective):
     H(x) = clip(x/2δ + ½, 0, 1). Its gradient is the error-driven update: each pair moves x_ij by −L_ij, so
     ∂L/∂s_i = −Σ_j L_ij / |P| and ∂L/∂s_j = Σ_i L_ij / |P|, although L is flat where H is.
 
-    A score s is the log-odds of the positive class, z₁ − z₀. With more than two classes: the mean over the classes
-    present, one against the rest. In a batch without pairs L is 0. It ranks, and says nothing of where to put the
-    threshold: a bias of the score has no gradient, and what an adaptive optimiser makes of it is rounding.
-    Source: arXiv 1904.06373, section 3.
+    P are the rows of the smaller class in training (of classes of one size the positive one), a score s is its
+    log-odds. With more than two classes: the mean over the classes present, one against the rest. In a batch without
+    pairs L is 0. It ranks, and says nothing of where to put the threshold: a bias of the score has no gradient, and
+    what an adaptive optimiser makes of it is rounding.
+    Source: arXiv 1904.06373, section 3, without the interpolated precision of the authors' code.
 
     Args:
         delta: half the width δ > 0 of the smoothed step; 1 in the paper.
@@ -38,10 +39,15 @@ class APLoss(Objective):
         if not 0 < delta < float("inf"):
             raise InputError(f"delta must be a finite number above 0, got {delta}")
         self.delta = delta
+        self.minority = 1
+
+    def setup(self, class_counts: Tensor) -> None:
+        super().setup(class_counts)
+        self.minority = smallest_class(class_counts)
 
     def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
         logits, target = gather_rows(logits.float()), gather_rows(target)
-        classes = range(logits.shape[1]) if logits.shape[1] > 2 else (1,)
+        classes = range(logits.shape[1]) if logits.shape[1] > 2 else (self.minority,)
         losses = torch.stack([self.pair_loss(log_odds(logits, label), target == label) for label in classes])
         present = torch.stack([(target == label).any() for label in classes])
         return losses.sum() / present.sum().clamp(min=1)

@@ -14,12 +14,13 @@ from clsunbias.objectives.sample_losses import cross_entropy
 
 
 class Regrouped(Objective):
-    """Regrouping: cross-entropy over subclasses, into which large classes are cut until all are of like size.
+    """Regrouping: cross-entropy over subclasses, into which large classes are cut.
 
     The network has an output for each subclass. The logit of a class is the log-sum-exp of its subclasses', so its
     probability is the sum of theirs.
-    Source: arXiv 2210.12234. Which subclass a training row is of, the data say
-    (:class:`~clsunbias.data.Subclasses` cuts by k-means).
+    Source: arXiv 2210.12234; adapted: there a row is of the class of its likeliest subclass, which of a small class
+    asks for less than half of the probability, and a class is cut into as many as make all of like size. Which subclass
+    a training row is of, the data say (:class:`~clsunbias.data.Subclasses` cuts by k-means).
 
     Args:
         subclasses: how many subclasses each class is cut into, in the order of the classes; 1 leaves one whole.

@@ -55,7 +55,7 @@ class RepresentationObjective(AddedObjective):
     def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
         with torch.autocast(logits.device.type, enabled=False):  # similarities in bfloat16 would tie
             features = gather_rows(F.normalize(more["features"].float(), dim=1))
-            prob = gather_rows(logits.detach().float().softmax(1))
+            prob = gather_rows(self.class_logits(logits.detach().float()).softmax(1))
             others = {name: gather_rows(values) for name, values in more.items() if name != "features"}
             term = self.term(features, gather_rows(target), prob=prob, **others)
         return self.base_weight * self.base.loss(logits, target) + self.weight * term

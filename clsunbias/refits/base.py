@@ -1,7 +1,7 @@
 """What every refit is, and the last linear layer that most of them replace."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -107,6 +107,22 @@ def last_linear(network: nn.Module) -> tuple[str, nn.Linear | LastLayer]:
     if not linear:
         raise InputError(f"{type(network).__name__} has no linear layer (torch.nn.Linear), which a refit replaces")
     return linear[-1]
+
+
+def in_last_place(network: nn.Module, make: Callable[[int, int], LastLayer]) -> tuple[nn.Module, str]:
+    """The network with another layer in the place of its last linear one, and that layer's name; empty if it is all.
+
+    Args:
+        network: is changed.
+        make: the layer, of as many features and outputs.
+    """
+    name, last = last_linear(network)
+    layer = make(last.in_features, last.out_features)
+    if not name:
+        return layer, name
+    parent, _, own = name.rpartition(".")
+    setattr(network.get_submodule(parent), own, layer)
+    return network, name
 
 
 def train_features(network: nn.Module, train: Split) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 from clsunbias.networks.parts import LastLayer
-from clsunbias.refits.base import Refit, Weights, last_linear, train_features
+from clsunbias.refits.base import Refit, Weights, in_last_place, last_linear, train_features
 from clsunbias.refits.fitted import check_penalty
 
 DIMENSIONS = 64
@@ -71,12 +71,12 @@ class PredictionError(Refit):
     """Prediction error: z_c = −t·‖g_c(f) − h(f)‖² / s_c, h a frozen random network, g_c a student of class c alone.
 
     Students learn to say what h says, of their own class's training rows, so that they err the more the less a row is
-    like those; none sees another class, and no class gains by its size. h has one hidden layer. The students have a
-    narrower one, random and common to all, and an output layer solved by ridge regression (the paper's are trained by
-    gradient steps). A small class's student errs more everywhere: s_c is the mean error on rows of class c, each left
-    out of its own fit (in closed form), so that a new row of any class has a mean of 1 there. The temperature t is
-    that of the least class-balanced cross-entropy on training rows, likewise left out of their own class's fit. The
-    features are standardised by all training rows.
+    like those; none sees another class, and no class gains by its size. The features, their scale and t are of all. h
+    has one hidden layer. The students have a narrower one, random and common to all, and an output layer solved by
+    ridge regression (the paper's are trained by gradient steps). A small class's student errs more everywhere: s_c is
+    the mean error on rows of class c, each left out of its own fit (in closed form), so that a new row of any class has
+    a mean of 1 there. The temperature t is that of the least class-balanced cross-entropy on training rows, likewise
+    left out of their own class's fit. The features are standardised by all training rows.
     Source: arXiv 2305.18806, section 3.
 
     Args:
@@ -100,14 +100,13 @@ class PredictionError(Refit):
 
     def shaped(self, network: nn.Module) -> nn.Module:
         """The network with a layer of students in the place of its last linear layer."""
-        name, last = last_linear(network)
-        layer = PredictionErrors(last.in_features, last.out_features, self.width, self.teacher_width, self.seed)
+
+        def make(features: int, outputs: int) -> PredictionErrors:
+            return PredictionErrors(features, outputs, self.width, self.teacher_width, self.seed)
+
+        shaped, name = in_last_place(network, make)
         self.fresh = [name]
-        if not name:
-            return layer
-        parent, _, own = name.rpartition(".")
-        setattr(network.get_submodule(parent), own, layer)
-        return network
+        return shaped
 
     def candidates(self, network: nn.Module, rows: Split) -> Iterator[Weights]:
         name, found = last_linear(network)

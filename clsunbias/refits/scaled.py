@@ -1,5 +1,6 @@
 """Refits that scale each class's logit."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -48,7 +49,8 @@ class WeightAligned(HeadRefit):
     """Weight aligning: the weights of small classes get the mean norm of the others', by one common factor.
 
     Small are the classes of fewer training rows than the mean; w ← w·(mean ‖w_large‖ / mean ‖w_small‖).
-    Source: arXiv 1911.07053, eqs. 8 and 9, where the small classes are new ones.
+    Source: arXiv 1911.07053, eqs. 8 and 9, which scales the large classes, its new ones, down by the inverse: without a
+    bias, as there, that decides the same.
     """
 
     def layers(self, own: Linear, rows: Split, network: nn.Module) -> Iterator[Linear]:
@@ -63,26 +65,46 @@ class WeightAligned(HeadRefit):
 
 
 class LearnedScale(HeadRefit):
-    """Learnable weight scaling: s_c·z_c, the scales those of the least class-balanced cross-entropy on training rows.
+    """Learnable weight scaling: s_c·z_c, with the least class-balanced cross-entropy on training rows.
 
-    All else is kept as it is; s = 1 is the run itself. The problem is convex, and solved rather than trained.
-    Source: arXiv 1910.09217, section 4.2, which draws balanced batches.
+    To it penalty·Σ_c (s_c − 1)² is added. All else is kept as it is; s = 1 is the run itself. The problem is convex,
+    and solved rather than trained. Training rows that the network tells apart without fail would have scales without
+    end: hence a penalty.
+    Source: arXiv 1910.09217, section 4.2, which draws balanced batches and stops after some epochs.
+
+    Args:
+        penalties: the values to try, each above 0, an epoch each; validation selects.
+
+    Raises:
+        InputError: no values, or one that is not above 0.
     """
+
+    def __init__(self, penalties: Sequence[float] = (1.0, 0.1, 0.01, 0.001)) -> None:
+        if not penalties or not all(0 < penalty < math.inf for penalty in penalties):
+            raise InputError(f"LearnedScale: penalties must be numbers above 0, got {list(penalties)}")
+        self.penalties = penalties
 
     def layers(self, own: Linear, rows: Split, network: nn.Module) -> Iterator[Linear]:
         check_own_logits(own, "LearnedScale")
         features, target = train_features(network, rows)
         logits = features @ own.weight.T + own.bias
         weights = 1 / torch.bincount(target, minlength=len(own.weight)).double()
-        scale = torch.ones(len(own.weight), dtype=torch.float64, requires_grad=True)
-        optimizer = torch.optim.LBFGS([scale], max_iter=200, tolerance_grad=1e-9, line_search_fn="strong_wolfe")
+        for penalty in self.penalties:
+            scale = self.scale(logits, target, weights, penalty)
+            yield Linear(own.weight * scale.unsqueeze(1), own.bias * scale)
+
+    def scale(self, logits: Tensor, target: Tensor, weights: Tensor, penalty: float) -> Tensor:
+        """The scales ``(C,)`` with a penalty, from logits ``(N, C)`` of rows and the weights ``(C,)`` of classes."""
+        scale = torch.ones(len(weights), dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.LBFGS(
+            [scale], max_iter=200, tolerance_grad=1e-9, tolerance_change=1e-12, line_search_fn="strong_wolfe"
+        )
 
         def closure() -> Tensor:
             optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(scale * logits, target, weights)
+            loss = nn.functional.cross_entropy(scale * logits, target, weights) + penalty * (scale - 1).square().sum()
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
         optimizer.step(closure)  # type: ignore[no-untyped-call]
-        found = scale.detach()
-        yield Linear(own.weight * found.unsqueeze(1), own.bias * found)
+        return scale.detach()

@@ -1,19 +1,19 @@
 """Losses of one sample. Each goes with every way of combining class risks."""
 
-from clsunbias.objectives.sample_losses.base import CountedLoss, CrossEntropy, SampleLoss, cross_entropy, log_odds
-from clsunbias.objectives.sample_losses.focusing import Asymmetric, Encouraging, Focal, LabelSmoothing
-from clsunbias.objectives.sample_losses.margins import (
-    LDAM,
-    AdaptiveMargin,
-    LogitAdjusted,
-    LogitVariation,
-    VectorScaling,
+from clsunbias.objectives.sample_losses.base import (
+    CountedLoss,
+    CrossEntropy,
+    SampleLoss,
+    cross_entropy,
+    log_odds,
+    smallest_class,
 )
+from clsunbias.objectives.sample_losses.focusing import Asymmetric, Encouraging, Focal, LabelSmoothing
+from clsunbias.objectives.sample_losses.margins import LDAM, LogitAdjusted, LogitVariation, VectorScaling
 from clsunbias.objectives.sample_losses.overlap import SelfAdjustingDice
 
 __all__ = [
     "LDAM",
-    "AdaptiveMargin",
     "Asymmetric",
     "CountedLoss",
     "CrossEntropy",
@@ -27,4 +27,5 @@ __all__ = [
     "VectorScaling",
     "cross_entropy",
     "log_odds",
+    "smallest_class",
 ]

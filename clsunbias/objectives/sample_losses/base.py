@@ -9,6 +9,9 @@ from torch.nn import functional as F
 
 from clsunbias.errors import InputError
 
+ALIKE = 1.01
+"""A ratio of counts below which classes are of one size."""
+
 
 class SampleLoss(nn.Module, ABC):
     """The loss of each sample of a batch.
@@ -21,6 +24,10 @@ class SampleLoss(nn.Module, ABC):
 
     def setup(self, class_counts: Tensor) -> None:
         """Takes the class counts ``(C,)`` of the training split, each above 0; called once before training."""
+
+    def class_logits(self, logits: Tensor) -> Tensor:
+        """Logits ``(B, C)`` whose softmax is predicted, from those that are trained; the same unless it scales them."""
+        return logits
 
     @abstractmethod
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -43,8 +50,7 @@ class CountedLoss(SampleLoss):
 
     def setup(self, class_counts: Tensor) -> None:
         self._counts = class_counts.to(self._counts)
-        # Of classes of one size the last, which with two is the positive one.
-        self.minority = len(class_counts) - 1 - int(class_counts.flip(0).argmin())
+        self.minority = smallest_class(class_counts)
 
     def counts(self, logits: Tensor) -> Tensor:
         """The class counts, float32 ``(C,)``, for logits ``(B, C)``.
@@ -68,6 +74,15 @@ class CountedLoss(SampleLoss):
         classes = one if len(self.counts(logits)) == 2 else range(logits.shape[1])
         score = torch.stack([log_odds(logits.float(), label) for label in classes], 1)
         return score, target.unsqueeze(1) == torch.arange(classes.start, classes.stop, device=target.device)
+
+
+def smallest_class(counts: Tensor) -> int:
+    """The class of the fewest rows; of classes of one size the last, which with two is the positive one.
+
+    Sizes that differ by less than :data:`ALIKE` are one: a sampler that draws classes alike is expected to draw nearly,
+    not exactly, as many of each.
+    """
+    return int((counts <= ALIKE * counts.min()).nonzero()[-1])
 
 
 def log_odds(logits: Tensor, label: int) -> Tensor:
