@@ -13,12 +13,15 @@ FEW = 20
 NARROW = 0.1
 """Width of a band of probabilities in which a model is hardly surer of one unit than of another."""
 
+CERTAIN = 0.1
+"""Share of units with a probability of exactly 0 or 1 above which it is said that they are ties."""
+
 
 def remarks(frame: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
     """Plain sentences on predictions that do not mean what their metrics may suggest; none if there is nothing to say.
 
     They are of all test splits together, or of validation where the tests were withheld: classes that are never
-    predicted, or only where they are not, and probabilities that hardly differ between units.
+    predicted, or only where they are not, probabilities that hardly differ between units, or are 0 or 1 of many.
 
     Args:
         frame: predictions of a run; of its columns ``split``, ``prob_0``, ``prob_1`` … and, if it is there, ``label``
@@ -55,6 +58,14 @@ def remarks(frame: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
         bands = bands[1:] if len(bands) == 2 else bands  # of two classes one says all
         said.append(
             f"all {where} probabilities lie close together ({listed(bands)}): the model hardly separates the classes"
+        )
+    ranked = prob.iloc[:, 1:] if len(class_names) == 2 else prob  # 1 − p is rounded to 1 where p is not to 0
+    certain = ranked.isin([0, 1]).sum()
+    if certain.max() > CERTAIN * len(part):
+        name = class_names[list(prob).index(certain.idxmax())]
+        said.append(
+            f"{certain.max()} of {len(part)} {where} units have a probability of {name!r} of exactly 0 or 1: to AUROC "
+            "and thresholds these are ties"
         )
     return said
 

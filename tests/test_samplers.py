@@ -117,7 +117,7 @@ def test_resampling_draws_exact_counts_once_each() -> None:
 
 
 def test_resampling_beyond_the_data_is_refused() -> None:
-    """A fraction of no mix, a class left empty, more rows than there are: each with the numbers."""
+    """A fraction of no mix, a class left empty, more rows than there are: each with the numbers; a third class."""
     for fraction in (0.0, 1.0, -0.2, math.nan):
         with pytest.raises(InputError, match=f"between 0 and 1, got {fraction}"):
             Subsample(100, fraction)
@@ -126,6 +126,8 @@ def test_resampling_beyond_the_data_is_refused() -> None:
     train = Split(torch.zeros(10, 1), torch.tensor([0] * 7 + [1] * 3))
     with pytest.raises(InputError, match=r"asks for 4 positive samples .* the training split has 3"):
         Subsample(8, 0.5)(train)
+    with pytest.raises(InputError, match="draws positives and negatives, the training split has 3 classes"):
+        Subsample(4, 0.5)(Split(torch.zeros(10, 1), torch.arange(10) % 3))
 
 
 def test_taken_rows_keep_their_units_and_more() -> None:

@@ -20,7 +20,8 @@ class Subsample(Resampler):
         seed: of the draw, apart from the run's seed, so that runs with other seeds train on the same rows.
 
     Raises:
-        InputError: positive_fraction outside (0, 1), or a size that leaves a class without a row.
+        InputError: positive_fraction outside (0, 1), or a size that leaves a class without a row; of more than two
+            classes, when it draws.
     """
 
     size: int
@@ -45,8 +46,10 @@ class Subsample(Resampler):
         """Draws the rows, which keep their order.
 
         Raises:
-            InputError: the split has fewer rows of a class than are asked for.
+            InputError: the split has fewer rows of a class than are asked for, or more classes than two.
         """
+        if (most := int(train.target.max())) > 1:
+            raise InputError(f"Subsample draws positives and negatives, the training split has {most + 1} classes")
         generator = torch.Generator().manual_seed(self.seed)
         chosen = []
         for label, (name, wanted) in enumerate(

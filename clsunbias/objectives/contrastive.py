@@ -44,9 +44,10 @@ class SupervisedContrastive(RepresentationObjective):
     """Supervised contrastive learning: rows of a class attract each other, all other rows are compared with.
 
     L_term = mean over rows i of −(1/|P_i|) Σ_{p∈P_i} log(exp(f_i·f_p/t) / Σ_{a≠i} exp(f_i·f_a/t)), P_i the other rows
-    of its class in the batch. Rows are seen once, without views of them.
-    Source: arXiv 2004.11362, eq. 2. With ``base_weight`` rising from 0 and ``weight`` falling to 0 it is the switch
-    from contrast to classification of SC-MIL (arXiv 2303.13405).
+    of its class in the batch. Rows are seen once, without views of them, and features are what comes into the head,
+    without a projection between.
+    Source: arXiv 2004.11362, eq. 2; adapted. With ``base_weight`` rising from 0 and ``weight`` falling to 0 it is the
+    switch from contrast to classification of SC-MIL (arXiv 2303.13405).
 
     Args:
         temperature: t > 0; 0.1 in the paper.
@@ -82,7 +83,7 @@ class SubclassContrastive(SupervisedContrastive):
     L_term = contrast over subclasses + ρ·contrast over classes, in which rows of one's own subclass are left out. Large
     classes are cut into subclasses of the size of the smallest, so that the first treats all alike.
     Source: arXiv 2306.15925; adapted: the subclasses are those of the data (:class:`~clsunbias.data.Subclasses` cuts by
-    k-means), not found anew in training.
+    k-means), not found anew in training, and classes have one temperature.
 
     Args:
         ratio: ρ ≥ 0 of the classes' part.

@@ -16,8 +16,8 @@ LEAST = 1e-8
 class NormalisedGradients(ClassRiskObjective):
     """Per-class normalised gradients: L = Σ_c L_c / ‖∇L_c‖, the norm that of the last linear layer, held fixed.
 
-    So each class moves the last layer by a step of equal size, as the paper's does every layer: ∇L there is
-    Σ_c ∇L_c / ‖∇L_c‖. Its norm is worked out from the layer's input, without another pass backward. The steps do not
+    So each class moves the last layer by a step of equal size, where the paper's norm is of all parameters: ∇L there
+    is Σ_c ∇L_c / ‖∇L_c‖. Its norm is worked out from the layer's input, without another pass backward. The steps do not
     shrink as the loss does: let the learning rate fall. A class absent from the batch takes no part. With one logit for
     two classes, norms are √2 too large, alike for both.
     Source: arXiv 2207.00391, the normalised gradient descent; adapted.

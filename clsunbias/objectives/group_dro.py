@@ -47,8 +47,8 @@ class AccumulatedGroupDRO(ClassRiskObjective):
 
     The weights q are kept from step to step and begin alike, so that a class gains weight by being worse for long.
     They are part of a checkpoint to resume from; evaluation leaves them as they are. An optimiser that looks at a batch
-    twice moves them twice. η = 0 is per-class ERM on batches that hold every class. A class absent from the batch keeps
-    its weight, and takes no part.
+    twice moves them twice. η = 0 is per-class ERM on batches that hold every class. A class absent from the batch takes
+    no part, and its weight falls as far as the others' rise.
     Source: arXiv 1911.08731, algorithm 1, its groups the classes; η as in the authors' code.
 
     Args:

@@ -12,7 +12,8 @@ class SoftF1(Objective):
 
     TP_c is the summed probability of c over its rows, P_c over all rows, N_c its rows in the batch. A class absent from
     the batch takes no part. It is the score that is reported, but of a batch, and with probabilities for decisions.
-    Source: the dice coefficient of arXiv 1606.04797, section 3, over a batch and by class.
+    Source: after the dice coefficient of arXiv 1606.04797, section 3, over a batch and by class, its denominator of
+    probabilities rather than of their squares.
     """
 
     def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
