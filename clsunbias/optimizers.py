@@ -113,8 +113,9 @@ class ImbSAM(SAM):
 
     ε = ρ·∇L_tail(w)/‖∇L_tail(w)‖. L_tail is what the objective's gradient has through the rows of the tail classes, so
     that it goes with any objective. Passes over the tail take only its rows forward: where they are few a step costs
-    little more than SAM's first pass. A batch without them is the base optimiser's. Where rows of a batch depend on each
-    other (batch normalisation) or on chance (dropout), what a pass over the tail finds is not its part of the first.
+    little more than SAM's first pass. A batch without them is the base optimiser's. Where rows of a batch depend on
+    each other (batch normalisation) or on chance (dropout), what a pass over the tail finds is not its part of the
+    first.
     Source: arXiv 2308.07815, eq. 7. Its tail are classes of fewer than 20 rows, which its code weights twofold.
 
     Args:
