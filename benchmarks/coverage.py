@@ -16,7 +16,7 @@ from scipy.stats import binom
 
 from benchmarks.timing import Row
 from clsunbias.experiments.analysis.intervals import Sample, carrying, interval, of_difference, of_metric
-from clsunbias.experiments.analysis.ranking import ranking_metrics
+from clsunbias.experiments.analysis.ranking import places, ranking_metrics
 from clsunbias.experiments.analysis.statistics import Floats, Resampling, metrics, unit_sums
 
 METRICS = {"macro_f1": "macro-F1", "pos_f1": "F1 (positive)", "auroc": "AUROC", "loss_gap": "loss gap"}
@@ -71,9 +71,9 @@ def samples(prob: Floats, label: npt.NDArray[np.int64], resampling: Resampling) 
     """The metrics of runs, as they are and on resampled units."""
     sums, counts = unit_sums(prob, label), np.bincount(label, minlength=2)
     values = metrics(sums.sum(0)) | {
-        name: found[0] for name, found in ranking_metrics(prob, label, np.ones((1, len(label)))).items()
+        name: found[0] for name, found in ranking_metrics(places(prob), label, np.ones((1, len(label)))).items()
     }
-    drawn = resampling.bootstrap(sums) | ranking_metrics(prob, label, resampling.units)
+    drawn = resampling.bootstrap(sums) | ranking_metrics(places(prob), label, resampling.units)
     return {name: Sample(values[name], drawn[name], carrying(name, counts)) for name in METRICS}
 
 

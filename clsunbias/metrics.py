@@ -107,6 +107,17 @@ def calibration_error(prob: Tensor, target: Tensor, bins: int = 15) -> Tensor:
     return torch.zeros(bins, dtype=torch.float64).index_add_(0, index, surplus).abs().sum() / len(target)
 
 
+def places(prob: Tensor) -> Tensor:
+    """Where units stand by the log-odds of each class, from 0 to 1, equal ones at one place: of and in ``(U, C)``.
+
+    Single precision has probabilities of exactly 1 from log-odds of about 17 on; next to 0 it tells them apart. So a
+    class is ranked by its probability over that of all others.
+    """
+    odds = prob.double().log() - (prob.double() @ (1 - torch.eye(prob.shape[1], dtype=torch.float64))).log()
+    columns = [column.unique(return_inverse=True)[1] for column in odds.T]
+    return torch.stack(columns, 1) / len(prob)
+
+
 def quadratic_kappa(confusion: Tensor) -> Tensor:
     """Agreement of grades beyond chance, 1 − Σ w·O / Σ w·E with w = (i − j)²: 1 for all right, 0 for chance.
 
@@ -166,12 +177,13 @@ def metrics_of_several(
     class_loss = torch.zeros_like(f1).scatter_add_(1, target, loss.double()) / true
     squares = (prob - torch.nn.functional.one_hot(target, classes)).square().sum(2).mean(1)
     pairs = [*zip(prob, target, strict=True)]
+    ranked = [(places(one), label) for one, label in pairs]
     if binary:
-        auroc = [binary_auroc(one[:, 1], label, validate_args=False) for one, label in pairs]
-        auprc = [binary_average_precision(one[:, 1], label, validate_args=False) for one, label in pairs]
+        auroc = [binary_auroc(one[:, 1], label, validate_args=False) for one, label in ranked]
+        auprc = [binary_average_precision(one[:, 1], label, validate_args=False) for one, label in ranked]
     else:
-        auroc = [multiclass_auroc(one, label, classes, validate_args=False) for one, label in pairs]
-        auprc = [multiclass_average_precision(one, label, classes, validate_args=False) for one, label in pairs]
+        auroc = [multiclass_auroc(one, label, classes, validate_args=False) for one, label in ranked]
+        auprc = [multiclass_average_precision(one, label, classes, validate_args=False) for one, label in ranked]
     metrics = {
         "macro_f1": f1.mean(1),
         "accuracy": hits.sum(1) / true.sum(1),

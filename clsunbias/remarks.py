@@ -14,7 +14,7 @@ NARROW = 0.1
 """Width of a band of probabilities in which a model is hardly surer of one unit than of another."""
 
 CERTAIN = 0.1
-"""Share of units with a probability of exactly 0 or 1 above which it is said that they are ties."""
+"""Share of units with a probability of exactly 0 above which it is said that they are ties."""
 
 
 def remarks(frame: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
@@ -59,13 +59,13 @@ def remarks(frame: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
         said.append(
             f"all {where} probabilities lie close together ({listed(bands)}): the model hardly separates the classes"
         )
-    ranked = prob.iloc[:, 1:] if len(class_names) == 2 else prob  # 1 − p is rounded to 1 where p is not to 0
-    certain = ranked.isin([0, 1]).sum()
+    others = pd.DataFrame({name: prob.drop(columns=name).sum(axis=1) for name in prob})
+    certain = ((prob == 0) | (others == 0)).sum()  # a 1 is no tie where 1 − p is not rounded to 0
     if certain.max() > CERTAIN * len(part):
-        name = class_names[list(prob).index(certain.idxmax())]
+        name = class_names[len(class_names) - 1 - int(certain.to_numpy()[::-1].argmax())]
         said.append(
-            f"{certain.max()} of {len(part)} {where} units have a probability of {name!r} of exactly 0 or 1: to AUROC "
-            "and thresholds these are ties"
+            f"{certain.max()} of {len(part)} {where} units have log-odds of {name!r} beyond what is kept: to AUROC "
+            "these are ties"
         )
     return said
 

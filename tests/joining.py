@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from clsunbias.experiments.analysis import comparison
+from clsunbias.experiments.analysis.comparison import Comparison
 from clsunbias.experiments.analysis.overview import OverviewLine, pooled
-from clsunbias.experiments.analysis.statistics import holm, lower_is_better, verdict
 from clsunbias.experiments.grid import Grid, load_grid
 from clsunbias.files import CONFIGS, write_csv
 from tests.published import RESULTS, records_of
@@ -35,13 +36,10 @@ def joined(grid: Grid, by: list[str], old: pd.DataFrame, new: pd.DataFrame) -> p
 def corrected(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Comparisons with p-values corrected for the number of all of a protocol and metric, and what may be said then."""
     made = comparisons.copy()
-    judged = made[made["p"].notna()]
-    for (_, metric), part in judged.groupby(["protocol", "metric"], sort=False):
-        p_values = holm(part["p"].tolist())
-        made.loc[part.index, "p_corrected"] = p_values
-        lower = lower_is_better(str(metric).partition("/")[2])
-        ends = zip(part["low"], part["high"], p_values, strict=True)
-        made.loc[part.index, "verdict"] = [verdict(low, high, p, lower) for low, high, p in ends]
+    for _, part in made[made["p"].notna()].groupby(["protocol", "metric"], sort=False):
+        lines = [Comparison(*line) for line in part.itertuples(index=False)]
+        found = pd.DataFrame(comparison.corrected(lines), index=part.index)
+        made.loc[part.index, ["p_corrected", "verdict"]] = found[["p_corrected", "verdict"]]
     return made
 
 

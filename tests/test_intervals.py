@@ -23,7 +23,7 @@ from clsunbias.experiments.analysis.intervals import (
     shared_training,
 )
 from clsunbias.experiments.analysis.split_scores import SplitScores
-from clsunbias.experiments.analysis.statistics import Floats, Resampling, unit_sums, verdict
+from clsunbias.experiments.analysis.statistics import Floats, Resampling, either_p, unit_sums, verdict
 
 BOUNDS = ((SHARE, 0, 1), (LOSS, 0, np.inf), (SHARES, -1, 1))
 
@@ -205,9 +205,10 @@ def verdicts(seeds: int, seed_sd: float, studies: int = 200, units: int = 160) -
         said, p_values = [], []
         for other in (same, better):
             p_values.append(resampling.permutation_p(other, ours)["accuracy"])
-            found = interval(sample(other).less(sample(ours)), resampling.seeds, SHARES)
+            gained = sample(other).less(sample(ours))
+            found, mean = interval(gained, resampling.seeds, SHARES), float(gained.values.mean())
             assert found is not None
-            said.append(verdict(*found, p_values[-1]))
+            said.append(verdict(mean, either_p(p_values[-1], mean, *found)))
         rows.append((said[0] != "no difference shown", p_values[0] < 0.05, said[1] == "better"))
     return Rates(*np.mean(rows, 0).tolist())
 

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from clsunbias.experiments.analysis import ranking
-from clsunbias.experiments.analysis.ranking import areas, ranking_bootstrap, ranking_metrics, ranking_p
+from clsunbias.experiments.analysis.ranking import areas, places, ranking_bootstrap, ranking_metrics, ranking_p
 from clsunbias.experiments.analysis.statistics import RANKING, Resampling
 from clsunbias.metrics import classification_metrics
 from tests.test_unit_metrics import draw
@@ -39,12 +39,27 @@ def test_areas_without_a_class() -> None:
 def test_ranking_metrics_are_those_of_the_records(classes: int) -> None:
     """Of the positive class, or macro over classes; of several seeds."""
     prob, label = draw(3, 90, classes)
-    found = ranking_metrics(prob, label, np.ones((1, 90)))
+    prob[0, :40] = np.eye(classes)[label[:40]]  # single precision's 1 and 0
+    prob[1] = np.exp(40 * np.log(prob[1]))
+    prob = (prob / prob.sum(2, keepdims=True)).astype(np.float32)
+    found = ranking_metrics(places(prob), label, np.ones((1, 90)))
     names = [f"class {c}" for c in range(classes)]
     for index, one in enumerate(prob):
         recorded = classification_metrics(torch.from_numpy(one), torch.from_numpy(label), torch.ones(90), names)
         for name in RANKING:
             assert found[name][0, index] == pytest.approx(recorded[name], abs=1e-6)
+
+
+def test_what_is_rounded_to_one_is_ranked() -> None:
+    """By how far the others are from 0, whichever of two classes is asked for; as the logits rank."""
+    odds = torch.tensor([-60.0, -40.0, -20.0, 1.0, 20.0, 40.0, 60.0])
+    label = torch.tensor([0, 0, 1, 0, 1, 0, 1])
+    prob = torch.stack([torch.zeros(7), odds], 1).softmax(1)
+    assert len(set(prob[:, 1].tolist())) == 5
+    expected = roc_auc_score(label, odds)
+    recorded = classification_metrics(prob, label, torch.ones(7), ["a", "b"])["auroc"]
+    both = ranking_metrics(places(prob.numpy()[None]), label.numpy(), np.ones((1, 7)), ["a", "b"])
+    assert [recorded, both["auroc/a"].item(), both["auroc/b"].item()] == pytest.approx([expected] * 3)
 
 
 @pytest.mark.parametrize("at_once", [1, 100, 10**9])

@@ -54,14 +54,13 @@ def test_probabilities_that_hardly_differ() -> None:
 
 
 def test_probabilities_that_are_ties() -> None:
-    """More than a tenth at exactly 0 or 1, of the class that is ranked: a small p is none, though 1 − p is 1."""
+    """More than a tenth at exactly 0, or 1 with nothing left for the others: a small p is none, though 1 − p is 1."""
     (said,) = remarks(predictions(*[0.2] * 7, 0.0, 1.0, 1.0), NAMES)
-    ties = "units have a probability of 'malignant' of exactly 0 or 1: to AUROC and thresholds these are ties"
-    assert said == f"3 of 10 test {ties}"
+    assert said == ("3 of 10 test units have log-odds of 'malignant' beyond what is kept: to AUROC these are ties")
     assert remarks(predictions(*[0.2] * 8, 0.7, 1.0), NAMES) == []
     assert remarks(predictions(1e-30, 1e-25, 0.9), NAMES) == []
     three = pd.DataFrame({"split": "test", "prob_0": [1.0, 0.1], "prob_1": [0.0, 0.8], "prob_2": [0.0, 0.1]})
-    assert "have a probability of 'a' of exactly 0 or 1" in remarks(three, ("a", "b", "c"))[-1]
+    assert "1 of 2 test units have log-odds of 'c' beyond" in remarks(three, ("a", "b", "c"))[-1]
 
 
 def test_the_splits_that_count() -> None:

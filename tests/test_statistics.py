@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.special import expit
-from scipy.stats import bootstrap, permutation_test, t
+from scipy.stats import bootstrap, norm, permutation_test, t
 from sklearn.metrics import f1_score
 
 from clsunbias.experiments.analysis.statistics import (
     Floats,
     Resampling,
     effect_size,
+    either_p,
     holm,
     interval,
     mean_interval,
@@ -168,9 +169,21 @@ def test_interval_leaves_nan_out() -> None:
 
 
 def test_verdict() -> None:
-    """Both interval and p-value must show it; of a loss, less is better; NaN shows nothing."""
-    assert (verdict(0.1, 0.2, 0.049), verdict(-0.2, -0.1, 0.049)) == ("better", "worse")
-    assert (verdict(0.1, 0.2, 0.049, True), verdict(-0.2, -0.1, 0.049, True)) == ("worse", "better")
-    unsure = [(0.1, 0.2, 0.05), (-0.2, -0.1, 0.05), (-0.1, 0.2, 0), (0, 0.2, 0), (-0.2, 0, 0), (np.nan, np.nan, 0)]
-    for (low, high, p), less_is_better in itertools.product(unsure, (False, True)):
-        assert verdict(low, high, p, less_is_better) == "no difference shown"
+    """By the corrected p-value; of a loss, less is better; NaN shows nothing."""
+    assert (verdict(0.1, 0.049), verdict(-0.1, 0.049)) == ("better", "worse")
+    assert (verdict(0.1, 0.049, True), verdict(-0.1, 0.049, True)) == ("worse", "better")
+    for difference, p, less_is_better in itertools.product((0.1, -0.1), (0.05, 1, np.nan), (False, True)):
+        assert verdict(difference, p, less_is_better) == "no difference shown"
+
+
+def test_a_p_value_knows_of_units_and_of_runs() -> None:
+    """The larger of both; the interval's is 0.05 where its nearer end is 0, on either side; never below one in 1e6."""
+    assert either_p(0.2, 0.1, 0.0, 0.5) == 0.2
+    for sign in (1, -1):
+        low, high = sorted((0.0, sign * 0.5))
+        assert either_p(0.001, sign * 0.1, low, high) == pytest.approx(0.05)
+        low, high = sorted((sign * 0.05, sign * 0.5))
+        assert either_p(1e-9, sign * 0.1, low, high) == pytest.approx(2 * norm.sf(2 * 1.959964), rel=1e-5)
+        assert either_p(0.001, sign * 0.1, -1.0, 1.0) > 0.8
+    assert either_p(0.0, 0.1, 0.09, 0.11) == either_p(0.0, 0.1, 0.1, 0.1) == 1e-6
+    assert either_p(0.0, 0.0, 0.0, 0.0) == either_p(0.0, np.nan, np.nan, np.nan) == 1

@@ -133,6 +133,6 @@ def test_a_class_that_is_absent() -> None:
 
 
 def test_a_class_given_no_chance_has_a_finite_loss() -> None:
-    """One sure mistake does not make the loss of a run infinite, but it is dear."""
+    """One sure mistake does not make the loss of a run infinite, but it is as dear as the least that is kept."""
     loss = metrics(unit_sums(np.array([[[1.0, 0.0], [1.0, 0.0]]]), np.array([0, 1])).sum(0))
-    assert (float(loss["loss_neg"][0]), float(loss["loss_pos"][0])) == pytest.approx((0, -np.log(1e-12)))
+    assert (float(loss["loss_neg"][0]), float(loss["loss_pos"][0])) == pytest.approx((0, 103.28), abs=0.01)

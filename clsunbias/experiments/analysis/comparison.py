@@ -14,6 +14,7 @@ from clsunbias.experiments.analysis.statistics import (
     RECALIBRATION,
     Verdict,
     effect_size,
+    either_p,
     holm,
     lower_is_better,
     verdict,
@@ -26,10 +27,10 @@ from clsunbias.experiments.running.run import Record
 class Comparison(NamedTuple):
     """A method against a baseline on one data set; its fields are the columns of ``tableN_comparisons.csv``.
 
-    The mean over n seeds of method − baseline with its 95 % interval over test units and seeds; the p-value of the
-    paired permutation test over test units, as it is and corrected for all comparisons of this metric and protocol in
-    the table (Holm); mean over standard deviation of the seeds' differences (Cohen's d_z); what may be said. Of too few
-    seeds nothing may: then only the difference is there.
+    The mean over n seeds of method − baseline with its 95 % interval over test units and seeds; the larger of the
+    p-values of that interval and of a paired permutation test over test units, as it is and corrected for all
+    comparisons of this metric and protocol in the table (Holm); mean over standard deviation of the seeds' differences
+    (Cohen's d_z); what may be said. Of too few seeds nothing may: then only the difference is there.
     """
 
     table: str
@@ -70,30 +71,41 @@ def compare(table: str, grid: Grid, scored: Sequence[Scored]) -> dict[tuple[Arm,
             if ours.arm.protocol == theirs.arm.protocol == protocol and comparable(grid, ours.arm, theirs.arm)
             if (pair := on_common_seeds(ours, theirs))
         ]
-        judged = [(ours, theirs) for ours, theirs in pairs if len(ours.records) >= FEWEST]
-        by_pair = [ours.permutation_p(theirs) for ours, theirs in judged]
+        by_pair = [ours.permutation_p(theirs) if len(ours.records) >= FEWEST else None for ours, theirs in pairs]
         for name in compared(grid):
-            p_values = [found[name] for found in by_pair]
-            corrected = iter(zip(p_values, holm(p_values), strict=True))
-            for ours, theirs in pairs:
-                found = next(corrected) if len(ours.records) >= FEWEST else None
-                made[ours.arm, theirs.arm, name] = comparison(table, grid, ours, theirs, name, found)
+            found = [
+                comparison(table, grid, ours, theirs, name, swapped[name] if swapped else None)
+                for (ours, theirs), swapped in zip(pairs, by_pair, strict=True)
+            ]
+            for (ours, theirs), one in zip(pairs, corrected(found), strict=True):
+                made[ours.arm, theirs.arm, name] = one
     return made
 
 
-def comparison(
-    table: str, grid: Grid, ours: Scored, theirs: Scored, name: str, p_values: tuple[float, float] | None
-) -> Comparison:
-    """Two arms on the same seeds by a metric, given the p-value as it is and corrected; None of too few seeds."""
+def corrected(family: Sequence[Comparison]) -> list[Comparison]:
+    """Comparisons of a metric and protocol with p-values corrected for their number, and what may be said then."""
+    p_values = iter(holm([one.p for one in family if one.p is not None]))
+    made = []
+    for one in family:
+        if one.p is not None:
+            p = next(p_values)
+            said = verdict(one.difference, p, lower_is_better(one.metric.partition("/")[2]))
+            one = one._replace(p_corrected=p, verdict=said)
+        made.append(one)
+    return made
+
+
+def comparison(table: str, grid: Grid, ours: Scored, theirs: Scored, name: str, swapped: float | None) -> Comparison:
+    """Two arms on the same seeds by a metric, given p of a permutation test, None of too few seeds; not corrected."""
     metric = name.partition("/")[2]
     gained = ours.sample(name).less(theirs.sample(name))
     labels = table, grid.protocols[ours.arm.protocol].label, grid.columns[ours.arm.column].label, name
     rows, mean = (row_label(grid, ours.arm), row_label(grid, theirs.arm)), float(gained.values.mean())
     ends, n = interval(gained, ours.shares(name), of_difference(metric)), len(gained.values)
-    if p_values is None or ends is None:
+    if swapped is None or ends is None:
         return Comparison(*labels, *rows, mean, None, None, None, None, None, n, None)
-    said = verdict(*ends, p_values[1], lower_is_better(metric))
-    return Comparison(*labels, *rows, mean, *ends, *p_values, effect_size(gained.values), n, said)
+    p = either_p(swapped, mean, *ends)
+    return Comparison(*labels, *rows, mean, *ends, p, None, effect_size(gained.values), n, None)
 
 
 def comparable(grid: Grid, ours: Arm, theirs: Arm) -> bool:

@@ -50,11 +50,23 @@ def areas(score: Floats, positive: npt.NDArray[np.bool_], weights: npt.NDArray[A
     return auroc, auprc
 
 
-def ranking_metrics(prob: Floats, target: Labels, weights: Floats, names: Sequence[str] = ()) -> dict[str, Floats]:
+def places(prob: Floats) -> Floats:
+    """Ranks of units by the log-odds of each class, 1 for the lowest, ``(S, N, C)`` from class probabilities.
+
+    Probabilities are single precision: from log-odds of about 17 on one of them is exactly 1, while those next to 0 are
+    told apart down to e⁻¹⁰³. So a class is ranked by its probability over that of all others, not by its own alone.
+    """
+    prob = prob.astype(float)
+    with np.errstate(divide="ignore"):
+        odds = np.log(prob) - np.log(prob @ (1 - np.eye(prob.shape[2])))
+    return np.asarray(rankdata(odds, axis=1))
+
+
+def ranking_metrics(score: Floats, target: Labels, weights: Floats, names: Sequence[str] = ()) -> dict[str, Floats]:
     """``auroc`` and ``auprc`` of the positive class; of C > 2 classes their means, each class against the rest.
 
     Args:
-        prob: class probabilities ``(S, N, C)``.
+        score: of each class ``(S, N, C)``, such as :func:`places`.
         target: class of each unit, ``(N,)``.
         weights: how often each unit counts, ``(B, N)``.
         names: of the C classes, whose own ``auroc/<class>`` and ``auprc/<class>`` are wanted.
@@ -62,9 +74,9 @@ def ranking_metrics(prob: Floats, target: Labels, weights: Floats, names: Sequen
     Returns:
         ``(B, S)`` each; NaN where a class that they need has no weight.
     """
-    headline = slice(1, 2) if prob.shape[2] == 2 else slice(None)
-    classes = range(prob.shape[2])[slice(None) if names else headline]
-    found = np.array([[areas(run[:, label], target == label, weights) for label in classes] for run in prob])
+    headline = slice(1, 2) if score.shape[2] == 2 else slice(None)
+    classes = range(score.shape[2])[slice(None) if names else headline]
+    found = np.array([[areas(run[:, label], target == label, weights) for label in classes] for run in score])
     by_class = found.transpose(2, 1, 3, 0)  # area, class, draw, run
     auroc, auprc = by_class[:, headline if names else slice(None)].mean(1)
     own = {
@@ -79,7 +91,7 @@ def ranking_bootstrap(
     resampling: Resampling, prob: Floats, target: Labels, names: Sequence[str] = ()
 ) -> dict[str, Floats]:
     """As :meth:`Resampling.bootstrap`, ``(draws, S)`` each."""
-    return ranking_metrics(prob, target, resampling.units, names)
+    return ranking_metrics(places(prob), target, resampling.units, names)
 
 
 def ranking_p(
@@ -91,8 +103,7 @@ def ranking_p(
     own run: two methods' probabilities are on scales of their own (one's may all lie near 1), and a mixture of two
     scales ranks badly whichever method is better, which would hide any difference.
     """
-    ours, theirs = rankdata(ours, axis=1), rankdata(theirs, axis=1)
-    both, twice = np.concatenate([ours, theirs], axis=1), np.tile(target, 2)
+    both, twice = np.concatenate([places(ours), places(theirs)], axis=1), np.tile(target, 2)
     kept, moved = 1 - resampling.swaps, resampling.swaps
     one = ranking_metrics(both, twice, np.concatenate([kept, moved], axis=1), names)
     return p_values(one, ranking_metrics(both, twice, np.concatenate([moved, kept], axis=1), names))

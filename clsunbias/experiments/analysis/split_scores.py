@@ -12,7 +12,7 @@ import numpy.typing as npt
 from clsunbias.experiments.analysis.calibration import recalibration_bootstrap, recalibration_metrics
 from clsunbias.experiments.analysis.draws import resampling_of
 from clsunbias.experiments.analysis.intervals import Sample, carrying, shared_training
-from clsunbias.experiments.analysis.ranking import ranking_bootstrap, ranking_metrics, ranking_p
+from clsunbias.experiments.analysis.ranking import places, ranking_bootstrap, ranking_metrics, ranking_p
 from clsunbias.experiments.analysis.statistics import (
     CALIBRATION,
     RANKING,
@@ -91,7 +91,7 @@ class SplitScores:
         found = {name: one for of, sums in self.sums for name, one in of(sums.sum(0)).items()}
         once, every = dict[str, Floats](), np.ones((1, len(self.target)))
         if self.ranked:
-            once |= ranking_metrics(self.prob, self.target, every, self.ranked_classes)
+            once |= ranking_metrics(places(self.prob), self.target, every, self.ranked_classes)
         if self.recalibrated:
             once |= recalibration_metrics(self.prob, self.target, every)
         return found | {name: one[0] for name, one in once.items()}

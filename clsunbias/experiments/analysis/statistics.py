@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 Floats = npt.NDArray[np.floating[Any]]
 Sums = Floats
@@ -19,6 +19,12 @@ Verdict = Literal["better", "no difference shown", "worse"]
 
 DRAWS = 5000
 """Resamples of a bootstrap and permutations of a test."""
+
+SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
+"""The smallest probability that is kept, e⁻¹⁰³: one of 0 counts as this in losses."""
+
+LEAST = 1e-6
+"""Below this no p-value is believed: it would rest on the far tail of a normal distribution alone."""
 
 BINS = 15
 """Equal bins of the largest probability, for the calibration error."""
@@ -52,11 +58,11 @@ def unit_sums(prob: Floats, target: Labels, decided: Labels | None = None) -> np
         decided: the class decided for, ``(S, N)``; None: the most probable one.
 
     Returns:
-        float32 ``(N, S, 4, C)``.
+        float32 ``(N, S, 4, C)``. The loss of a unit is at most 103, that of :data:`SMALLEST`.
     """
     own = np.broadcast_to(np.eye(prob.shape[2])[target], prob.shape)
     predicted = np.eye(prob.shape[2])[prob.argmax(2) if decided is None else decided]
-    loss = own * -np.log(prob.clip(1e-12))
+    loss = own * -np.log(prob.clip(SMALLEST))
     return np.stack([predicted * own, predicted, own, loss], axis=2).transpose(1, 0, 2, 3).astype(np.float32)
 
 
@@ -245,13 +251,29 @@ def effect_size(gains: Floats) -> float | None:
     return float(np.mean(gains)) / sd if sd > 1e-6 else None  # metrics are in float32
 
 
-def verdict(low: float, high: float, p_corrected: float, less_is_better: bool = False) -> Verdict:
-    """What may be said of a difference, by its interval and the corrected p-value of the permutation test.
+def either_p(swapped: float, difference: float, low: float, high: float) -> float:
+    """The larger of two p-values of a difference: of a permutation test over units, and of its interval.
 
-    Both must say so: the interval over units and runs leaves out 0, and the corrected p-value is below 0.05. The
-    interval alone knows that another training run comes out differently; the test alone is corrected for the number
-    of comparisons.
+    The test takes the runs as they came out; the interval over units and runs knows that others come out differently.
+    Both enter a correction for many comparisons: a verdict that only asked of the interval to leave 0 out would leave
+    the luck of runs uncorrected. The interval's is that of a normal error by its end nearer 0, and neither is believed
+    below :data:`LEAST`.
+
+    Args:
+        swapped: p of the permutation test.
+        difference: the estimate.
+        low: the 95 % interval's lower end; NaN, of a class that is not there, gives 1.
+        high: its upper end.
     """
-    if not (low > 0 or high < 0) or p_corrected >= 0.05:  # nor does an interval of NaN show one
+    half = difference - low if difference > 0 else high - difference
+    if np.isnan(half) or difference == 0:
+        return 1.0
+    by_interval = 2 * float(ndtr(-abs(difference) / half * float(ndtri(0.975)))) if half else 0.0
+    return max(swapped, by_interval, LEAST)
+
+
+def verdict(difference: float, p_corrected: float, less_is_better: bool = False) -> Verdict:
+    """What may be said of a difference, by its p-value of :func:`either_p`, corrected for the number of comparisons."""
+    if not p_corrected < 0.05:
         return "no difference shown"
-    return "better" if (low > 0) != less_is_better else "worse"
+    return "better" if (difference > 0) != less_is_better else "worse"

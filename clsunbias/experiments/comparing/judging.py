@@ -17,6 +17,7 @@ from clsunbias.experiments.analysis.statistics import (
     Floats,
     Labels,
     Verdict,
+    either_p,
     holm,
     lower_is_better,
     verdict,
@@ -36,8 +37,8 @@ class Difference(NamedTuple):
     """A method against the baseline by a metric; with :class:`Chances`, the columns of ``comparison.csv``.
 
     Means over runs; the difference with its 95 % interval, over test units and seeds or, of fewer than four runs, over
-    units alone; the p-value of the paired permutation test over units, as it is and corrected for the number of methods
-    (Holm); what may be said.
+    units alone; the larger of the p-values of that interval and of a paired permutation test over units, as it is and
+    corrected for the number of methods (Holm); what may be said.
     """
 
     method: str
@@ -156,9 +157,12 @@ def judge(
     by_method = [one.test.permutation_p(baseline.test) for one in others]
     differences = []
     for metric in METRICS:
-        p_values = [found[metric] for found in by_method]
-        for one, p, corrected in zip(others, p_values, holm(p_values), strict=True):
-            found = difference(one, baseline, metric, p, corrected)
+        family = [
+            difference(one, baseline, metric, swapped[metric]) for one, swapped in zip(others, by_method, strict=True)
+        ]
+        for one, found, corrected in zip(others, family, holm([each.p for each in family]), strict=True):
+            said = verdict(found.difference, corrected, lower_is_better(metric))
+            found = found._replace(p_corrected=corrected, verdict=said)
             by_units, by_runs = errors(one.less(baseline, metric))
             by_runs = by_runs if found.runs >= FEWEST else 0.0
             asked = found.difference, by_units, by_runs, found.units, stated, len(others)
@@ -167,10 +171,11 @@ def judge(
     return Judged(methods, differences, gains)
 
 
-def difference(one: Method, baseline: Method, metric: str, p: float, corrected: float) -> Difference:
-    """A method against the baseline by a metric, given the p-value as it is and corrected."""
+def difference(one: Method, baseline: Method, metric: str, swapped: float) -> Difference:
+    """A method against the baseline by a metric, given p of a permutation test; as if it were the only one."""
     gained = one.less(baseline, metric)
     low, high, over = described(gained, of_difference(metric))
+    p = either_p(swapped, float(gained.values.mean()), low, high)
     return Difference(
         one.predictions.name,
         baseline.predictions.name,
@@ -182,8 +187,8 @@ def difference(one: Method, baseline: Method, metric: str, p: float, corrected: 
         high,
         over,
         p,
-        corrected,
-        verdict(low, high, corrected, lower_is_better(metric)),
+        p,
+        verdict(float(gained.values.mean()), p, lower_is_better(metric)),
         len(one.test.target),
         len(gained.values),
     )

@@ -198,9 +198,9 @@ def how_judged(one: Difference) -> str:
     )
     swaps = f"{DRAWS} times swapping" if one.units <= MANY else "as of all ways of swapping"
     return (
-        f"Paired on the same test units. Interval: 95 %, {drawn}. p: permutation test, {swaps} the two methods unit by "
-        "unit, corrected (Holm) for the number of methods. ▲ better, ▼ worse: both an interval without 0 and p < 0.05. "
-        "No difference shown is no proof that there is none."
+        f"Paired on the same test units. Interval: 95 %, {drawn}. p: the larger of that of a permutation test, {swaps} "
+        "the two methods unit by unit, and of the interval, corrected (Holm) for the number of methods. ▲ better, "
+        "▼ worse: p < 0.05. No difference shown is no proof that there is none."
     )
 
 

@@ -7,7 +7,7 @@ from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.comparison import Comparison
 from clsunbias.experiments.analysis.intervals import FEWEST
 from clsunbias.experiments.analysis.scores import Scored
-from clsunbias.experiments.analysis.statistics import DRAWS
+from clsunbias.experiments.analysis.statistics import DRAWS, LEAST
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.labels import SIDES, class_names, definitions, rule_label
@@ -133,13 +133,13 @@ def method(comparisons: Comparisons) -> str:
     """How differences were judged."""
     said = (
         "Paired on the same test units and seeds. Interval: 95 %, from "
-        f"{DRAWS} bootstrap resamples of units and seeds; it stays within what the difference can be. p: permutation "
-        f"test, {DRAWS} times swapping the two methods unit by unit, corrected (Holm) for all comparisons of the table "
-        "under that protocol. d: mean over standard deviation of the seeds' differences. A verdict other than "
-        '"no difference shown" needs both an interval without 0 and p < 0.05.'
+        f"{DRAWS} bootstrap resamples of units and seeds; it stays within what the difference can be. p: the larger of "
+        f"that of a permutation test, {DRAWS} times swapping the two methods unit by unit, which takes runs as they "
+        "are, and of the interval, which knows that others come out differently; corrected (Holm) for all comparisons "
+        'of the table by that metric under that protocol. A verdict other than "no difference shown" needs p < 0.05. '
+        f"Below 1 in {DRAWS + 1} a p is the tail of a normal distribution, believed down to {LEAST:g} before it is "
+        "corrected. d: mean over standard deviation of the seeds' differences."
     )
-    if any(one.p is not None and one.p < 1 / (DRAWS + 1) for one in comparisons.values()):
-        said += f" A p below 1 in {DRAWS + 1}, where no swap came so far, is the tail of a normal distribution."
     if few := {one.n for one in comparisons.values() if one.n < FEWEST}:
         said += f" {too_few(few)}"
     return said
