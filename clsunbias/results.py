@@ -162,7 +162,7 @@ def decisions(prob: Tensor, class_names: Sequence[str], threshold: float | None)
     Args:
         prob: float ``(N, C)``.
         class_names: C names.
-        threshold: the second of two classes is decided for above it; None is 0.5, the most probable class. With more
+        threshold: the second of two classes is decided for from it on; None is 0.5, the most probable class. With more
             classes there is none.
 
     Raises:
@@ -172,11 +172,10 @@ def decisions(prob: Tensor, class_names: Sequence[str], threshold: float | None)
     if threshold is not None and not (binary and 0 <= threshold <= 1):
         raise InputError(f"--threshold is for two classes and lies between 0 and 1, got {threshold}")
     frame = pd.DataFrame({f"prob_{index}": prob[:, index].numpy() for index in range(prob.shape[1])})
-    above = 0.5 if threshold is None else threshold
-    frame["decision"] = ((prob[:, 1] > above).long() if binary else prob.argmax(1)).numpy()
+    frame["decision"] = (prob.argmax(1) if threshold is None else (prob[:, 1] >= threshold).long()).numpy()
     frame["prediction"] = [class_names[index] for index in frame["decision"]]
     if binary:
-        frame["threshold"] = above
+        frame["threshold"] = 0.5 if threshold is None else threshold
     return frame
 
 

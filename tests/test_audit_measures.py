@@ -168,7 +168,7 @@ def test_scores_that_rank_nothing_are_not_relied_on() -> None:
     for line in (((-1.0, 0.5), 0.0), ((0.0, 0.0), 1.0)):
         for found in relied_on(x, target, line):
             assert (found.rise.value == 0).all()
-            assert found.rise.positive_p() == 1
+            assert found.rise.positive_p() == found.rise.two_sided_p() == 1
             assert found.evidence.equal_p(target) == 1
 
 

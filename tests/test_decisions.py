@@ -35,6 +35,7 @@ from clsunbias.decisions import (
     Youden,
     spread,
 )
+from clsunbias.decisions.calibration import minority_scaled
 from clsunbias.errors import InputError
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -241,6 +242,12 @@ def test_bias_correction_finds_a_bias(classes: int) -> None:
     np.testing.assert_allclose(moved.sum(1), 1)
     if classes > 2:
         np.testing.assert_allclose(moved[:, 0] / moved[:, 1], prob[:, 0] / prob[:, 1])
+    sure = np.array([[2e-8, 1.0], [1.0, 1e-30], [0.0, 1.0]], np.float32)  # where single precision rounds to 1
+    for slope, offset in ((1.0, 0.0), (0.5, -3.0)):
+        moved = minority_scaled(sure, 1, slope, offset)
+        np.testing.assert_allclose(moved.sum(1), 1)
+        assert (moved >= 0).all()
+    assert minority_scaled(sure, 1, 0.5, 0.0)[0, 0] == pytest.approx(np.sqrt(2e-8), rel=1e-3)
 
 
 def test_thresholds_by_group() -> None:

@@ -99,13 +99,14 @@ def test_the_extra_is_named(
 
 
 def test_decisions_by_a_threshold() -> None:
-    """Above it, not at it; of three classes the most probable; a wrong one is refused."""
+    """From it on, as rules decide; of three classes the most probable; a wrong one is refused."""
     prob = torch.tensor([[0.5, 0.5], [0.4, 0.6], [0.1, 0.9]])
     frame = decisions(prob, ("well", "ill"), None)
     assert list(frame) == ["prob_0", "prob_1", "decision", "prediction", "threshold"]
     assert list(frame["prediction"]) == ["well", "ill", "ill"]
     assert list(frame["threshold"]) == [0.5] * 3
     assert list(decisions(prob, ("well", "ill"), 0.7)["decision"]) == [0, 0, 1]
+    assert list(decisions(prob, ("well", "ill"), 0.6)["decision"]) == [0, 1, 1]
     three = torch.eye(3)[[2, 0]]
     assert list(decisions(three, ("a", "b", "c"), None)["prediction"]) == ["c", "a"]
     assert "threshold" not in decisions(three, ("a", "b", "c"), None)

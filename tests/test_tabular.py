@@ -57,7 +57,7 @@ def test_the_tables_splits_and_the_training_rows_scale(tmp_path: Path) -> None:
         "val": [0, 1],
         "test": [1, 0],
     }
-    expected = {"train": [[-1, 0], [1, 0]], "val": [[8, 0], [0, 1]], "test": [[-2, 0], [3, 0]]}
+    expected = {"train": [[-1, 0], [1, 0]], "val": [[8, 0], [0, 0]], "test": [[-2, 0], [3, 0]]}
     assert {name: split.x[:].tolist() for name, split in data.splits.items()} == expected
 
 
@@ -94,6 +94,14 @@ def test_a_patient_stays_in_one_split_and_is_scored_once(tmp_path: Path) -> None
     merged, _ = test.units[0].merge(torch.stack([test.x[:][:, 0].sigmoid()] * 2, 1), torch.zeros(24))
     first = [at for at, name in enumerate(of_rows) if name == drawn["test"][0]]
     assert merged[0, 0] == pytest.approx(float(test.x[:][first, 0].sigmoid().mean()))
+
+
+def test_what_does_not_vary_in_training_becomes_0(tmp_path: Path) -> None:
+    """In other splits, too, whatever is there: nothing was learnt of it."""
+    rows = ("0,train,7,1", "1,train,7,5", "0,train,7,9", "1,val,7,0", "0,val,-3,0", "0,test,99999,1", "1,test,0,40")
+    path = write(tmp_path / "table.csv", "label,part,same,x", *rows)
+    splits = Tabular(path, "label", split="part").load()
+    assert all((rows.x[:][:, 0] == 0).all() and rows.x[:][:, 1].any() for rows in splits.values())
 
 
 def test_missing_cells_become_the_training_median(tmp_path: Path) -> None:

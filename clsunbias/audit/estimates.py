@@ -80,6 +80,12 @@ class ByClass:
         nothing = spread < 1e-12  # but for rounding
         return 1.0 if nothing else float(stdtr(self.freedom, -self.value.mean() / spread))
 
+    def two_sided_p(self) -> float:
+        """P-value of the hypothesis that the mean over classes is 0; 1 where nothing moved at all."""
+        spread = float(error(self.influence.mean(1, keepdims=True), self.fewest)[0])
+        nothing = spread < 1e-12  # but for rounding
+        return 1.0 if nothing else 2 * float(stdtr(self.freedom, -abs(self.value.mean()) / spread))
+
     def equal_p(self, target: Labels) -> float:
         """P-value of the hypothesis that all classes have the same value.
 

@@ -177,8 +177,7 @@ def changes(first: Audit, other: Audit) -> list[Change]:
     for one in other.parts:
         before = theirs[one.name]
         moved = one.reliance - before
-        total = moved.rise
-        up = total.positive_p()
-        made.append(Change(other.name, one.name, moved, moved.evidence.equal_p(first.target), 2 * min(up, 1 - up)))
+        total = moved.rise.two_sided_p()
+        made.append(Change(other.name, one.name, moved, moved.evidence.equal_p(first.target), total))
     specific, total_p = (corrected([getattr(one, name) for one in made]) for name in ("specific_p", "total_p"))
     return [one._replace(specific_p=p, total_p=q) for one, p, q in zip(made, specific, total_p, strict=True)]

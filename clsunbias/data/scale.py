@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,9 @@ from clsunbias.errors import InputError, listed, shortened
 
 PARTS = ("median", "mean", "deviation")
 """What is known of each feature, by its name in an account."""
+
+ENDLESS = 1e300
+"""The deviation of a feature that does not vary in training: nothing was learnt of it, whatever value a new row has."""
 
 
 class Standardise(nn.Module):
@@ -59,4 +63,5 @@ def fit_scale(train: pd.DataFrame, fill: bool, path: Path) -> Standardise:
         raise InputError(f"{path}: no training row has {names}, so there is no median; name it in data.ignore")
     filling = SimpleImputer(strategy="median").fit(train)
     scale = StandardScaler().fit(filling.transform(train))
-    return Standardise({"median": filling.statistics_, "mean": scale.mean_, "deviation": scale.scale_}, fill)
+    deviation = np.where(scale.var_ == 0, ENDLESS, scale.scale_)
+    return Standardise({"median": filling.statistics_, "mean": scale.mean_, "deviation": deviation}, fill)

@@ -46,7 +46,8 @@ class PriorCorrection(DecisionRule):
     """Decides as if all classes were equally frequent: p_c divided by the class's share, of two the threshold π₊.
 
     Source: a systematic study of the class imbalance problem in convolutional neural networks (arXiv 1710.05381,
-    thresholding by the prior). The shares are validation's, which a run draws as it draws its training split.
+    thresholding by the prior). The shares are validation's: of a run whose loss or sampling weighed classes otherwise,
+    the probabilities suppose others already, and calibrating comes first.
     """
 
     def fit(self, validation: Scores) -> Shifted:
