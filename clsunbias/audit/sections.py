@@ -14,11 +14,12 @@ from clsunbias.experiments.report.subgroup_part import ArmGroups, subgroup_secti
 HOW_PARTS = (
     "**Parts.** A part is taken from other units, drawn so that every class gives as often. Rise: by how much each "
     "class's loss rises then. Evidence: what the part alone tells the model about the class, in nats; index: "
-    "(evidence of the class − that of the others) / their sum, 0 where all classes alike are told of, ±1 where one "
-    "alone is. Both on scores calibrated as if the classes were as frequent, so that imbalance has no part in them. "
-    "Index as read: the same of what can be read off the part's share of the scores, however well the model weighs "
-    "it. Used: p of no rise; specific: p of an index as read of no more than 0.025; both corrected (Holm) for the "
-    "number of parts. Class-specific: both below 0.05. Intervals: 95 %, over units, of this very model."
+    "(evidence of the class − that of the others) / their sum, 0 where all classes alike are told of, above 0 where "
+    "this one is more. Both on scores calibrated as if the classes were as frequent, so that imbalance has no part in "
+    "them. Index as read: the same of what can be read off the part's share of the scores, however well the model "
+    "weighs it; with two classes at most 0.44. Used: p of no rise in the mean over classes; specific: p of an index as "
+    "read of no more than 0.025; both corrected (Holm) for the number of parts. Class-specific: both below 0.05. "
+    "Intervals: 95 %, over units, of this very model."
 )
 
 HOW_FEATURES = (
