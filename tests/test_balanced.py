@@ -1,10 +1,21 @@
 """Balanced sampling: each speaker once an iteration whatever the length of their speech, or each class alike often."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
-from clsunbias.data import ClassBalanced, ShuffledBatches, SpeakerBalanced, Speech, Split, Units
+from clsunbias.data import (
+    AttributeBalanced,
+    ClassBalanced,
+    MinorityShare,
+    Phases,
+    SpeakerBalanced,
+    Speech,
+    Split,
+    Units,
+)
 from clsunbias.data.samplers import BatchSampler
 from clsunbias.errors import InputError
 
@@ -88,9 +99,43 @@ def test_classes_come_alike_often() -> None:
     torch.testing.assert_close(torch.bincount(found) / 400, expected, atol=0.25, rtol=0)
 
 
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_speakers_are_drawn_as_another_sampler_does(batch_size: int | None) -> None:
+    """Half of the draws are of the one speaker of her class; each gives all segments alike often; processes share."""
+    sampler = SpeakerBalanced(split(), batch_size, ClassBalanced)
+    assert [len(batch) for batch in epoch(sampler, 0)] == ([4] if batch_size is None else [3, 1])
+    found = torch.cat([batch for number in range(2000) for batch in epoch(sampler, number)])
+    expected = torch.where(LABEL == 1, 2.0, 2 / 3)[SPEAKER] / COUNT[SPEAKER]
+    torch.testing.assert_close(sampler.expected_rows().float(), expected)
+    torch.testing.assert_close(torch.bincount(found) / 2000, expected, atol=0.06, rtol=0)
+    shares = []
+    for rank in range(2):
+        other = SpeakerBalanced(split(), batch_size, ClassBalanced)
+        other.num_replicas, other.rank = 2, rank
+        shares.append(epoch(other, 7))
+    for whole, first, second in zip(epoch(sampler, 7), *shares, strict=True):
+        assert sorted([*first.tolist(), *second.tolist()]) == sorted(whole.tolist())
+
+
+def test_speakers_are_drawn_by_what_is_known_of_them() -> None:
+    """An attribute of theirs, and a schedule that knows how far the run is."""
+    rows = split()
+    rows.more["group"] = torch.tensor([0, 1, 1, 0])[SPEAKER]
+    with pytest.raises(InputError, match="no training row of class 1 has value 0 of group"):
+        SpeakerBalanced(rows, None, AttributeBalanced)
+    late: list[Callable[[Split, int | None], BatchSampler]] = [
+        ClassBalanced,
+        lambda of, size: MinorityShare(of, size, 0.99),
+    ]
+    sampler = SpeakerBalanced(rows, None, lambda of, size: Phases(of, size, late, [0.0, 0.5]))
+    sampler.epochs = 400
+    shares = [SPEAKER[torch.cat(epoch(sampler, number))] == 2 for number in range(400)]
+    assert torch.cat(shares[:200]).float().mean() < 0.6 < 0.95 < torch.cat(shares[200:]).float().mean()
+
+
 def test_class_counts_are_those_of_an_epoch() -> None:
-    """What class-weighted objectives divide by: speakers, halves, or rows."""
-    for sampler, counts in ((SpeakerBalanced, [3, 1]), (ClassBalanced, [5, 5]), (ShuffledBatches, [8, 2])):
+    """What class-weighted objectives divide by: speakers, each class half of as many, or rows."""
+    for sampler, counts in ((SpeakerBalanced, [3, 1]), (ClassBalanced, [2, 2]), (None, [8, 2])):
         data = Speech("made_up", sampler=sampler)
         data.class_names, data.splits = ("a", "b"), {"train": split()}
         torch.testing.assert_close(data.class_counts, torch.tensor(counts, dtype=torch.float32))

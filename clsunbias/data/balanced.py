@@ -1,6 +1,6 @@
 """Samplers that draw speakers, classes or attributes by stated chances."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import torch
@@ -15,19 +15,25 @@ from clsunbias.errors import InputError
 class SpeakerBalanced(BatchSampler):
     """One random segment of each speaker of the split an epoch (arXiv 2508.06943, section 4.9).
 
-    Speakers come in random order; which segment each one gives is drawn anew every epoch, all alike likely. What holds
-    for speakers and their segments holds for patients and their rows.
+    Speakers come in random order, or as another sampler draws them; which segment each one gives is drawn anew every
+    time, all alike likely. What holds for speakers and their segments holds for patients and their rows.
 
     Args:
         split: the training split; its units are the speakers.
         batch_size: speakers in a batch, over all processes together; None, as in the paper, for all of them, so that
             an epoch is one iteration.
+        sampler: draws speakers, a split of whom it is given; None: each once.
 
     Raises:
         InputError: a split whose rows belong to no speakers.
     """
 
-    def __init__(self, split: Split, batch_size: int | None = None) -> None:
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int | None = None,
+        sampler: Callable[[Split, int | None], BatchSampler] | None = None,
+    ) -> None:
         grouped = [units.of_row for units in split.units if units.of_row is not None]
         if isinstance(split.x, Bags):
             grouped = [torch.arange(len(split))]
@@ -40,16 +46,35 @@ class SpeakerBalanced(BatchSampler):
         super().__init__(self.count, batch_size)
         self.segments = speaker.argsort(stable=True)  # of the first speaker, of the second …
         self.first = self.count.cumsum(0) - self.count
-        self.share_of_row = 1 / self.count[speaker]
+        self.speaker, self.order = speaker, None
+        if sampler is not None:
+            one = self.segments[self.first]  # a segment of each speaker, which says what holds for all of theirs
+            more = {name: values[one] for name, values in split.more.items()}
+            self.order = sampler(Split(torch.zeros(self.size, 1), split.target[one], more=more), batch_size)
+
+    def __len__(self) -> int:
+        return super().__len__() if self.order is None else len(self.order)
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        draw = torch.rand(self.size, generator=generator, dtype=torch.float64)
-        chosen = self.segments[self.first + (draw * self.count).long()]
-        yield from self.share(chosen[torch.randperm(self.size, generator=generator)])
+        if self.order is None:
+            chosen = self.segment_of(torch.arange(self.size), generator)
+            yield from self.share(chosen[torch.randperm(self.size, generator=generator)])
+            return
+        self.order.num_replicas, self.order.rank, self.order.epochs = 1, 0, self.epochs
+        self.order.set_epoch(self.epoch)
+        generator.manual_seed(generator.initial_seed() + 2**31)  # not the numbers that speakers are drawn by
+        for speakers in self.order:
+            yield self.segment_of(speakers, generator)[self.rank :: self.num_replicas]
+
+    def segment_of(self, speakers: Tensor, generator: torch.Generator) -> Tensor:
+        """A random segment of each of some speakers, ``(B,)``."""
+        draw = torch.rand(len(speakers), generator=generator, dtype=torch.float64)
+        return self.segments[self.first[speakers] + (draw * self.count[speakers]).long()]
 
     def expected_rows(self) -> Tensor:
-        return self.share_of_row
+        share = 1 / self.count[self.speaker]
+        return share if self.order is None else share * self.order.expected_rows()[self.speaker]
 
 
 class ClassBalanced(BatchSampler):

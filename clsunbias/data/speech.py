@@ -69,7 +69,8 @@ class Speech(DataModule):
         root: folder that holds the corpus's; default $CLSUNBIAS_DATA, else ``data``.
         front_end: what makes frames of speech.
         seconds: length of a segment.
-        sampler: order of training segments; default one of each speaker.
+        sampler: draws speakers for training, each of whom gives a random segment; default each once an epoch. None:
+            all segments, shuffled.
         batch_size: of the sampler's; default all speakers.
         headline: what the main figures count, ``speaker`` or ``segment``; the others stand beside them.
         merge: a speaker's probability: ``mean`` of the segments', or share of their ``vote``.
@@ -172,6 +173,12 @@ class Speech(DataModule):
         about = rows.drop_duplicates("speaker").set_index("speaker")
         splits = {name: self.split(segments, about[about["split"] == name]["label"]) for name in SPLITS}
         return splits if self.bag is None else {name: as_bags(split) for name, split in splits.items()}
+
+    def train_sampler(self, train: Split) -> BatchSampler:
+        made = super().train_sampler(train)
+        if self.sampler is None or self.bag is not None or isinstance(made, SpeakerBalanced):
+            return made
+        return SpeakerBalanced(train, self.batch_size, self.sampler)
 
     def as_sent(self, split: Split, sampler: BatchSampler | None = None) -> Split:
         if self.bag is None or sampler is None:
