@@ -77,7 +77,7 @@ def metadata(result: Mapping[str, Any], data: DataModule, rows: Tensor) -> dict[
     prepared = isinstance(data.preparation(), nn.Identity)
     properties = {
         "class_names": json.dumps(data.class_names, ensure_ascii=False),
-        "decision": "most probable class" if len(data.class_names) > 2 else "second class above the threshold",
+        "decision": "most probable class" if len(data.class_names) > 2 else "second class from the threshold on",
         "input_shape": json.dumps([*data.free, *rows.shape[len(data.free) :]]),
         "input_type": str(rows.dtype).removeprefix("torch."),
         "input_scaling": data.scaling

@@ -21,7 +21,7 @@ def remarks(frame: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
     """Plain sentences on predictions that do not mean what their metrics may suggest; none if there is nothing to say.
 
     They are of all test splits together, or of validation where the tests were withheld: classes that are never
-    predicted, or only where they are not, probabilities that hardly differ between units, or are 0 or 1 of many.
+    predicted, or only where they are not, probabilities that hardly differ between units, or are exactly 0 for many.
 
     Args:
         frame: predictions of a run; of its columns ``split``, ``prob_0``, ``prob_1`` … and, if it is there, ``label``

@@ -162,8 +162,8 @@ def decisions(prob: Tensor, class_names: Sequence[str], threshold: float | None)
     Args:
         prob: float ``(N, C)``.
         class_names: C names.
-        threshold: the second of two classes is decided for from it on; None is 0.5, the most probable class. With more
-            classes there is none.
+        threshold: the second of two classes is decided for from it on; None is 0.5, the most probable class, of equal
+            ones the first. With more classes there is none.
 
     Raises:
         InputError: a threshold outside [0, 1], or with more than two classes.

@@ -143,6 +143,8 @@ def test_offset_and_slope_change_nothing() -> None:
     x, target = toy(2000, 0.3)
     one = relied_on(x, target, ERM)[1]
     other = relied_on(x, target, ((ERM[0][0] / 3, ERM[0][1] / 3), -2.0))[1]
+    up = one.rise.positive_p()
+    assert one.rise.two_sided_p() == pytest.approx(2 * min(up, 1 - up))
     np.testing.assert_allclose(one.rise.value, other.rise.value, rtol=5e-3)
     np.testing.assert_allclose(one.evidence.value, other.evidence.value, rtol=5e-3)
 

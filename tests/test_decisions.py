@@ -243,7 +243,7 @@ def test_bias_correction_finds_a_bias(classes: int) -> None:
     if classes > 2:
         np.testing.assert_allclose(moved[:, 0] / moved[:, 1], prob[:, 0] / prob[:, 1])
     sure = np.array([[2e-8, 1.0], [1.0, 1e-30], [0.0, 1.0]], np.float32)  # where single precision rounds to 1
-    for slope, offset in ((1.0, 0.0), (0.5, -3.0)):
+    for slope, offset in ((1.0, 0.0), (0.5, -3.0), (0.01, -3.0)):
         moved = minority_scaled(sure, 1, slope, offset)
         np.testing.assert_allclose(moved.sum(1), 1)
         assert (moved >= 0).all()

@@ -215,6 +215,22 @@ def options(folder: Path, outputs: int = 2) -> list[str]:
     return ["--data.path", str(folder / "t.csv"), *network, "--model.network.hidden_channels", f"[4, {outputs}]"]
 
 
+def test_one_class_of_a_single_layer(tmp_path: Path) -> None:
+    """In the place of a network that is one linear layer, from no run; the run that is read again says the same."""
+    table_of(120, 3).to_csv(tmp_path / "t.csv", index=False)
+    given = ["--data.path", str(tmp_path / "t.csv"), "--model.network", "torch.nn.Linear"]
+    given += ["--model.network.in_features", "3", "--model.network.out_features", "1"]
+    assert fit("tabular", tmp_path / "run", *given, "--config", "remedies/one_class", objective="erm") == 0
+    run = load_run(tmp_path / "run")
+    run.data.prepare_data()
+    run.data.setup("test")
+    with torch.no_grad():
+        found = run.model(run.data.splits["test"].x[:]).softmax(1)[:, -1]
+    recorded = run.predictions.query("split == 'test'")["prob_1"]
+    np.testing.assert_allclose(found, recorded, atol=1e-5)
+    assert recorded.nunique() > 5
+
+
 def test_by_the_front_door(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """τ-norm and blends of finished runs: a row of curves for each candidate, the first the run itself; no step."""
     given = options(tmp_path)

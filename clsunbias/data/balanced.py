@@ -16,7 +16,8 @@ class SpeakerBalanced(BatchSampler):
     """One random segment of each speaker of the split an epoch (arXiv 2508.06943, section 4.9).
 
     Speakers come in random order, or as another sampler draws them; which segment each one gives is drawn anew every
-    time, all alike likely. What holds for speakers and their segments holds for patients and their rows.
+    time, all alike likely. What holds for speakers and their segments holds for patients and their rows; for another
+    sampler all rows of one have to be of one class.
 
     Args:
         split: the training split; its units are the speakers.

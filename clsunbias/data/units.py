@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LEAST = 1e-12
-"""A probability of 0, which only a vote can give, counts as this in a loss."""
+LEAST = 2.0**-149
+"""A probability of 0 counts as the smallest of single precision in a loss, as in every table."""
 
 
 @dataclass(frozen=True)

@@ -93,9 +93,9 @@ class MinorityScaled(Recalibrated):
 
 def minority_scaled(prob: Floats, minority: int, slope: float, offset: float) -> Floats:
     """See :class:`MinorityScaled`."""
-    others = np.where(np.arange(prob.shape[1]) == minority, 0, prob).clip(0)
-    rest = others.sum(1).clip(1e-45)  # not 1 − p: where p is rounded to 1 the others are told apart still
-    odds = np.log(prob[:, minority].clip(1e-45)) - np.log(rest)
+    others = np.where(np.arange(prob.shape[1]) == minority, 0.0, prob.astype(float).clip(1e-45))
+    rest = others.sum(1)  # not 1 − p: where p is rounded to 1 the others are told apart still
+    odds = np.log(prob[:, minority].astype(float).clip(1e-45)) - np.log(rest)
     moved = 1 / (1 + np.exp(-(slope * odds + offset).clip(-700, 700)))
     left = others * ((1 - moved) / rest)[:, np.newaxis]
     return np.asarray(np.where(np.arange(prob.shape[1]) == minority, moved[:, np.newaxis], left))

@@ -40,12 +40,16 @@ class GroupParity(AddedObjective):
 
     def loss(self, logits: Tensor, target: Tensor, **more: Tensor) -> Tensor:
         base = self.base.loss(logits, target)
-        logits, target, group = gather_rows(logits.float()), gather_rows(target), gather_rows(more["group"])
+        scaled, target, group = (
+            gather_rows(self.class_logits(logits).float()),
+            gather_rows(target),
+            gather_rows(more["group"]),
+        )
         member = group.unsqueeze(1) == torch.arange(int(group.max()) + 1, device=group.device)
         gaps = []
-        for label in range(logits.shape[1]):
+        for label in range(scaled.shape[1]):
             rows = member & (target == label).unsqueeze(1)
             counts = rows.sum(0)
-            means = (log_odds(logits, label).unsqueeze(1) * rows).sum(0) / counts.clamp(min=1)
+            means = (log_odds(scaled, label).unsqueeze(1) * rows).sum(0) / counts.clamp(min=1)
             gaps.append(mean_pairwise(means, counts > 0))
         return base + self.penalty * torch.stack(gaps).sum()

@@ -10,7 +10,7 @@ from torch import Tensor
 from clsunbias.distributed import mean_over_processes
 from clsunbias.errors import InputError
 from clsunbias.objectives.base import Objective
-from clsunbias.objectives.sample_losses import cross_entropy
+from clsunbias.objectives.sample_losses import ALIKE, cross_entropy
 
 
 class Regrouped(Objective):
@@ -18,9 +18,9 @@ class Regrouped(Objective):
 
     The network has an output for each subclass. The logit of a class is the log-sum-exp of its subclasses', so its
     probability is the sum of theirs.
-    Source: arXiv 2210.12234; adapted: there a row is of the class of its likeliest subclass, which of a small class
-    asks for less than half of the probability, and a class is cut into as many as make all of like size. Which subclass
-    a training row is of, the data say (:class:`~clsunbias.data.Subclasses` cuts by k-means).
+    Source: arXiv 2210.12234; adapted: there a row is of the class of its likeliest subclass, so that a small class is
+    decided for with less than half of the probability, and a class is cut into as many as make all of like size. Which
+    subclass a training row is of, the data say (:class:`~clsunbias.data.Subclasses` cuts by k-means).
 
     Args:
         subclasses: how many subclasses each class is cut into, in the order of the classes; 1 leaves one whole.
@@ -45,7 +45,7 @@ class Regrouped(Objective):
         # A sampler that draws classes alike is expected to draw nearly, not exactly, as many of each.
         by_size = sorted(range(len(sizes)), key=sizes.__getitem__)
         for small, large in combinations(by_size, 2):
-            if 1.01 * sizes[small] < sizes[large] and self.subclasses[small] > self.subclasses[large]:
+            if ALIKE * sizes[small] < sizes[large] and self.subclasses[small] > self.subclasses[large]:
                 raise InputError(
                     f"subclasses cuts class {small} of {sizes[small]:g} training rows into {self.subclasses[small]}, "
                     f"class {large} of {sizes[large]:g} into {self.subclasses[large]}: large classes are to be cut, so "

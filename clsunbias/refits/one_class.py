@@ -20,14 +20,13 @@ class Distance(LastLayer):
     mean: Tensor
     whitening: Tensor
     limit: Tensor
-    slope: Tensor
 
     def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__(in_features, out_features)
         self.register_buffer("mean", torch.zeros(in_features))
         self.register_buffer("whitening", torch.eye(in_features))
         self.register_buffer("limit", torch.zeros(()))
-        self.register_buffer("slope", torch.zeros(()))
+        self.slope = nn.Parameter(torch.zeros(()))  # a network that is this layer alone has something to optimise
 
     def squared(self, features: Tensor) -> Tensor:
         """Squared distance of rows, over the number of features, ``(B,)``."""
@@ -91,5 +90,5 @@ class OneClass(Refit):
         layer.whitening = torch.linalg.solve_triangular(root, torch.eye(len(root), dtype=root.dtype), upper=False)
         squared = layer.squared(features)
         layer.limit = squared.quantile(1 - self.outside)
-        layer.slope = sign / squared.std(correction=0)
+        layer.slope.data = sign / squared.std(correction=0)
         layer.float()

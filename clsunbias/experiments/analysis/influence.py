@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from clsunbias.experiments.analysis.draws import MANY, group_sums, normal_sums
+from clsunbias.experiments.analysis.ranking import places
 from clsunbias.experiments.analysis.split_scores import SplitScores
 from clsunbias.experiments.analysis.statistics import CALIBRATION, USE, Floats, Labels, calibration_sums, unit_sums
 from clsunbias.experiments.analysis.use import use_sums
@@ -47,7 +48,9 @@ class ManyUnits(SplitScores):
             made["macro_f1"] = f1_influence(self.prob, self.target, self.decided)
         if self.ranked:
             classes = [1] if self.prob.shape[2] == 2 else range(self.prob.shape[2])
-            each = [[area_influences(run[:, label], self.target == label) for label in classes] for run in self.prob]
+            each = [
+                [area_influences(run[:, label], self.target == label) for label in classes] for run in places(self.prob)
+            ]
             made["auroc"], made["auprc"] = np.moveaxis(np.mean(each, axis=1), 1, 0)
         if not CALIBRATION.isdisjoint(self.names):
             error = calibration_sums(self.prob, self.target)[:, :, 1].T

@@ -1,6 +1,7 @@
 """Losses of one sample. Each goes with every way of combining class risks."""
 
 from clsunbias.objectives.sample_losses.base import (
+    ALIKE,
     CountedLoss,
     CrossEntropy,
     SampleLoss,
@@ -13,6 +14,7 @@ from clsunbias.objectives.sample_losses.margins import LDAM, LogitAdjusted, Logi
 from clsunbias.objectives.sample_losses.overlap import SelfAdjustingDice
 
 __all__ = [
+    "ALIKE",
     "LDAM",
     "Asymmetric",
     "CountedLoss",

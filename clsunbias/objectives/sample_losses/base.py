@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from clsunbias.errors import InputError
 
 ALIKE = 1.01
-"""A ratio of counts below which classes are of one size."""
+"""The ratio of counts up to which classes are of one size."""
 
 
 class SampleLoss(nn.Module, ABC):

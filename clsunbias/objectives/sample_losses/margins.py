@@ -24,7 +24,8 @@ class LDAM(CountedLoss):
 
     Args:
         largest: margin of the smallest class, at least 0; 0.5 in the paper.
-        scale: s > 0; 30 in the paper. Logits that are no cosines have a scale already: s then makes the margin s·m.
+        scale: s > 0; 30 in the paper. Logits that are no cosines have a scale already: s then makes the margin s·m. A
+            run that starts from one's weights knows nothing of s, unless it has the same loss.
 
     Raises:
         InputError: one of them is out of its range, whether given here or (``largest``) set later by a schedule.
@@ -39,7 +40,7 @@ class LDAM(CountedLoss):
         self.largest, self.scale = largest, scale
 
     def class_logits(self, logits: Tensor) -> Tensor:
-        return self.scale * logits
+        return self.scale * logits.float()
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         counts = self.counts(logits)
