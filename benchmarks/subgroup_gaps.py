@@ -6,7 +6,7 @@ import pandas as pd
 from benchmarks.timing import Row
 from clsunbias.experiments.analysis import subgroups
 from clsunbias.experiments.analysis.split_scores import SplitScores
-from clsunbias.experiments.analysis.statistics import holm
+from clsunbias.experiments.analysis.verdicts import holm
 
 CLASSES = ("well", "ill")
 

@@ -62,7 +62,7 @@ def remarks(frame: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
     others = pd.DataFrame({name: prob.drop(columns=name).sum(axis=1) for name in prob})
     certain = ((prob == 0) | (others == 0)).sum()  # a 1 is no tie where 1 − p is not rounded to 0
     if certain.max() > CERTAIN * len(part):
-        name = class_names[len(class_names) - 1 - int(certain.to_numpy()[::-1].argmax())]
+        name = class_names[list(prob).index(certain[::-1].idxmax())]  # of two the positive one
         said.append(
             f"{certain.max()} of {len(part)} {where} units have log-odds of {name!r} beyond what is kept: to AUROC "
             "these are ties"

@@ -23,7 +23,8 @@ from clsunbias.experiments.analysis.intervals import (
     shared_training,
 )
 from clsunbias.experiments.analysis.split_scores import SplitScores
-from clsunbias.experiments.analysis.statistics import Floats, Resampling, either_p, unit_sums, verdict
+from clsunbias.experiments.analysis.statistics import Floats, Resampling, unit_sums
+from clsunbias.experiments.analysis.verdicts import either_p, verdict
 
 BOUNDS = ((SHARE, 0, 1), (LOSS, 0, np.inf), (SHARES, -1, 1))
 

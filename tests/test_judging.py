@@ -10,7 +10,7 @@ import pytest
 from clsunbias.errors import InputError
 from clsunbias.experiments.analysis import comparison
 from clsunbias.experiments.analysis.comparison import Comparison, contrasts, results
-from clsunbias.experiments.analysis.statistics import holm
+from clsunbias.experiments.analysis.verdicts import holm
 from clsunbias.experiments.grid import Grid, load_grid
 from clsunbias.experiments.plan import Arm, arms, runs_of
 from clsunbias.experiments.running.run import Record

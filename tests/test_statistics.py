@@ -13,16 +13,13 @@ from sklearn.metrics import f1_score
 from clsunbias.experiments.analysis.statistics import (
     Floats,
     Resampling,
-    effect_size,
-    either_p,
-    holm,
     interval,
     mean_interval,
     metrics,
     resamples,
     unit_sums,
-    verdict,
 )
+from clsunbias.experiments.analysis.verdicts import effect_size, either_p, holm, verdict
 from tests.test_unit_metrics import draw
 
 

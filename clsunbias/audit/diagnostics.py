@@ -14,7 +14,8 @@ from clsunbias.audit.frechet import Distance, distances
 from clsunbias.audit.representation import Groups, penultimate
 from clsunbias.data.split import Split
 from clsunbias.errors import InputError
-from clsunbias.experiments.analysis.statistics import Floats, Labels, holm
+from clsunbias.experiments.analysis.statistics import Floats, Labels
+from clsunbias.experiments.analysis.verdicts import holm
 from clsunbias.experiments.running.run import Record
 from clsunbias.module import Classifier
 from clsunbias.runs import LoadedRun

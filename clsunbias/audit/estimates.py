@@ -71,20 +71,22 @@ class ByClass:
     @property
     def total(self) -> Estimate:
         """The mean over classes."""
-        spread = float(error(self.influence.mean(1, keepdims=True), self.fewest)[0])
-        return self.within(float(self.value.mean()), spread)
+        return self.within(float(self.value.mean()), self.total_error)
+
+    @property
+    def total_error(self) -> float:
+        """Standard error of the mean over classes."""
+        return float(error(self.influence.mean(1, keepdims=True), self.fewest)[0])
 
     def positive_p(self) -> float:
         """One-sided p-value of the hypothesis that the mean over classes is 0 or less."""
-        spread = float(error(self.influence.mean(1, keepdims=True), self.fewest)[0])
-        nothing = spread < 1e-12  # but for rounding
-        return 1.0 if nothing else float(stdtr(self.freedom, -self.value.mean() / spread))
+        nothing = self.total_error < 1e-12  # but for rounding
+        return 1.0 if nothing else float(stdtr(self.freedom, -self.value.mean() / self.total_error))
 
     def two_sided_p(self) -> float:
         """P-value of the hypothesis that the mean over classes is 0; 1 where nothing moved at all."""
-        spread = float(error(self.influence.mean(1, keepdims=True), self.fewest)[0])
-        nothing = spread < 1e-12  # but for rounding
-        return 1.0 if nothing else 2 * float(stdtr(self.freedom, -abs(self.value.mean()) / spread))
+        nothing = self.total_error < 1e-12  # but for rounding
+        return 1.0 if nothing else 2 * float(stdtr(self.freedom, -abs(self.value.mean()) / self.total_error))
 
     def equal_p(self, target: Labels) -> float:
         """P-value of the hypothesis that all classes have the same value.

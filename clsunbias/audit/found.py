@@ -12,8 +12,9 @@ from clsunbias.audit.gap import Gap
 from clsunbias.audit.probes import Decoded
 from clsunbias.audit.reliance import Reliance
 from clsunbias.audit.stress import Stress
-from clsunbias.experiments.analysis.statistics import Floats, Labels, holm
+from clsunbias.experiments.analysis.statistics import Floats, Labels
 from clsunbias.experiments.analysis.subgroups import SubgroupLine
+from clsunbias.experiments.analysis.verdicts import holm
 
 ALPHA = 0.05
 

@@ -16,8 +16,8 @@ class Phases(BatchSampler):
     """One sampler after the other: two phases (balanced, then as they are), or head classes first and tail ones later.
 
     Sources: arXiv 1710.05381, section 2.1 (two-phase training; adapted: there the second phase trains the last layer
-    alone, here all that is not frozen); arXiv 2305.12833 (steps from all classes to
-    head-dominant and tail-dominant ones, which :class:`~clsunbias.data.ClassBalanced` draws by its power).
+    alone, here all that is not frozen); arXiv 2305.12833 (steps from all classes to head-dominant and tail-dominant
+    ones, which :class:`~clsunbias.data.ClassBalanced` draws by its power).
 
     Args:
         split: the training split.

@@ -1,7 +1,7 @@
 """What every refit is, and the last linear layer that most of them replace."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -79,7 +79,6 @@ class HeadRefit(Refit):
 
     def candidates(self, network: nn.Module, rows: Split) -> Iterator[Weights]:
         name, layer = last_linear(network)
-        prefix = f"{name}." if name else ""
         if not isinstance(layer, nn.Linear):
             raise InputError(f"{type(self).__name__} sets a linear layer's weights, {name} is a {type(layer).__name__}")
         if layer.bias is None:
@@ -87,7 +86,7 @@ class HeadRefit(Refit):
         own = Linear(layer.weight.detach().double(), layer.bias.detach().double())
         for made in self.layers(own, rows, network):
             fitting = as_outputs(made, len(own.weight))
-            yield {f"{prefix}weight": fitting.weight.to(layer.weight), f"{prefix}bias": fitting.bias.to(layer.weight)}
+            yield named(name, {"weight": fitting.weight.to(layer.weight), "bias": fitting.bias.to(layer.weight)})
 
 
 def as_outputs(layer: Linear, outputs: int) -> Linear:
@@ -123,6 +122,11 @@ def in_last_place(network: nn.Module, make: Callable[[int, int], LastLayer]) -> 
     parent, _, own = name.rpartition(".")
     setattr(network.get_submodule(parent), own, layer)
     return network, name
+
+
+def named(part: str, weights: Mapping[str, Tensor]) -> Weights:
+    """A part's own weights by their names in the network; the part's name is empty if it is all."""
+    return {f"{part}.{own}" if part else own: value for own, value in weights.items()}
 
 
 def train_features(network: nn.Module, train: Split) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 from clsunbias.networks.parts import LastLayer
-from clsunbias.refits.base import Refit, Weights, in_last_place, last_linear, train_features
+from clsunbias.refits.base import Refit, Weights, in_last_place, last_linear, named, train_features
 from clsunbias.refits.fitted import of_two_classes
 
 
@@ -76,7 +76,7 @@ class OneClass(Refit):
         large = of_two_classes(rows.target.numpy(), "OneClass")[1]
         features, target = train_features(network, rows)
         self.fit(layer, features[target == large], 1.0 if large == 0 else -1.0)
-        yield {f"{name}.{own}" if name else own: value.clone() for own, value in layer.state_dict().items()}
+        yield named(name, {own: value.clone() for own, value in layer.state_dict().items()})
 
     def fit(self, layer: Distance, features: Tensor, sign: float) -> None:
         """Sets the layer for features float64 ``(N, D)`` of the larger class; sign is −1 if that is class 1."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from clsunbias.data.split import Split
 from clsunbias.errors import InputError
 from clsunbias.networks.parts import LastLayer
-from clsunbias.refits.base import Refit, Weights, in_last_place, last_linear, train_features
+from clsunbias.refits.base import Refit, Weights, in_last_place, last_linear, named, train_features
 from clsunbias.refits.fitted import check_penalty
 
 DIMENSIONS = 64
@@ -123,7 +123,7 @@ class PredictionError(Refit):
             )
         features, target = train_features(network, rows)
         fitted = self.fit(deepcopy(layer).double(), features, target)
-        yield {f"{name}.{own}" if name else own: value.float() for own, value in fitted.state_dict().items()}
+        yield named(name, {own: value.float() for own, value in fitted.state_dict().items()})
 
     def fit(self, layer: PredictionErrors, features: Tensor, target: Tensor) -> PredictionErrors:
         """The layer, in float64, for features ``(N, D)`` and classes ``(N,)``."""

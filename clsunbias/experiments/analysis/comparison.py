@@ -10,15 +10,8 @@ from clsunbias.errors import InputError
 from clsunbias.experiments.analysis.cells import Cell, cells, row_label
 from clsunbias.experiments.analysis.intervals import FEWEST, PLAIN, Sample, interval, of_difference
 from clsunbias.experiments.analysis.scores import Scored, score
-from clsunbias.experiments.analysis.statistics import (
-    RECALIBRATION,
-    Verdict,
-    effect_size,
-    either_p,
-    holm,
-    lower_is_better,
-    verdict,
-)
+from clsunbias.experiments.analysis.statistics import RECALIBRATION, lower_is_better
+from clsunbias.experiments.analysis.verdicts import Verdict, effect_size, either_p, holm, verdict
 from clsunbias.experiments.grid import Grid, under_rules
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.running.run import Record

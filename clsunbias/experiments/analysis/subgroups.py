@@ -14,7 +14,8 @@ import pandas as pd
 
 from clsunbias.experiments.analysis.intervals import FEWEST, interval, interval_of_runs, of_metric
 from clsunbias.experiments.analysis.split_scores import SplitScores
-from clsunbias.experiments.analysis.statistics import Labels, holm, metrics, totals, unit_sums
+from clsunbias.experiments.analysis.statistics import Labels, metrics, totals, unit_sums
+from clsunbias.experiments.analysis.verdicts import holm
 
 LEAST = 10
 """Units of a class that a group needs for an interval, and to take part in a test."""

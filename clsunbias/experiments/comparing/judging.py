@@ -12,17 +12,9 @@ from clsunbias.experiments.analysis.gain import BESIDE, PARTS, Levels, carried, 
 from clsunbias.experiments.analysis.influence import scores_of
 from clsunbias.experiments.analysis.intervals import FEWEST, Sample, errors, of_difference
 from clsunbias.experiments.analysis.split_scores import SplitScores
-from clsunbias.experiments.analysis.statistics import (
-    RECALIBRATION,
-    Floats,
-    Labels,
-    Verdict,
-    either_p,
-    holm,
-    lower_is_better,
-    verdict,
-)
+from clsunbias.experiments.analysis.statistics import RECALIBRATION, Floats, Labels, lower_is_better
 from clsunbias.experiments.analysis.use import THRESHOLDS
+from clsunbias.experiments.analysis.verdicts import Verdict, either_p, holm, verdict
 from clsunbias.experiments.comparing.chances import Chances, chances
 from clsunbias.experiments.comparing.reading import Predictions
 

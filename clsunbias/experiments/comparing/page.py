@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clsunbias.experiments.analysis.intervals import FEWEST
-from clsunbias.experiments.analysis.statistics import Verdict
+from clsunbias.experiments.analysis.verdicts import Verdict
 from clsunbias.experiments.comparing.answers import answers
 from clsunbias.experiments.comparing.curves import Curves, classes_of
 from clsunbias.experiments.comparing.flips import Flips

@@ -7,7 +7,8 @@ from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.comparison import Comparison
 from clsunbias.experiments.analysis.intervals import FEWEST
 from clsunbias.experiments.analysis.scores import Scored
-from clsunbias.experiments.analysis.statistics import DRAWS, LEAST
+from clsunbias.experiments.analysis.statistics import DRAWS
+from clsunbias.experiments.analysis.verdicts import LEAST
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.labels import SIDES, class_names, definitions, rule_label
