@@ -142,9 +142,10 @@ def derive(table: str, out: Path) -> None:
     first = {arm: cell.value for (arm, name), cell in cells.items() if name == grid.metrics[0]}
     scores = search_scores(grid, searched)
     assert set(choose(grid, scores)) <= set(finished)
+    tested = ranked(grid, first) if overview else None
     absent = [name for name in grid.columns if not any(arm.column == name for arm in finished)]
     made = [
-        *(overview_sections(grid, overview, ranked(grid, first)) if overview else ()),
+        *overview_sections(grid, overview, tested),
         *parts(grid, list(grid.columns), absent, cells, comparisons, known),
         *gain_sections(split),
         *search_sections(grid, scores, {}),
@@ -156,7 +157,7 @@ def derive(table: str, out: Path) -> None:
         write_csv(out / gains.name, pd.DataFrame(split, columns=GainLine._fields))
     if overview:
         write_csv(out / over_all.name, pd.DataFrame(overview, columns=OverviewLine._fields))
-        draw_overview(out / f"{table}_overview", grid, overview, split)
+        draw_overview(out / f"{table}_overview", grid, overview, tested, split)
     draw_dots(out / table, grid, grid.metrics[0], cells, known)
     if split:
         draw_gains(out / f"{table}_gains", grid, split, any(cell.simulated for cell in cells.values()))

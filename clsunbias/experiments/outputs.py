@@ -8,16 +8,16 @@ import pandas as pd
 
 from clsunbias.experiments.analysis.comparison import Comparison, results
 from clsunbias.experiments.analysis.gains import GainLine, gains, split_gains
-from clsunbias.experiments.analysis.overview import OverviewLine
+from clsunbias.experiments.analysis.overview import OverviewLine, over_all
 from clsunbias.experiments.analysis.scores import run_lines
 from clsunbias.experiments.analysis.specifications import Curve, Summary, curves, specification_lines, summary
 from clsunbias.experiments.report.html.specifications import page
 from clsunbias.experiments.report.notes import classes_of
-from clsunbias.experiments.report.overview import draw_overview
+from clsunbias.experiments.report.overview import draw_overview, overview_sections
 from clsunbias.experiments.report.plots import draw_curves, draw_dots, draw_gains
 from clsunbias.experiments.report.sections import document, show, write_table
 from clsunbias.experiments.report.specifications import curve_sections, draw_specifications
-from clsunbias.experiments.report.study_parts import over_all, sections
+from clsunbias.experiments.report.study_parts import sections
 from clsunbias.experiments.study import Study
 from clsunbias.files import write_csv, write_text
 from clsunbias.terminal import say
@@ -36,8 +36,8 @@ def write_study(study: Study, out: Path) -> None:
         return
     split_by_arm = split_gains(grid, scored)
     split = list(gains(name, grid, split_by_arm).values())
-    lines, methods = over_all(name, grid, scored, split_by_arm)
-    report = [*methods, *sections(study, scored, cells, comparisons, split)]
+    lines, found = over_all(name, grid, scored, split_by_arm)
+    report = [*overview_sections(grid, lines, found), *sections(study, scored, cells, comparisons, split)]
     write_csv(out / f"{name}_comparisons.csv", pd.DataFrame(comparisons.values(), columns=Comparison._fields))
     if split:
         write_csv(out / f"{name}_gains.csv", pd.DataFrame(split, columns=GainLine._fields))
@@ -46,7 +46,7 @@ def write_study(study: Study, out: Path) -> None:
     figures = draw_figures(study, out)
     if lines:
         write_csv(out / f"{name}_overview.csv", pd.DataFrame(lines, columns=OverviewLine._fields))
-        draw_overview(out / f"{name}_overview", grid, lines, split)
+        draw_overview(out / f"{name}_overview", grid, lines, found, split)
         figures.append(f"{name}_overview")
     if split:
         draw_gains(out / f"{name}_gains", grid, split, any(cell.simulated for cell in cells.values()))

@@ -60,6 +60,16 @@ class Ranked(NamedTuple):
     critical: float
 
 
+def over_all(
+    table: str, grid: Grid, scored: Sequence[Scored], split: Mapping[Arm, SplitGain]
+) -> tuple[list[OverviewLine], Ranked | None]:
+    """A line for each method, and whether methods differ in rank; nothing of a grid that does not rank them."""
+    if not grid.ranked:
+        return [], None
+    first = {one.arm: float(one.values[grid.metrics[0]].mean()) for one in scored}
+    return overview(table, grid, scored, split), ranked(grid, first)
+
+
 def overview(table: str, grid: Grid, scored: Sequence[Scored], split: Mapping[Arm, SplitGain]) -> list[OverviewLine]:
     """A line for each method, the best mean rank first; of settings that no search chose from, none."""
     ahead = shares_ahead(grid, scored)

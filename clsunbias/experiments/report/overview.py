@@ -69,10 +69,13 @@ def parts(line: OverviewLine, part: str) -> str:
     return "–" if value is None else shown(value, low, high)
 
 
-def draw_overview(path: Path, grid: Grid, lines: Sequence[OverviewLine], split: Sequence[GainLine]) -> None:
+def draw_overview(
+    path: Path, grid: Grid, lines: Sequence[OverviewLine], found: Ranked | None, split: Sequence[GainLine]
+) -> None:
     """All at a glance: ranks, mean gains by their parts, and the ranking part on each data set.
 
-    A line for each method, the best mean rank on top. The path has no suffix; PNG and SVG are written.
+    A line for each method, the best mean rank on top; by rank those in the band, the critical difference to both sides
+    of the baseline, are not told from it. The path has no suffix; PNG and SVG are written.
     """
     rows = [line.row for line in lines]
     columns = list(dict.fromkeys(line.column for line in split))
@@ -94,12 +97,16 @@ def draw_overview(path: Path, grid: Grid, lines: Sequence[OverviewLine], split: 
     ours = next((line.ahead for line in lines if line.row == baseline(grid)), None)
     if ours is not None:
         ranks.axvline(ours, color="grey", linewidth=0.8, zorder=0)
+        if found:
+            ranks.axvspan(ours - found.critical, ours + found.critical, color="#eeeeee", zorder=-1)
         ranks.axhspan(at[baseline(grid)] - 0.5, at[baseline(grid)] + 0.5, color="#dddddd", zorder=0)
     draw_sets(sets, at, columns, split)
     gains.axvline(0, color="grey", linewidth=0.8, zorder=0)
     ranks.set_yticks(range(len(rows)), rows, fontsize=8)
     ranks.set_ylim(len(rows) - 0.4, -0.6)
-    ranks.set_title(f"share of methods ahead\n(grey: {baseline(grid)})", fontsize=9)
+    ranks.set_xlim(-0.03, 1.03)
+    band = f"\nband: not told from {baseline(grid)} by rank" if found else ""
+    ranks.set_title(f"share of methods ahead{band}", fontsize=9)
     gains.set_title(f"mean gain in macro-F1 over {baseline(grid)}, 95 % interval", fontsize=9)
     words = {"ranking": "ranking: what no threshold gives", "threshold": "threshold: the baseline has it for nothing"}
     handles = [

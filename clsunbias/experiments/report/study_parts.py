@@ -1,15 +1,13 @@
 """A study's tables, those of ``clsunbias reproduce``, apart for real and for simulated data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from clsunbias.experiments.analysis.comparison import results
-from clsunbias.experiments.analysis.gains import GainLine, SplitGain, gains, split_gains
-from clsunbias.experiments.analysis.overview import OverviewLine, overview, ranked
+from clsunbias.experiments.analysis.gains import GainLine, gains, split_gains
+from clsunbias.experiments.analysis.overview import over_all
 from clsunbias.experiments.analysis.scores import Scored
 from clsunbias.experiments.analysis.specifications import curves, summary
-from clsunbias.experiments.grid import Grid
-from clsunbias.experiments.plan import Arm
 from clsunbias.experiments.report.build import contrast_section, parts, search_sections
 from clsunbias.experiments.report.gains import gain_sections
 from clsunbias.experiments.report.notes import Cells, Comparisons, classes_of
@@ -55,17 +53,6 @@ def sections(
     ]
 
 
-def over_all(
-    name: str, grid: Grid, scored: Sequence[Scored], split: Mapping[Arm, SplitGain]
-) -> tuple[list[OverviewLine], list[Section | str]]:
-    """Methods over all data sets, as lines and as they are read; nothing of a grid that does not rank them."""
-    if not grid.ranked:
-        return [], []
-    lines = overview(name, grid, scored, split)
-    first = {one.arm: float(one.values[grid.metrics[0]].mean()) for one in scored}
-    return lines, overview_sections(grid, lines, ranked(grid, first))
-
-
 def study_parts(study: Study) -> list[StudyPart]:
     """The real and the simulated part of a study, each if it is there; p-values are corrected for the whole."""
     scored, all_cells, all_comparisons = results(study.name, study.grid, study.finished)
@@ -81,7 +68,7 @@ def study_parts(study: Study) -> list[StudyPart]:
         ours = [one for one in scored if one.arm in part.finished]
         split = [line for (arm, _), line in all_gains.items() if arm in part.finished]
         groups = [found for one in ours for found in arm_groups(part, one)]
-        _, methods = over_all(study.name, part.grid, ours, split_by_arm)
+        methods = overview_sections(part.grid, *over_all(study.name, part.grid, ours, split_by_arm))
         tables = [*sections(part, ours, cells, comparisons, split), *methods, *subgroup_sections(groups)]
         made.append(StudyPart(part, simulated, cells, comparisons, tables, groups))
     return made
