@@ -44,6 +44,8 @@ def measured(line: OverviewLine | None) -> str:
         return f"Measured: {ahead}."
     ranking = shown(line.ranking, line.ranking_low, line.ranking_high)
     threshold = shown(line.threshold, line.threshold_low, line.threshold_high)
-    sets = f"the ranking part's interval is above 0 on {line.shown_ranking} of them, below 0 on {line.lost_ranking}"
-    said = f"Measured: ranking part {ranking}, threshold part {threshold}; {ahead}; {sets}."
+    counts = {"above": line.shown_ranking, "below": line.lost_ranking}
+    sets = " and ".join(f"{side} 0 on {count}" for side, count in counts.items() if count)
+    said = f"Measured: ranking part {ranking}, threshold part {threshold}; {ahead}"
+    said += f"; the ranking part's interval is {sets}." if sets else "."
     return said.replace("-", "\N{MINUS SIGN}")

@@ -36,7 +36,9 @@ def test_what_a_card_says() -> None:
     said = measured(line)
     assert "ranking part +.030 (+.010 to +.050), threshold part +.010 (−.010 to +.030)" in said
     assert "25 % of the methods are ahead, on 3 data sets" in said
-    assert "above 0 on 2 of them, below 0 on 0" in said
+    assert said.endswith("on 3 data sets; the ranking part's interval is above 0 on 2.")
+    assert measured(line._replace(shown_ranking=0)).endswith("on 3 data sets.")
+    assert measured(line._replace(lost_ranking=1)).endswith("interval is above 0 on 2 and below 0 on 1.")
     assert measured(None) == "Measured: not yet."
     page = "### X\n\nwhat\n\nMeasured: not yet.\n\n### Y\n\nwhat\n\nMeasured: old\nlines.\n"
     made = with_measured(page, [line], {})

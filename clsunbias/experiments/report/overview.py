@@ -14,7 +14,7 @@ from clsunbias.experiments.analysis.overview import OverviewLine, Ranked
 from clsunbias.experiments.grid import Grid
 from clsunbias.experiments.report.gains import shown
 from clsunbias.experiments.report.labels import metric_name
-from clsunbias.experiments.report.plots import PART_LOOKS, save
+from clsunbias.experiments.report.plots import GAIN_WORDS, PART_LOOKS, save
 from clsunbias.experiments.report.sections import Section
 
 HEADER = ("", "share of methods ahead", "gain", "ranking part", "threshold part", "ranking shown", "data sets")
@@ -102,16 +102,17 @@ def draw_overview(
         ranks.axhspan(at[baseline(grid)] - 0.5, at[baseline(grid)] + 0.5, color="#dddddd", zorder=0)
     draw_sets(sets, at, columns, split)
     gains.axvline(0, color="grey", linewidth=0.8, zorder=0)
-    ranks.set_yticks(range(len(rows)), rows, fontsize=8)
+    most = max(line.datasets for line in lines)
+    names = [line.row if line.datasets == most else f"{line.row} ({line.datasets} of {most} sets)" for line in lines]
+    ranks.set_yticks(range(len(rows)), names, fontsize=8)
     ranks.set_ylim(len(rows) - 0.4, -0.6)
     ranks.set_xlim(-0.03, 1.03)
     band = f"\nband: not told from {baseline(grid)} by rank" if found else ""
     ranks.set_title(f"share of methods ahead{band}", fontsize=9)
     gains.set_title(f"mean gain in macro-F1 over {baseline(grid)}, 95 % interval", fontsize=9)
-    words = {"ranking": "ranking: what no threshold gives", "threshold": "threshold: the baseline has it for nothing"}
     handles = [
-        Line2D([], [], color=PART_LOOKS[part][0], marker=PART_LOOKS[part][1], label=text)
-        for part, text in words.items()
+        Line2D([], [], color=PART_LOOKS[part][0], marker=PART_LOOKS[part][1], label=GAIN_WORDS[part])
+        for part in ("ranking", "threshold")
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
     lines_of_gains = [value for line in lines for value in (line.ranking, line.threshold) if value is not None]
@@ -125,7 +126,10 @@ def draw_overview(
 
 
 def draw_sets(axes: Axes, at: Mapping[str, int], columns: Sequence[str], split: Sequence[GainLine]) -> None:
-    """The ranking part of each method on each data set as a colour, with a sign where its interval leaves out 0."""
+    """The ranking part of each method on each data set as a colour, with a sign where its interval leaves out 0.
+
+    Grey where a method has none: it did not run there, or is the baseline.
+    """
     values = np.full((len(at), len(columns)), np.nan)
     for line in split:
         if line.part != "ranking":
@@ -135,7 +139,8 @@ def draw_sets(axes: Axes, at: Mapping[str, int], columns: Sequence[str], split: 
         if line.low is not None and line.high is not None and (line.low > 0 or line.high < 0):
             axes.text(place[1], place[0], "▲" if line.low > 0 else "▼", ha="center", va="center", fontsize=6)
     limit = max(0.05, float(np.nanquantile(np.abs(values), 0.95)))
+    axes.set_facecolor("#bbbbbb")
     image = axes.imshow(values, cmap="RdBu", norm=TwoSlopeNorm(0, -limit, limit), aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=8)
-    axes.set_title("ranking part by data set\n(▲ ▼ interval without 0)", fontsize=9)
+    axes.set_title("ranking part by data set\n(▲ ▼ interval without 0; grey: none)", fontsize=9)
     axes.figure.colorbar(image, ax=axes, fraction=0.08, extend="both")
