@@ -15,8 +15,9 @@ def test_there_are_published_results() -> None:
 
 
 LARGEST = {True: 1.5, False: 0.5}
-"""Class losses above it, of two classes or of more, may hold units whose probability is 0 to nine digits: tables, which
-are made of probabilities, cut the loss of such a unit at −log 1e-12, records do not."""
+"""Class losses above it, of two classes or of more, may hold units whose probability is below single precision's normal
+numbers. Records have their loss from logits, tables from probabilities: coarsely, within log 2 at the smallest, and cut
+at −log 2^−149 (older ones at −log 1e-12), by which a gap may grow, too."""
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -48,9 +49,9 @@ def test_cells_follow_from_the_records(table: str) -> None:
                 continue
             values = [record.result[split][metric] for record in records.values()]
             results = [record.result[split] for record in records.values()]
-            largest = max(value for result in results for key, value in result.items() if key.startswith("loss"))
-            if metric.startswith("loss") and largest > LARGEST["loss_pos" in results[0]]:
-                assert cell["value"] <= np.mean(values) + 1e-6
+            most = [max(value for key, value in one.items() if key.startswith("loss")) for one in results]
+            if metric.startswith("loss") and max(most) > LARGEST["loss_pos" in results[0]]:
+                assert cell["value"] <= np.mean(values if metric != "loss_gap" else most) * (1 + 1e-4) + 1e-6
                 continue
             assert cell["value"] == pytest.approx(np.mean(values), rel=1e-6, abs=1e-6)  # sums over units are in float32
             assert cell["sd"] == pytest.approx(np.std(values, ddof=1), rel=1e-5, abs=1e-6)
