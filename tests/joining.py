@@ -55,9 +55,10 @@ def over_all(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 def join(grid: Grid, table: str, out: Path, results: Path) -> None:
     """Joins the data sets in one folder to a table in another, whose page is yet to be derived."""
-    names = {part: f"{table}{part}.csv" for part in ("", "_comparisons", "_gains", "_overview")}
+    names = {part: f"{table}{part}.csv" for part in ("", "_comparisons", "_gains", "_overview", "_runs")}
     both = {part: [pd.read_csv(folder / name) for folder in (results, out)] for part, name in names.items()}
     made = {part: joined(grid, ["column"], *both[part]) for part in ("", "_gains")}
+    made["_runs"] = pd.concat(both["_runs"])  # what is published of folds, whose records are of one each
     made["_comparisons"] = corrected(joined(grid, ["metric", "column"], *both["_comparisons"]))
     made["_overview"] = over_all(*both["_overview"])
     lines = [*records_of(table, results), *(out / f"{table}_records.jsonl").read_text().splitlines()]

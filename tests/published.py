@@ -5,9 +5,10 @@ way from there as when they are fresh. Contrasts need the draws themselves: thei
 """
 
 import gzip
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,6 +71,7 @@ def published(table: str) -> Published:
     grid = simulated_part(grid) if table.endswith("_simulated") else grid
     finished: dict[Arm, dict[int, Record]] = {}
     searched: dict[Arm, list[Record | None]] = {}
+    folds: dict[Arm, dict[int, list[Record]]] = {}
     for line in records_of(table):
         result = json.loads(line)
         folder = Path(result.pop("run"))
@@ -79,16 +81,47 @@ def published(table: str) -> Published:
         if row in grid.stages:
             continue
         arm = Arm(protocol, column, row, "".join(setting), Run(folder.parent, ()))
-        if "test" in result:
+        if grid.protocols[protocol].folds:
+            repeat = int(seed.partition(",")[0])
+            folds.setdefault(arm, {}).setdefault(repeat, []).append(Record(folder, result))
+        elif "test" in result:
             finished.setdefault(arm, {})[int(seed)] = Record(folder, result)
         else:
             searched.setdefault(arm, []).append(Record(folder, result))
+    finished |= pooled(table, folds)
     if grid.ranked:  # whose data sets come one by one
         grid = narrow(grid, [name for name in grid.columns if any(arm.column == name for arm in finished)], None, None)
     # A first stage that another method starts from may be of a setting that the search did not choose.
     chosen = {*choose(grid, search_scores(grid, searched))}
     finished = {arm: runs for arm, runs in finished.items() if not grid.protocols[arm.protocol].search or arm in chosen}
     return Published(grid, finished, searched)
+
+
+def pooled(table: str, folds: Mapping[Arm, Mapping[int, Sequence[Record]]]) -> dict[Arm, dict[int, Record]]:
+    """Partings, each of whose folds is a record, as the runs that are published of them: predictions are not kept."""
+    lines = lines_of(f"{table}_runs.csv") if folds else []
+    by_run = {(line["protocol"], line["column"], line["row"], line["seed"]): line for line in lines}
+    made: dict[Arm, dict[int, Record]] = {}
+    for arm, by_repeat in folds.items():
+        for repeat, records in by_repeat.items():
+            line = by_run[arm.protocol, arm.column, arm.row, repeat]
+            seals = "".join(str(record.result["record_sha256"]) for record in records).encode()
+            assert line["record_sha256"] == hashlib.sha256(seals).hexdigest()
+            figures = {
+                split: {
+                    name.removeprefix(f"{split}/"): value
+                    for name, value in line.items()
+                    if name.startswith(f"{split}/") and value is not None
+                }
+                for split in ("val", "test")
+            }
+            sizes, right = zip(
+                *((one.result["units"]["test"], one.result["test"]["accuracy"]) for one in records), strict=True
+            )
+            assert np.isclose(figures["test"]["accuracy"], np.average(right, weights=sizes), atol=1e-6)
+            own = {name: line[name] for name in ("step", "selection", "simulated", "config_sha256", "record_sha256")}
+            made.setdefault(arm, {})[repeat] = Record(records[0].folder, {**records[0].result, **own, **figures})
+    return made
 
 
 def lines_of(name: str) -> list[dict[str, Any]]:
