@@ -23,7 +23,7 @@ OUT = Path("docs/results/step_costs.csv")
 
 ERM = ["--config", str(CONFIGS / "objectives" / "erm.yaml")]
 
-ROUNDS = 5
+ROUNDS = 15
 TOGETHER = 6
 """Overlays between two epochs of ERM: few, so that other load falls on all alike."""
 
