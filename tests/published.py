@@ -5,7 +5,6 @@ way from there as when they are fresh. Contrasts need the draws themselves: thei
 """
 
 import gzip
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ import pandas as pd
 
 from clsunbias.experiments.analysis.cells import Cell
 from clsunbias.experiments.analysis.comparison import Comparison, compared
+from clsunbias.experiments.analysis.folds import seal
 from clsunbias.experiments.analysis.gains import GainLine
 from clsunbias.experiments.analysis.overview import OverviewLine, ranked
 from clsunbias.experiments.analysis.scores import Scored, run_lines
@@ -105,8 +105,7 @@ def pooled(table: str, folds: Mapping[Arm, Mapping[int, Sequence[Record]]]) -> d
     for arm, by_repeat in folds.items():
         for repeat, records in by_repeat.items():
             line = by_run[arm.protocol, arm.column, arm.row, repeat]
-            seals = "".join(str(record.result["record_sha256"]) for record in records).encode()
-            assert line["record_sha256"] == hashlib.sha256(seals).hexdigest()
+            assert line["record_sha256"] == seal(records)
             figures = {
                 split: {
                     name.removeprefix(f"{split}/"): value

@@ -72,7 +72,6 @@ def pool(seed: int, folds: Sequence[Record]) -> FoldsRecord:
         )
     content = whole.to_csv(index=False).encode()
     figures = {str(split): figures_of(part, folds[0].result[str(split)]) for split, part in whole.groupby("split")}
-    sealed = hashlib.sha256("".join(str(record.result["record_sha256"]) for record in folds).encode()).hexdigest()
     result = {
         **{name: folds[0].result[name] for name in SHARED if name in folds[0].result},
         "seed": seed,
@@ -82,9 +81,14 @@ def pool(seed: int, folds: Sequence[Record]) -> FoldsRecord:
         "units": {str(split): len(part) for split, part in whole.groupby("split")},
         **figures,
         "config_sha256": folds[0].result["config_sha256"],
-        "record_sha256": sealed,
+        "record_sha256": seal(folds),
     }
     return FoldsRecord(folds[0].folder, result, tuple(folds), content)
+
+
+def seal(folds: Sequence[Record]) -> str:
+    """The SHA-256 of the seals of all folds of a parting, in order."""
+    return hashlib.sha256("".join(str(record.result["record_sha256"]) for record in folds).encode()).hexdigest()
 
 
 def check_figures(record: Record, frame: pd.DataFrame) -> None:
