@@ -137,32 +137,35 @@ def draw_dots(path: Path, grid: Grid, name: str, cells: Mapping[tuple[Arm, str],
 def draw_gains(path: Path, grid: Grid, lines: Sequence[GainLine], simulated: bool) -> None:
     """The parts of each gain with their intervals: a panel for each data set and protocol, a line for each method.
 
-    The path has no suffix; PNG and SVG are written.
+    Data sets stand side by side, protocols of one below each other. The path has no suffix; PNG and SVG are written.
     """
-    protocols, columns, rows = (
-        list(dict.fromkeys(getattr(one, name) for one in lines)) for name in ("protocol", "column", "row")
-    )
-    size = 2.2 + 3.2 * len(columns), 1.6 + (0.8 + 0.55 * len(rows)) * len(protocols)
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(len(protocols), len(columns), sharex="col", sharey=True, squeeze=False)
+    columns, rows = (list(dict.fromkeys(getattr(one, name) for one in lines)) for name in ("column", "row"))
+    protocols = {name: list(dict.fromkeys(one.protocol for one in lines if one.column == name)) for name in columns}
+    alike = len({one.protocol for one in lines}) == 1
+    high = max(map(len, protocols.values()))
+    figure = Figure(figsize=(2.2 + 3.2 * len(columns), 1.6 + (0.8 + 0.55 * len(rows)) * high), layout="constrained")
+    panels = figure.subplots(high, len(columns), sharex="col", sharey=True, squeeze=False)
     offsets = dict(zip(PARTS, (-0.24, 0.0, 0.24), strict=True))
     for one in lines:
         if one.part not in PARTS:
             continue
-        axes = panels[protocols.index(one.protocol), columns.index(one.column)]
+        axes = panels[protocols[one.column].index(one.protocol), columns.index(one.column)]
         colour, marker = PART_LOOKS[one.part]
         at = rows.index(one.row) + offsets[one.part]
         if one.low is not None and one.high is not None:
             axes.plot([one.low, one.high], [at, at], color=colour, linewidth=1.5)
         axes.plot(one.value, at, color=colour, marker=marker, markersize=5)
-    for (row, column), axes in np.ndenumerate(panels):
+    for (row, place), axes in np.ndenumerate(panels):
+        column = columns[place]
+        if row >= len(protocols[column]):
+            axes.set_visible(False)
+            continue
         axes.axvline(0, color="grey", linewidth=0.8, zorder=0)
         axes.set_yticks(range(len(rows)), rows)
         axes.grid(axis="x", alpha=0.25)
         axes.locator_params(axis="x", nbins=5)
-        axes.set_title(columns[column] if len(protocols) == 1 else f"{columns[column]}, {protocols[row]}", fontsize=10)
-        if not any((one.protocol, one.column) == (protocols[row], columns[column]) for one in lines):
-            axes.set_visible(False)
+        title = column if alike else f"{column}, {protocols[column][row]}"
+        axes.set_title(textwrap.fill(title, 36), fontsize=10)
     panels[0, 0].set_ylim(len(rows) - 0.5, -0.5)  # shared: the first method comes on top everywhere
     handles = [
         Line2D([], [], color=colour, marker=marker, label=GAIN_WORDS[part])
